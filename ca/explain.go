@@ -1,0 +1,226 @@
+package ca
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// recipe is what the template of the openssl commands is filled with.
+type recipe struct {
+	Title     string
+	Key, Cert string // paths of the results
+	Genpkey   string // arguments of openssl genpkey
+	Subject   string // argument of -subj
+	Usage     string
+	Extended  string
+	Names     string
+	Signer    string // arguments that name the signing key
+	Digest    string
+	Start     string
+	End       string
+	CA        bool
+}
+
+// openssl x509 takes its validity in whole days from now; openssl ca takes
+// both ends to the second, so that the recipe gives the same certificate.
+var recipeTemplate = template.Must(template.New("recipe").Parse(`# {{.Title}}
+work=$(mktemp -d)
+{{- if .CA}}
+mkdir -p -m 700 -- "$(dirname -- {{.Key}})"
+{{- end}}
+cat > "$work/openssl.cnf" <<'EOF'
+[req]
+distinguished_name = subject
+string_mask = utf8only
+[subject]
+[ca]
+default_ca = issue
+[issue]
+database = $ENV::work/index.txt
+new_certs_dir = $ENV::work
+unique_subject = no
+policy = any
+x509_extensions = extensions
+[any]
+organizationName = optional
+commonName = supplied
+[extensions]
+basicConstraints = critical,CA:{{if .CA}}TRUE{{else}}FALSE{{end}}
+keyUsage = critical,{{.Usage}}
+{{- with .Extended}}
+extendedKeyUsage = {{.}}
+{{- end}}
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always
+{{- with .Names}}
+subjectAltName = {{.}}
+{{- end}}
+EOF
+export work; : > "$work/index.txt"
+(umask 077; openssl genpkey {{.Genpkey}} -out {{.Key}})
+openssl req -new -utf8 -config "$work/openssl.cnf" -key {{.Key}} -subj {{.Subject}} -out "$work/request.csr"
+openssl ca -batch -notext -preserveDN -utf8 -rand_serial -config "$work/openssl.cnf" \
+  {{.Signer}} -md {{.Digest}} \
+  -startdate {{.Start}} -enddate {{.End}} -in "$work/request.csr" -out {{.Cert}}
+rm -r -- "$work"
+`))
+
+func (r recipe) String() string {
+	var b bytes.Buffer
+	if err := recipeTemplate.Execute(&b, r); err != nil {
+		panic(err) // a fixed template on a struct of strings
+	}
+	return b.String()
+}
+
+// ExplainInit returns the openssl commands, for a POSIX shell, that make a CA
+// like the one Init makes.
+func ExplainInit(o InitOptions) (string, error) {
+	if o.Dir == "" {
+		o.Dir = DefaultDir
+	}
+	if o.CommonName == "" {
+		o.CommonName = DefaultCommonName
+	}
+	req, err := o.request()
+	if err != nil {
+		return "", err
+	}
+	now := o.Now.UTC()
+	return recipe{
+		Title:   "a self-signed CA in " + shellQuote(o.Dir),
+		Key:     shellQuote(KeyPath(o.Dir)),
+		Cert:    shellQuote(CertPath(o.Dir)),
+		Genpkey: genpkey(req.Key),
+		Subject: shellQuote(opensslSubject(req.Groups, req.CommonName)),
+		Usage:   "keyCertSign,cRLSign",
+		Signer:  "-selfsign -keyfile " + shellQuote(KeyPath(o.Dir)),
+		Digest:  digest(string(req.Key)),
+		Start:   opensslTime(now.Add(-Backdate)),
+		End:     opensslTime(now.Add(req.Validity)),
+		CA:      true,
+	}.String(), nil
+}
+
+// ExplainIssue returns the openssl commands, for a POSIX shell, that make a
+// certificate like the one Issue makes. Where there is no CA yet they are for
+// one with a key of the default kind.
+func ExplainIssue(o IssueOptions) (string, error) {
+	if o.Dir == "" {
+		o.Dir = DefaultDir
+	}
+	req, err := o.Request()
+	if err != nil {
+		return "", err
+	}
+	signerKey := string(ECDSAP256)
+	authority := &CA{Dir: o.Dir, Certificate: &x509.Certificate{
+		NotAfter: o.Now.Add(100 * Year),
+	}}
+	if found, err := Open(o.Dir); err == nil {
+		authority, signerKey = found, KeyName(found.Certificate.PublicKey)
+	}
+	notBefore, notAfter, err := authority.period(req, o.Now, &Prepared{})
+	if err != nil {
+		return "", err
+	}
+	key := o.Prefix() + ".key"
+	return recipe{
+		Title:    fmt.Sprintf("a %s certificate for %s", req.Profile.Name(), shellQuote(req.CommonName)),
+		Key:      shellQuote(key),
+		Cert:     shellQuote(o.Prefix() + ".crt"),
+		Genpkey:  genpkey(req.Key),
+		Subject:  shellQuote(opensslSubject(req.Groups, req.CommonName)),
+		Usage:    opensslUsage(req),
+		Extended: opensslExtended(req.Profile),
+		Names:    opensslNames(req.SANs),
+		Signer:   "-cert " + shellQuote(CertPath(o.Dir)) + " -keyfile " + shellQuote(KeyPath(o.Dir)),
+		Digest:   digest(signerKey),
+		Start:    opensslTime(notBefore),
+		End:      opensslTime(notAfter),
+	}.String(), nil
+}
+
+func opensslTime(t time.Time) string { return t.UTC().Format("20060102150405Z") }
+
+func genpkey(kind KeyKind) string {
+	switch kind {
+	case ECDSAP256:
+		return "-algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+	case ECDSAP384:
+		return "-algorithm EC -pkeyopt ec_paramgen_curve:P-384"
+	case Ed25519:
+		return "-algorithm ED25519"
+	}
+	return "-algorithm RSA -pkeyopt rsa_keygen_bits:" + strings.TrimPrefix(string(kind), "rsa-")
+}
+
+// digest is what crypto/x509 takes for a signing key of that kind.
+func digest(kind string) string {
+	switch KeyKind(kind) {
+	case ECDSAP384:
+		return "sha384"
+	case Ed25519:
+		return "default"
+	}
+	return "sha256"
+}
+
+// opensslSubject writes a subject for -subj, where / + and \ need a backslash.
+func opensslSubject(groups []string, commonName string) string {
+	escape := strings.NewReplacer(`\`, `\\`, `/`, `\/`, `+`, `\+`)
+	var b strings.Builder
+	for _, group := range groups {
+		b.WriteString("/O=" + escape.Replace(group))
+	}
+	return b.String() + "/CN=" + escape.Replace(commonName)
+}
+
+func opensslUsage(req Request) string {
+	if strings.HasPrefix(string(req.Key), "rsa-") && req.Profile.ServerAuth() {
+		return "digitalSignature,keyEncipherment"
+	}
+	return "digitalSignature"
+}
+
+func opensslExtended(p Profile) string {
+	var usages []string
+	if p.ServerAuth() {
+		usages = append(usages, "serverAuth")
+	}
+	if p.ClientAuth() {
+		usages = append(usages, "clientAuth")
+	}
+	return strings.Join(usages, ",")
+}
+
+func opensslNames(sans SANs) string {
+	var names []string
+	add := func(kind string, values ...string) {
+		for _, value := range values {
+			names = append(names, kind+":"+value)
+		}
+	}
+	add("DNS", sans.DNS...)
+	for _, ip := range sans.IPs {
+		add("IP", ip.String())
+	}
+	for _, uri := range sans.URIs {
+		add("URI", uri.String())
+	}
+	add("email", sans.Emails...)
+	return strings.Join(names, ",")
+}
+
+// shellQuote quotes a word for a POSIX shell where that is needed.
+func shellQuote(word string) string {
+	safe := word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:@=,+-") == ""
+	if safe {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

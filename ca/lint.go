@@ -1,0 +1,50 @@
+package ca
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	zx509 "github.com/zmap/zcrypto/x509"
+	"github.com/zmap/zlint/v3"
+	"github.com/zmap/zlint/v3/lint"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// lintSources are the rules that hold for every PKI. Those of browsers and of
+// public CAs (CABF, Mozilla, Apple, ETSI) ask for things that a cluster's own
+// PKI neither has nor needs, such as public names and revocation services.
+var lintSources = lint.SourceList{
+	lint.RFC3279, lint.RFC5280, lint.RFC5480, lint.RFC5891, lint.RFC8813, lint.Community,
+}
+
+var lintRegistry = sync.OnceValues(func() (lint.Registry, error) {
+	return lint.GlobalRegistry().Filter(lint.FilterOptions{IncludeSources: lintSources})
+})
+
+// lintCertificate runs zlint on a certificate in DER form and returns an error
+// that names every lint which ends in a warning or worse.
+func lintCertificate(der []byte) error {
+	registry, err := lintRegistry()
+	if err != nil {
+		return err
+	}
+	cert, err := zx509.ParseCertificate(der)
+	if err != nil {
+		return fmt.Errorf("lint: %w", err)
+	}
+	var found []string
+	for name, result := range zlint.LintCertificateEx(cert, registry).Results {
+		if result.Status >= lint.Warn {
+			found = append(found, strings.TrimSpace(name+" "+result.Details))
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	slices.Sort(found)
+	return failure.New(failure.Failed, "change the name or option that the lint speaks of; nothing was signed",
+		"the certificate would not pass zlint: %s", strings.Join(found, "; "))
+}

@@ -1,0 +1,116 @@
+package ca
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// Names of a CA's files, as kubeadm has them.
+const (
+	certFile = "ca.crt"
+	keyFile  = "ca.key"
+)
+
+// CA is a certificate authority in a directory.
+type CA struct {
+	Dir         string
+	Certificate *x509.Certificate
+	key         crypto.Signer // nil until loadKey
+}
+
+// CertPath returns the path of the CA certificate in a PKI directory.
+func CertPath(dir string) string { return filepath.Join(dir, certFile) }
+
+// KeyPath returns the path of the CA key in a PKI directory.
+func KeyPath(dir string) string { return filepath.Join(dir, keyFile) }
+
+// Open reads the certificate of the CA in dir. The key is read when something
+// is to be signed, not before.
+func Open(dir string) (*CA, error) {
+	path := CertPath(dir)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, failure.New(failure.Failed, initHint(dir), "there is no CA in %q", dir)
+	}
+	cert, err := ReadCertificate(path)
+	if err != nil {
+		return nil, err
+	}
+	if !cert.BasicConstraintsValid || !cert.IsCA || cert.KeyUsage&x509.KeyUsageCertSign == 0 {
+		return nil, failure.New(failure.Failed, "choose the directory of a CA with --dir",
+			"%q is not the certificate of a CA", path)
+	}
+	return &CA{Dir: dir, Certificate: cert}, nil
+}
+
+func initHint(dir string) string {
+	if dir == DefaultDir {
+		return "make one with: pkictl init-ca"
+	}
+	return "make one with: pkictl init-ca --dir " + shellQuote(dir)
+}
+
+// ReadCertificate reads the first certificate of a PEM file.
+func ReadCertificate(path string) (*x509.Certificate, error) {
+	data, err := store.Read(path, store.MaxPEM)
+	if err != nil {
+		return nil, err
+	}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, failure.Wrap(err, failure.Failed, "restore the file from a backup", "certificate %q is damaged", path)
+		}
+		return cert, nil
+	}
+	return nil, failure.New(failure.Failed, "a certificate file begins with -----BEGIN CERTIFICATE-----",
+		"%q holds no certificate in PEM form", path)
+}
+
+// loadKey reads the CA's key and checks that it is the certificate's.
+func (c *CA) loadKey() error {
+	if c.key != nil {
+		return nil
+	}
+	path := KeyPath(c.Dir)
+	key, err := ReadKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return failure.New(failure.Failed,
+			"restore ca.key from a backup, or run this where the key is kept",
+			"CA %q has no key: %q is missing", c.Dir, path)
+	}
+	if err != nil {
+		return err
+	}
+	if !equalKeys(key.Public(), c.Certificate.PublicKey) {
+		return failure.New(failure.Failed, "restore the pair ca.crt and ca.key from one backup",
+			"CA key %q does not belong to certificate %q", path, CertPath(c.Dir))
+	}
+	c.key = key
+	return nil
+}
+
+// checkTime refuses to sign outside the CA's own validity.
+func (c *CA) checkTime(now time.Time) error {
+	cert := c.Certificate
+	if now.After(cert.NotAfter) {
+		return failure.New(failure.Failed, "make a new CA in another directory with: pkictl init-ca --dir DIR",
+			"CA %q expired on %s", c.Dir, cert.NotAfter.Format(time.DateOnly))
+	}
+	if now.Before(cert.NotBefore) {
+		return failure.New(failure.Failed, "check the clock of this machine",
+			"CA %q is not valid before %s", c.Dir, cert.NotBefore.Format(time.RFC3339))
+	}
+	return nil
+}

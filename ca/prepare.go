@@ -1,0 +1,250 @@
+package ca
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/cloudflare/cfssl/signer"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// Backdate is how far before now a certificate begins, for clocks that are
+// slow; as kubeadm and kube-controller-manager do.
+const Backdate = 5 * time.Minute
+
+// serialOctets is the most that RFC 5280 (4.1.2.2) allows.
+const serialOctets = 20
+
+// GroupMasters passes every authorizer of an API server.
+const GroupMasters = "system:masters"
+
+const ed25519Warning = "kubeadm and some Kubernetes parts cannot load Ed25519 keys; ecdsa-p256 works everywhere"
+
+// Request is what a certificate is asked to hold. Its values are checked.
+type Request struct {
+	CommonName string
+	Groups     []string // organizations of the subject, in this order
+	Profile    Profile
+	SANs       SANs
+	Key        KeyKind
+	Validity   time.Duration // from now on; 0: the profile's, or until the CA ends
+}
+
+// Prepared is a certificate that may be signed: it was linted and compared
+// with the request.
+type Prepared struct {
+	// Warnings are what the user should know before it is signed.
+	Warnings []string
+	// Linted is the certificate, signed with a key that was thrown away.
+	Linted *x509.Certificate
+
+	request  Request
+	key      crypto.Signer
+	template *x509.Certificate
+}
+
+// Prepare makes a key and the certificate that the request asks for, signs it
+// with a throwaway key, lints it, and compares it with the request. The CA's
+// key is not used. Errors are failure.Errors of kind Usage where the request
+// cannot be met.
+func (c *CA) Prepare(req Request, now time.Time) (*Prepared, error) {
+	if err := c.checkTime(now); err != nil {
+		return nil, err
+	}
+	p := &Prepared{request: req}
+	notBefore, notAfter, err := c.period(req, now, p)
+	if err != nil {
+		return nil, err
+	}
+	if p.key, err = GenerateKey(req.Key); err != nil {
+		return nil, err
+	}
+	p.template, err = newTemplate(req, p.key.Public(), notBefore, notAfter)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Equal(p.template.RawSubject, c.Certificate.RawSubject) {
+		return nil, failure.New(failure.Usage, "choose another common name",
+			"%q is the name of the CA itself; verifiers would take the certificate for self-signed", req.CommonName)
+	}
+	p.template.AuthorityKeyId = c.Certificate.SubjectKeyId
+	if err := p.lint(c.Certificate); err != nil {
+		return nil, err
+	}
+	p.warn()
+	return p, nil
+}
+
+// period returns when the certificate begins and ends.
+func (c *CA) period(req Request, now time.Time, p *Prepared) (notBefore, notAfter time.Time, err error) {
+	now = now.UTC().Truncate(time.Second)
+	notBefore = now.Add(-Backdate)
+	if notBefore.Before(c.Certificate.NotBefore) {
+		notBefore = c.Certificate.NotBefore
+	}
+	validity := req.Validity
+	if validity == 0 {
+		validity = req.Profile.Validity()
+	}
+	notAfter = now.Add(validity)
+	end := c.Certificate.NotAfter
+	if !notAfter.After(end) {
+		return notBefore, notAfter, nil
+	}
+	if req.Validity != 0 {
+		return notBefore, notAfter, failure.New(failure.Usage,
+			fmt.Sprintf("ask for at most %dh, or make a new CA", int(end.Sub(now).Hours())),
+			"the certificate would end on %s, after its CA, which ends on %s",
+			notAfter.Format(time.DateOnly), end.Format(time.DateOnly))
+	}
+	p.Warnings = append(p.Warnings, fmt.Sprintf("it ends with its CA on %s, not after %d days",
+		end.Format(time.DateOnly), int(validity/Day)))
+	return notBefore, end, nil
+}
+
+// newTemplate turns a request into what crypto/x509 signs.
+func newTemplate(req Request, pub crypto.PublicKey, notBefore, notAfter time.Time) (*x509.Certificate, error) {
+	rawSubject, err := subject(req.Groups, req.CommonName)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := newSerial()
+	if err != nil {
+		return nil, err
+	}
+	t := &x509.Certificate{
+		RawSubject:     rawSubject,
+		SerialNumber:   serial,
+		PublicKey:      pub,
+		DNSNames:       req.SANs.DNS,
+		IPAddresses:    req.SANs.IPs,
+		URIs:           req.SANs.URIs,
+		EmailAddresses: req.SANs.Emails,
+	}
+	// Usages, subject key identifier, addresses of CRL and OCSP, policies.
+	raw := req.Profile.raw
+	if err := signer.FillTemplate(t, &raw, &raw, notBefore, notAfter); err != nil {
+		return nil, err
+	}
+	t.KeyUsage = req.Profile.keyUsage(pub)
+	return t, nil
+}
+
+func newSerial() (*big.Int, error) {
+	octets := make([]byte, serialOctets)
+	for {
+		if _, err := rand.Read(octets); err != nil {
+			return nil, err
+		}
+		octets[0] &= 0x7f // a set top bit would need one octet more
+		if serial := new(big.Int).SetBytes(octets); serial.Sign() > 0 {
+			return serial, nil
+		}
+	}
+}
+
+// lint signs the template with a throwaway key, runs zlint on the result and
+// compares it with the request.
+func (p *Prepared) lint(issuer *x509.Certificate) error {
+	key, err := throwawayKey(issuer.PublicKey)
+	if err != nil {
+		return err
+	}
+	// CreateCertificate checks that the key is the issuer's.
+	standIn := *issuer
+	standIn.PublicKey = key.Public()
+	der, err := x509.CreateCertificate(rand.Reader, p.template, &standIn, p.template.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	if p.Linted, err = x509.ParseCertificate(der); err != nil {
+		return err
+	}
+	if err := lintCertificate(der); err != nil {
+		return err
+	}
+	return p.compare(issuer)
+}
+
+// compare checks that the linted certificate says what the request asked for:
+// neither crypto/x509 nor cfssl may have dropped or changed anything.
+func (p *Prepared) compare(issuer *x509.Certificate) error {
+	got, req := p.Linted, p.request
+	_, extended, _ := req.Profile.raw.Usages()
+	differs := func(what string) error {
+		return fmt.Errorf("certificate for %q was not prepared as asked: %s differs", req.CommonName, what)
+	}
+	switch {
+	case got.Subject.CommonName != req.CommonName || !slices.Equal(got.Subject.Organization, req.Groups):
+		return differs("subject")
+	case !bytes.Equal(got.RawIssuer, issuer.RawSubject):
+		return differs("issuer")
+	case !bytes.Equal(got.AuthorityKeyId, issuer.SubjectKeyId) || len(got.SubjectKeyId) == 0:
+		return differs("key identifier")
+	case !equalKeys(got.PublicKey, p.key.Public()):
+		return differs("public key")
+	case got.SerialNumber.Cmp(p.template.SerialNumber) != 0 || got.SerialNumber.Sign() <= 0:
+		return differs("serial number")
+	case !got.BasicConstraintsValid || got.IsCA:
+		return differs("basic constraints")
+	case got.KeyUsage != req.Profile.keyUsage(p.key.Public()):
+		return differs("key usage")
+	case !slices.Equal(got.ExtKeyUsage, extended) || len(got.UnknownExtKeyUsage) > 0:
+		return differs("extended key usage")
+	case !got.NotBefore.Equal(p.template.NotBefore) || !got.NotAfter.Equal(p.template.NotAfter):
+		return differs("validity")
+	case got.NotAfter.After(issuer.NotAfter) || got.NotBefore.Before(issuer.NotBefore):
+		return differs("validity")
+	case !sameNames(SANsOf(got), req.SANs):
+		return differs("alternative names")
+	}
+	return nil
+}
+
+// SANsOf returns the subject alternative names of a certificate.
+func SANsOf(cert *x509.Certificate) SANs {
+	return SANs{DNS: cert.DNSNames, IPs: cert.IPAddresses, URIs: cert.URIs, Emails: cert.EmailAddresses}
+}
+
+func sameNames(a, b SANs) bool {
+	return slices.Equal(a.DNS, b.DNS) && slices.Equal(a.Emails, b.Emails) &&
+		slices.EqualFunc(a.IPs, b.IPs, net.IP.Equal) && slices.Equal(a.Strings(), b.Strings())
+}
+
+// warn collects what is allowed but has a price.
+func (p *Prepared) warn() {
+	if slices.Contains(p.request.Groups, GroupMasters) {
+		p.Warnings = append(p.Warnings,
+			GroupMasters+" passes every authorizer of the API server, and nothing but a new CA takes it back; "+
+				"for daily work use a group bound to a role, as in --group cluster-admins with a ClusterRoleBinding")
+	}
+	if p.request.Key == Ed25519 {
+		p.Warnings = append(p.Warnings, ed25519Warning)
+	}
+}
+
+// sign uses the CA's key, once, and checks that what it signed is what was
+// linted.
+func (p *Prepared) sign(issuer *x509.Certificate, key crypto.Signer) (*x509.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, p.template, issuer, p.template.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(cert.RawTBSCertificate, p.Linted.RawTBSCertificate) {
+		return nil, errors.New("the signed certificate differs from the linted one")
+	}
+	return cert, cert.CheckSignatureFrom(issuer)
+}

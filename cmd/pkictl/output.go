@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+)
+
+const apiVersion = "pkictl.dev/v1"
+
+// typeMeta heads every result in JSON and YAML.
+type typeMeta struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+}
+
+func kind(name string) typeMeta { return typeMeta{APIVersion: apiVersion, Kind: name} }
+
+// print writes a result in the form that was asked for: the value as JSON or
+// YAML, or what text writes.
+func (a *app) print(value any, text func(w io.Writer)) error {
+	if a.quiet {
+		return nil
+	}
+	var data []byte
+	var err error
+	switch a.output {
+	case "json":
+		if data, err = json.MarshalIndent(value, "", "  "); err == nil {
+			data = append(data, '\n')
+		}
+	case "yaml":
+		data, err = yaml.Marshal(value)
+	default:
+		var b strings.Builder
+		text(&b)
+		data = []byte(b.String())
+	}
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(data)
+	return err
+}
+
+// printable shows a string that came from elsewhere. What a terminal would act
+// on, or the eye would misread, is escaped: control characters, invalid UTF-8,
+// and format characters such as bidirectional marks.
+func printable(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == unicode.ReplacementChar && !strings.HasPrefix(s[i:], string(r)):
+			fmt.Fprintf(&b, `\x%02x`, s[i]) // a byte that is not UTF-8
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
+}
+
+func printableAll(list []string) string {
+	shown := make([]string, len(list))
+	for i, s := range list {
+		shown[i] = printable(s)
+	}
+	return strings.Join(shown, ", ")
+}
+
+// row is a line of a result: what it is, and its value.
+type row struct{ label, value string }
+
+// printRows writes rows in two columns, without those that have no value.
+func printRows(w io.Writer, indent string, rows ...row) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		if r.value != "" {
+			fmt.Fprintf(t, "%s%s\t%s\n", indent, r.label, printable(r.value))
+		}
+	}
+	_ = t.Flush() // w is a buffer
+}
+
+// left says how long it is until a time in the largest whole unit: 89d, 7h.
+func left(d time.Duration) string {
+	switch {
+	case d < 0:
+		return left(-d) + " ago"
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
+}
+
+// ends shows an end with what is left.
+func ends(end, now time.Time) string {
+	d := end.Sub(now).Round(time.Second)
+	shown := end.UTC().Format("2006-01-02 15:04:05 UTC")
+	if d < 0 {
+		return shown + " (expired " + left(d) + ")"
+	}
+	return shown + " (in " + left(d) + ")"
+}
+
+// complete offers the values of a flag to the shell's completion.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	// The only error is a flag that does not exist, which a test would show.
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}

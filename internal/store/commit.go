@@ -1,0 +1,355 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// File is one file of a Commit.
+type File struct {
+	Path string      // where it goes; its directory must exist
+	Data []byte      //
+	Mode fs.FileMode // 0644 for certificates, 0600 for all that holds a key
+}
+
+// A Commit lives in a directory .commit-* of the PKI directory until it is
+// done. There,
+//
+//	files.json   lists where the files go
+//	new/0, 1 …   are the files, old/0, 1 … links to those they replace
+//	cur          is a symbolic link to old or new: the switch
+//
+// A file that is replaced is first made a symbolic link to cur/N, which still
+// is the old file. Turning cur to new then changes all of them in one rename(2),
+// so that at no moment, whatever dies, a new key stands beside an old
+// certificate. After that the links become plain files one by one. Whoever next
+// takes the lock completes (cur is new) or undoes (it is not) what it finds.
+const (
+	stagingPattern = ".commit-*"
+	manifestName   = "files.json"
+	switchName     = "cur"
+)
+
+// atomicLinks says whether the switch can be used: an unprivileged Windows
+// user may not make symbolic links. There a Commit is complete after a crash,
+// but its files change one after the other.
+const atomicLinks = runtime.GOOS != "windows"
+
+type commit struct {
+	staging string   // absolute path of the .commit-* directory
+	paths   []string // where the files go, absolute
+	turned  bool     // the switch was turned by this process
+}
+
+// Commit writes all files as one step, or none: each is written to disk
+// (fsync) before any takes its place, and the directories are synced after. No
+// file is written through a symbolic link. Unless replace is set, none of them
+// may exist.
+func (d *Dir) Commit(files []File, replace bool) error {
+	paths, err := targets(files, replace)
+	if err != nil {
+		return err
+	}
+	staging, err := os.MkdirTemp(d.path, stagingPattern)
+	if err != nil {
+		return diskError(err, "write to %q", d.path)
+	}
+	c := &commit{staging: staging, paths: paths}
+	err = c.run(files)
+	if err == nil {
+		return nil
+	}
+	// Whatever cannot be done now, the next Lock does; until then the files
+	// are all old or all new.
+	undoErr := c.undo()
+	switch {
+	case c.turned && undoErr != nil:
+		return &PendingError{Path: files[0].Path, Err: undoErr}
+	case c.turned: // undo completed it
+		return nil
+	}
+	return diskError(errors.Join(err, undoErr), "write %q", files[0].Path)
+}
+
+// PendingError says that a Commit was made, but that links into the PKI
+// directory still stand where plain files will: the next Lock completes it.
+type PendingError struct {
+	Path string
+	Err  error
+}
+
+func (e *PendingError) Error() string {
+	return fmt.Sprintf("%q is written, but not in its final form; the next command completes it: %v", e.Path, e.Err)
+}
+
+// Unwrap returns the error of the file system.
+func (e *PendingError) Unwrap() error { return e.Err }
+
+// CheckAbsent returns the error that Commit would return when one of the paths
+// exists. It serves to say no before costly work is done.
+func CheckAbsent(paths ...string) error {
+	for _, path := range paths {
+		if err := checkTarget(path, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// targets returns the absolute paths of files, their directories free of
+// symbolic links, and refuses those that may not be written.
+func targets(files []File, replace bool) ([]string, error) {
+	paths := make([]string, len(files))
+	for i, f := range files {
+		dir, err := filepath.Abs(filepath.Dir(f.Path))
+		if err != nil {
+			return nil, err
+		}
+		if dir, err = filepath.EvalSymlinks(dir); err != nil {
+			return nil, diskError(err, "write %q", f.Path)
+		}
+		if err := checkTarget(f.Path, replace); err != nil {
+			return nil, err
+		}
+		paths[i] = filepath.Join(dir, filepath.Base(f.Path))
+	}
+	return paths, nil
+}
+
+func checkTarget(path string, replace bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return diskError(err, "write %q", path)
+	case info.Mode()&fs.ModeSymlink != 0:
+		return failure.New(failure.Failed, "remove the link, or choose another name with --out",
+			"%q is a symbolic link; keys and certificates are not written through links", path)
+	case !info.Mode().IsRegular():
+		return failure.New(failure.Failed, "choose another name with --out", "%q is not a file", path)
+	case !replace:
+		return &ExistsError{Path: path}
+	}
+	return nil
+}
+
+// ExistsError says that a file which may not be replaced is there.
+type ExistsError struct{ Path string }
+
+func (e *ExistsError) Error() string { return fmt.Sprintf("%q exists", e.Path) }
+
+func (c *commit) run(files []File) error {
+	if err := c.stage(files); err != nil {
+		return err
+	}
+	if err := c.linkOld(); err != nil {
+		return err
+	}
+	if err := c.flip(); err != nil {
+		return err
+	}
+	return c.finish()
+}
+
+// stage writes the new files and, beside their places, links to them: what
+// follows needs no more space on any disk.
+func (c *commit) stage(files []File) error {
+	if err := os.Mkdir(filepath.Join(c.staging, "new"), 0o700); err != nil {
+		return err
+	}
+	manifest, err := json.Marshal(c.paths)
+	if err != nil {
+		return err
+	}
+	if err := writeSynced(filepath.Join(c.staging, manifestName), manifest, 0o600); err != nil {
+		return err
+	}
+	for i, f := range files {
+		if err := writeSynced(c.new(i), f.Data, f.Mode); err != nil {
+			return err
+		}
+		if err := linkOrCopy(c.new(i), c.beside(i)); err != nil {
+			return err
+		}
+	}
+	return syncDirs(filepath.Join(c.staging, "new"), c.staging, filepath.Dir(c.staging))
+}
+
+// linkOld puts the switch, turned to the old files, in front of every file
+// that is there.
+func (c *commit) linkOld() error {
+	exists := false
+	for _, path := range c.paths {
+		if _, err := os.Lstat(path); err == nil {
+			exists = true
+		}
+	}
+	if !exists || !atomicLinks {
+		return nil
+	}
+	if err := os.Mkdir(filepath.Join(c.staging, "old"), 0o700); err != nil {
+		return err
+	}
+	for i, path := range c.paths {
+		if err := linkOrCopy(path, c.old(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.Symlink("old", filepath.Join(c.staging, switchName)); err != nil {
+		return err
+	}
+	if err := syncDirs(filepath.Join(c.staging, "old"), c.staging); err != nil {
+		return err
+	}
+	for i, path := range c.paths {
+		target, err := filepath.Rel(filepath.Dir(path), filepath.Join(c.staging, switchName, strconv.Itoa(i)))
+		if err != nil {
+			return err
+		}
+		link := c.beside(i) + ".link"
+		if err := os.Symlink(target, link); err != nil {
+			return err
+		}
+		if err := os.Rename(link, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flip turns the switch: from here on the new files count.
+func (c *commit) flip() error {
+	next := filepath.Join(c.staging, "next")
+	var err error
+	if atomicLinks {
+		err = os.Symlink("new", next)
+	} else {
+		err = writeSynced(next, nil, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(next, filepath.Join(c.staging, switchName)); err != nil {
+		return err
+	}
+	c.turned = true
+	return syncDirs(c.staging)
+}
+
+// finish makes every file a plain one in its place and clears up. It may run
+// again on what an interrupted run left.
+func (c *commit) finish() error {
+	for i, path := range c.paths {
+		err := os.Rename(c.beside(i), path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := c.syncTargets(); err != nil {
+		return err
+	}
+	return os.RemoveAll(c.staging)
+}
+
+// undo puts everything back as it was, unless the switch has been turned.
+func (c *commit) undo() error {
+	if c.flipped() {
+		return c.finish()
+	}
+	for i, path := range c.paths {
+		_ = os.Remove(c.beside(i))
+		_ = os.Remove(c.beside(i) + ".link")
+		if !c.isOurLink(path) {
+			continue
+		}
+		err := linkOrCopy(c.old(i), c.beside(i))
+		if errors.Is(err, fs.ErrNotExist) { // there was no such file
+			err = os.Remove(path)
+		} else if err == nil {
+			err = os.Rename(c.beside(i), path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := c.syncTargets(); err != nil {
+		return err
+	}
+	return os.RemoveAll(c.staging)
+}
+
+func (c *commit) new(i int) string { return filepath.Join(c.staging, "new", strconv.Itoa(i)) }
+func (c *commit) old(i int) string { return filepath.Join(c.staging, "old", strconv.Itoa(i)) }
+
+// beside is a name in the directory of file i that no other commit uses.
+func (c *commit) beside(i int) string {
+	dir, base := filepath.Split(c.paths[i])
+	return filepath.Join(dir, "."+base+filepath.Base(c.staging))
+}
+
+func (c *commit) flipped() bool {
+	path := filepath.Join(c.staging, switchName)
+	if !atomicLinks {
+		_, err := os.Lstat(path)
+		return err == nil
+	}
+	target, err := os.Readlink(path)
+	return err == nil && target == "new"
+}
+
+// isOurLink says whether path is a link to the switch of this commit.
+func (c *commit) isOurLink(path string) bool {
+	target, err := os.Readlink(path)
+	if err != nil {
+		return false
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(path), target)
+	}
+	return filepath.Dir(filepath.Dir(target)) == c.staging
+}
+
+func (c *commit) syncTargets() error {
+	done := map[string]bool{}
+	for _, path := range c.paths {
+		dir := filepath.Dir(path)
+		if done[dir] {
+			continue
+		}
+		done[dir] = true
+		if err := syncDirs(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recover completes or undoes every commit that was interrupted. The lock is
+// held, so whoever began it is gone.
+func (d *Dir) recover() error {
+	found, err := filepath.Glob(filepath.Join(d.path, stagingPattern))
+	if err != nil {
+		return err
+	}
+	for _, staging := range found {
+		c := &commit{staging: staging}
+		data, err := os.ReadFile(filepath.Join(staging, manifestName))
+		if err != nil || json.Unmarshal(data, &c.paths) != nil {
+			// It died before the list was whole, so nothing left the directory.
+			c.paths = nil
+		}
+		if err := c.undo(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// Size limits of files that are read, in bytes.
+const (
+	MaxPEM  = 1 << 20
+	MaxYAML = 4 << 20
+)
+
+// Read reads a file of at most max bytes. It stops reading at the limit, so
+// that an endless file costs no memory.
+func Read(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, readError(err, path)
+	}
+	defer f.Close()
+	data, err := ReadAll(f, path, max)
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return nil, readError(err, path)
+	}
+	return data, err
+}
+
+// ReadAll reads at most max bytes of r, and fails if there are more; name is
+// what the error calls it.
+func ReadAll(r io.Reader, name string, max int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, max+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > max {
+		return nil, failure.New(failure.Failed, "check that it is the file you mean",
+			"%q is larger than %s", name, size(max))
+	}
+	return data, nil
+}
+
+func readError(err error, path string) error {
+	hint := ""
+	if errors.Is(err, fs.ErrPermission) {
+		hint = "check owner and mode of the file; keys are readable by their owner only"
+	}
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	return failure.Wrap(err, failure.Failed, hint, "cannot read %q", path)
+}
+
+func size(n int64) string {
+	if n >= 1<<20 && n%(1<<20) == 0 {
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// writeSynced makes a new file, gives it its mode and brings it to the disk.
+// It has mode 0600 until its contents are written.
+func writeSynced(path string, data []byte, mode fs.FileMode) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := f.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// linkOrCopy makes to another name of the file from, or a copy where from is
+// on another file system or the file system knows no links.
+func linkOrCopy(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(from)
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return writeSynced(to, data, info.Mode().Perm())
+}
+
+// syncDirs brings the entries of directories to the disk. Windows has no such
+// operation; its file system journals renames.
+func syncDirs(dirs ...string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	for _, dir := range dirs {
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}

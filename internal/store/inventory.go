@@ -1,0 +1,226 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cloudflare/cfssl/certdb"
+	certsql "github.com/cloudflare/cfssl/certdb/sql"
+	"github.com/jmoiron/sqlx"
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// Statuses of a certificate in the inventory. The first is pkictl's own: cfssl
+// knows good and revoked, and passes over what has ended, as a reserved row's
+// expiry says.
+const (
+	StatusReserved = "reserved" // the serial is taken, no certificate was handed out
+	StatusGood     = "good"
+	StatusRevoked  = "revoked"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Inventory is the database of all certificates that were issued. Its schema is
+// that of cfssl's certdb, so cfssl's own tools read it.
+type Inventory struct {
+	db  *sqlx.DB
+	acc *certsql.Accessor
+}
+
+// options of the database, as modernc.org/sqlite reads them:
+//   - _time_format=sqlite writes times as cfssl's driver does; cfssl compares
+//     them as strings with CURRENT_TIMESTAMP.
+//   - journal_mode PERSIST with synchronous FULL survives a power cut like the
+//     default, but does not make and delete a file for each transaction, which
+//     is most of the time of a short program.
+//   - busy_timeout, in milliseconds, makes readers wait for a writer.
+const sqliteOptions = "_time_format=sqlite&_txlock=immediate&_pragma=busy_timeout(20000)"
+const sqliteWriteOptions = "&_pragma=journal_mode(PERSIST)&_pragma=synchronous(FULL)"
+
+func openInventory(path string, write bool) (*Inventory, error) {
+	if write {
+		// SQLite would make it as wide as the umask allows.
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, diskError(err, "open inventory %q", path)
+		}
+		if err := f.Close(); err != nil {
+			return nil, diskError(err, "open inventory %q", path)
+		}
+	} else if _, err := os.Stat(path); err != nil {
+		return nil, diskError(err, "open inventory %q", path)
+	}
+	options := sqliteOptions
+	if write {
+		options += sqliteWriteOptions
+	}
+	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: options}).String()
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, inventoryError(err, path)
+	}
+	db.SetMaxOpenConns(1)
+	x := sqlx.NewDb(db, "sqlite3") // the dialect's name, not the driver's
+	if err := migrate(x, write); err != nil {
+		_ = db.Close()
+		return nil, inventoryError(err, path)
+	}
+	return &Inventory{db: x, acc: certsql.NewAccessor(x)}, nil
+}
+
+// migrate brings the schema up to date. SQLite's user_version counts the
+// migrations that were applied.
+func migrate(db *sqlx.DB, write bool) error {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	var version int
+	if err := db.Get(&version, "PRAGMA user_version"); err != nil {
+		return err
+	}
+	switch {
+	case version == len(files):
+		return nil
+	case version > len(files):
+		return failure.New(failure.Failed, "use the newest pkictl", "it was written by a newer pkictl")
+	case !write && version == 0:
+		return fs.ErrNotExist // made, but nothing was ever recorded
+	}
+	tx, err := db.Beginx()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for _, file := range files[version:] {
+		script, err := migrations.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(string(script)); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", len(files))); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Close closes the database.
+func (inv *Inventory) Close() error { return inv.db.Close() }
+
+// Reserve records a certificate that is about to be signed; it returns when
+// the row is on the disk. The row says reserved, and has neither PEM nor an
+// end in the future, until Record completes it.
+func (inv *Inventory) Reserve(record certdb.CertificateRecord, now time.Time) error {
+	record.Status = StatusReserved
+	record.PEM = ""
+	record.IssuedAt = &now
+	record.Expiry = now
+	return inventoryError(inv.acc.InsertCertificate(record), "")
+}
+
+// Record completes a reserved row with the signed certificate; it returns when
+// the row is on the disk.
+func (inv *Inventory) Record(serial, aki, pem string, expiry time.Time) error {
+	result, err := inv.db.Exec(`UPDATE certificates SET status = ?, pem = ?, expiry = ?
+		WHERE serial_number = ? AND authority_key_identifier = ? AND status = ?`,
+		StatusGood, pem, expiry.UTC(), serial, aki, StatusReserved)
+	if err != nil {
+		return inventoryError(err, "")
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("inventory: serial %s is not reserved", serial)
+	}
+	return nil
+}
+
+// Forget deletes a row whose certificate was never written anywhere.
+func (inv *Inventory) Forget(serial, aki string) error {
+	_, err := inv.db.Exec(`DELETE FROM certificates
+		WHERE serial_number = ? AND authority_key_identifier = ?`, serial, aki)
+	return inventoryError(err, "")
+}
+
+// Filter limits what List returns; zero fields do not limit.
+type Filter struct {
+	CommonName string
+	Group      string    // one of the groups in the metadata
+	EndsBefore time.Time //
+	EndsAfter  time.Time //
+}
+
+// List returns the records that match the filter, the first to end first.
+func (inv *Inventory) List(ctx context.Context, f Filter) ([]certdb.CertificateRecord, error) {
+	var where []string
+	var args []any
+	add := func(condition string, arg any) {
+		where = append(where, condition)
+		args = append(args, arg)
+	}
+	if f.CommonName != "" {
+		add("common_name = ?", f.CommonName)
+	}
+	if f.Group != "" {
+		add("EXISTS (SELECT 1 FROM json_each(metadata, '$.groups') WHERE value = ?)", f.Group)
+	}
+	if !f.EndsBefore.IsZero() {
+		add("expiry < ?", f.EndsBefore.UTC())
+	}
+	if !f.EndsAfter.IsZero() {
+		add("expiry >= ?", f.EndsAfter.UTC())
+	}
+	query := "SELECT * FROM certificates"
+	if where != nil {
+		query += " WHERE " + strings.Join(where, " AND ")
+	}
+	var records []certdb.CertificateRecord
+	err := inv.db.SelectContext(ctx, &records, query+" ORDER BY expiry, serial_number", args...)
+	return records, inventoryError(err, "")
+}
+
+// inventoryError turns an error of the database into one that a user can act
+// on. The path may be empty.
+func inventoryError(err error, path string) error {
+	if err == nil {
+		return nil
+	}
+	name := "inventory"
+	if path != "" {
+		name = fmt.Sprintf("inventory %q", path)
+	}
+	var known *failure.Error
+	var sqliteErr *sqlite.Error
+	if errors.As(err, &known) {
+		return failure.Wrap(err, known.Kind, "", "cannot use %s", name)
+	}
+	hint := ""
+	if errors.As(err, &sqliteErr) {
+		switch sqliteErr.Code() & 0xff { // the low byte is the primary code
+		case sqlitelib.SQLITE_FULL:
+			hint = diskHint(syscall.ENOSPC)
+		case sqlitelib.SQLITE_READONLY, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_PERM:
+			hint = diskHint(fs.ErrPermission)
+		case sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_CORRUPT:
+			hint = "restore inventory.db from a backup; the certificates beside it are not affected"
+		case sqlitelib.SQLITE_BUSY:
+			hint = "another program holds the inventory; run the command again when it is done"
+		}
+	}
+	return failure.Wrap(err, failure.Failed, hint, "cannot use %s", name)
+}

@@ -1,0 +1,26 @@
+package kubeconfig
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Explain returns the kubectl commands, for a POSIX shell, that write the
+// entry to a kubeconfig from the files of the CA, the certificate and the key.
+func (e Entry) Explain(path, caFile, certFile, keyFile string) string {
+	q := quote
+	namespace := ""
+	if e.Namespace != "" {
+		namespace = " --namespace=" + q(e.Namespace)
+	}
+	return fmt.Sprintf(`# a kubeconfig with that certificate
+umask 077
+kubectl config --kubeconfig=%[1]s set-cluster %[2]s --server=%[3]s --certificate-authority=%[4]s --embed-certs=true
+kubectl config --kubeconfig=%[1]s set-credentials %[5]s --client-certificate=%[6]s --client-key=%[7]s --embed-certs=true
+kubectl config --kubeconfig=%[1]s set-context %[8]s --cluster=%[2]s --user=%[5]s%[9]s
+kubectl config --kubeconfig=%[1]s use-context %[8]s
+`, q(path), q(e.Cluster), q(e.Server), q(caFile), q(e.User), q(certFile), q(keyFile), q(e.Context()), namespace)
+}
+
+// quote quotes a word for a POSIX shell.
+func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
