@@ -43,6 +43,7 @@ default_ca = issue
 database = $ENV::work/index.txt
 new_certs_dir = $ENV::work
 unique_subject = no
+rand_serial = yes
 policy = any
 x509_extensions = extensions
 [any]
@@ -63,7 +64,7 @@ EOF
 export work; : > "$work/index.txt"
 (umask 077; openssl genpkey {{.Genpkey}} -out {{.Key}})
 openssl req -new -utf8 -config "$work/openssl.cnf" -key {{.Key}} -subj {{.Subject}} -out "$work/request.csr"
-openssl ca -batch -notext -preserveDN -utf8 -rand_serial -config "$work/openssl.cnf" \
+openssl ca -batch -notext -preserveDN -utf8 -config "$work/openssl.cnf" \
   {{.Signer}} -md {{.Digest}} \
   -startdate {{.Start}} -enddate {{.End}} -in "$work/request.csr" -out {{.Cert}}
 rm -r -- "$work"
@@ -205,14 +206,15 @@ func opensslNames(sans SANs) string {
 			names = append(names, kind+":"+value)
 		}
 	}
+	// The order in which crypto/x509 encodes them.
 	add("DNS", sans.DNS...)
+	add("email", sans.Emails...)
 	for _, ip := range sans.IPs {
 		add("IP", ip.String())
 	}
 	for _, uri := range sans.URIs {
 		add("URI", uri.String())
 	}
-	add("email", sans.Emails...)
 	return strings.Join(names, ",")
 }
 

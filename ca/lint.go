@@ -45,6 +45,6 @@ func lintCertificate(der []byte) error {
 		return nil
 	}
 	slices.Sort(found)
-	return failure.New(failure.Failed, "change the name or option that the lint speaks of; nothing was signed",
+	return failure.New(failure.Usage, "change the name or option that the lint speaks of; nothing was signed",
 		"the certificate would not pass zlint: %s", strings.Join(found, "; "))
 }

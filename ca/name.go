@@ -107,16 +107,17 @@ type SANs struct {
 	Emails []string
 }
 
-// Strings returns all names in the order DNS, IP, URI, e-mail.
+// Strings returns all names in the order in which crypto/x509 encodes them:
+// DNS, e-mail, IP, URI.
 func (s SANs) Strings() []string {
-	names := append([]string{}, s.DNS...)
+	names := append(append([]string{}, s.DNS...), s.Emails...)
 	for _, ip := range s.IPs {
 		names = append(names, ip.String())
 	}
 	for _, uri := range s.URIs {
 		names = append(names, uri.String())
 	}
-	return append(names, s.Emails...)
+	return names
 }
 
 // parseSANs reads the names as a user writes them.

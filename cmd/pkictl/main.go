@@ -14,7 +14,13 @@ var version = "devel"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, now: time.Now}
+	// One time for all that a command does and prints; certificates know no
+	// fractions of a second.
+	start := time.Now().Truncate(time.Second)
+	a := &app{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
+		now: func() time.Time { return start },
+	}
 	code := a.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -109,7 +109,7 @@ func left(d time.Duration) string {
 
 // ends shows an end with what is left.
 func ends(end, now time.Time) string {
-	d := end.Sub(now).Round(time.Second)
+	d := end.Sub(now)
 	shown := end.UTC().Format("2006-01-02 15:04:05 UTC")
 	if d < 0 {
 		return shown + " (expired " + left(d) + ")"
