@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -170,18 +171,28 @@ func (c *commit) stage(files []File) error {
 	if err != nil {
 		return err
 	}
-	if err := writeSynced(filepath.Join(c.staging, manifestName), manifest, 0o600); err != nil {
+	open, err := openDirs(filepath.Join(c.staging, "new"), c.staging, filepath.Dir(c.staging))
+	if err != nil {
 		return err
 	}
-	for i, f := range files {
-		if err := writeSynced(c.new(i), f.Data, f.Mode); err != nil {
-			return err
+	write := func(path string, data []byte, mode fs.FileMode) {
+		if err != nil {
+			return
 		}
-		if err := linkOrCopy(c.new(i), c.beside(i)); err != nil {
-			return err
+		var f *os.File
+		if f, err = create(path, data, mode); err == nil {
+			open = append(open, f)
 		}
 	}
-	return syncDirs(filepath.Join(c.staging, "new"), c.staging, filepath.Dir(c.staging))
+	write(filepath.Join(c.staging, manifestName), manifest, 0o600)
+	for i, f := range files {
+		write(c.new(i), f.Data, f.Mode)
+	}
+	err = errors.Join(err, syncAll(open...))
+	for i := 0; err == nil && i < len(files); i++ {
+		err = linkOrCopy(c.new(i), c.beside(i))
+	}
+	return err
 }
 
 // linkOld puts the switch, turned to the old files, in front of every file
@@ -319,18 +330,13 @@ func (c *commit) isOurLink(path string) bool {
 }
 
 func (c *commit) syncTargets() error {
-	done := map[string]bool{}
+	var dirs []string
 	for _, path := range c.paths {
-		dir := filepath.Dir(path)
-		if done[dir] {
-			continue
-		}
-		done[dir] = true
-		if err := syncDirs(dir); err != nil {
-			return err
+		if dir := filepath.Dir(path); !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
 		}
 	}
-	return nil
+	return syncDirs(dirs...)
 }
 
 // recover completes or undoes every commit that was interrupted. The lock is

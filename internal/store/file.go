@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"sync"
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -66,25 +67,42 @@ func size(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// writeSynced makes a new file, gives it its mode and brings it to the disk.
-// It has mode 0600 until its contents are written.
-func writeSynced(path string, data []byte, mode fs.FileMode) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// writeSynced makes a new file with that mode and brings it to the disk.
+func writeSynced(path string, data []byte, mode fs.FileMode) error {
+	f, err := create(path, data, mode)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-	}()
-	if _, err := f.Write(data); err != nil {
-		return err
+	return syncAll(f)
+}
+
+// create makes a new file and gives it its mode, which is 0600 until the
+// contents are written. It is the caller's to sync and close.
+func create(path string, data []byte, mode fs.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
 	}
-	if err := f.Chmod(mode); err != nil {
-		return err
+	if _, err = f.Write(data); err == nil {
+		err = f.Chmod(mode)
 	}
-	return f.Sync()
+	if err != nil {
+		_ = f.Close() // the first error says it
+		return nil, err
+	}
+	return f, nil
+}
+
+// syncAll brings files to the disk and closes them. It does so at once for all,
+// as a file system writes its journal once for all that wait.
+func syncAll(files ...*os.File) error {
+	errs := make([]error, len(files))
+	var wait sync.WaitGroup
+	for i, f := range files {
+		wait.Go(func() { errs[i] = errors.Join(f.Sync(), f.Close()) })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
 }
 
 // linkOrCopy makes to another name of the file from, or a copy where from is
@@ -105,25 +123,31 @@ func linkOrCopy(from, to string) error {
 	return writeSynced(to, data, info.Mode().Perm())
 }
 
-// syncDirs brings the entries of directories to the disk. Windows has no such
-// operation; its file system journals renames.
-func syncDirs(dirs ...string) error {
+// openDirs opens directories for syncAll, which then brings their entries to
+// the disk. Windows has no such operation; its file system journals renames.
+func openDirs(paths ...string) ([]*os.File, error) {
 	if runtime.GOOS == "windows" {
-		return nil
+		return nil, nil
 	}
-	for _, dir := range dirs {
-		if err := syncDir(dir); err != nil {
-			return err
+	var dirs []*os.File
+	for _, path := range paths {
+		dir, err := os.Open(path)
+		if err != nil {
+			for _, d := range dirs {
+				_ = d.Close() // read only
+			}
+			return nil, err
 		}
+		dirs = append(dirs, dir)
 	}
-	return nil
+	return dirs, nil
 }
 
-func syncDir(path string) error {
-	dir, err := os.Open(path)
+// syncDirs brings the entries of directories to the disk.
+func syncDirs(paths ...string) error {
+	dirs, err := openDirs(paths...)
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
-	return dir.Sync()
+	return syncAll(dirs...)
 }
