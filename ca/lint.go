@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	zx509 "github.com/zmap/zcrypto/x509"
-	"github.com/zmap/zlint/v3"
+	_ "github.com/zmap/zlint/v3" // registers the lints
 	"github.com/zmap/zlint/v3/lint"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -20,25 +19,22 @@ var lintSources = lint.SourceList{
 	lint.RFC3279, lint.RFC5280, lint.RFC5480, lint.RFC5891, lint.RFC8813, lint.Community,
 }
 
-var lintRegistry = sync.OnceValues(func() (lint.Registry, error) {
-	return lint.GlobalRegistry().Filter(lint.FilterOptions{IncludeSources: lintSources})
-})
-
 // lintCertificate runs zlint on a certificate in DER form and returns an error
 // that names every lint which ends in a warning or worse.
 func lintCertificate(der []byte) error {
-	registry, err := lintRegistry()
-	if err != nil {
-		return err
-	}
 	cert, err := zx509.ParseCertificate(der)
 	if err != nil {
 		return fmt.Errorf("lint: %w", err)
 	}
+	registry := lint.GlobalRegistry()
 	var found []string
-	for name, result := range zlint.LintCertificateEx(cert, registry).Results {
-		if result.Status >= lint.Warn {
-			found = append(found, strings.TrimSpace(name+" "+result.Details))
+	for _, source := range lintSources {
+		// Registry.Filter would sort all lints anew, which costs as much as
+		// issuing a certificate.
+		for _, l := range registry.CertificateLints().BySource(source) {
+			if result := l.Execute(cert, registry.GetConfiguration()); result.Status >= lint.Warn {
+				found = append(found, strings.TrimSpace(l.Name+" "+result.Details))
+			}
 		}
 	}
 	if found == nil {

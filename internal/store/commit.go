@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,10 +22,9 @@ type File struct {
 	Mode fs.FileMode // 0644 for certificates, 0600 for all that holds a key
 }
 
-// A Commit lives in a directory .commit-* of the PKI directory until it is
-// done. There,
+// A Commit works in the directory .staging of the PKI directory. There,
 //
-//	files.json   lists where the files go
+//	files.json   says where the files go
 //	new/0, 1 …   are the files, old/0, 1 … links to those they replace
 //	cur          is a symbolic link to old or new: the switch
 //
@@ -33,10 +33,13 @@ type File struct {
 // so that at no moment, whatever dies, a new key stands beside an old
 // certificate. After that the links become plain files one by one. Whoever next
 // takes the lock completes (cur is new) or undoes (it is not) what it finds.
+//
+// The directory and files.json stay for the next Commit: to free what was just
+// synced takes a file system longer than all else that is done here.
 const (
-	stagingPattern = ".commit-*"
-	manifestName   = "files.json"
-	switchName     = "cur"
+	stagingName  = ".staging"
+	manifestName = "files.json"
+	switchName   = "cur"
 )
 
 // atomicLinks says whether the switch can be used: an unprivileged Windows
@@ -44,10 +47,13 @@ const (
 // but its files change one after the other.
 const atomicLinks = runtime.GOOS != "windows"
 
+// commit is a Commit on its way; its exported fields are in files.json.
 type commit struct {
-	staging string   // absolute path of the .commit-* directory
-	paths   []string // where the files go, absolute
-	turned  bool     // the switch was turned by this process
+	ID    string   `json:"id"`    // of this commit, in names beside the files
+	Paths []string `json:"paths"` // where the files go, absolute
+
+	staging string // absolute path of the .staging directory
+	turned  bool   // the switch was turned by this process
 }
 
 // Commit writes all files as one step, or none: each is written to disk
@@ -59,11 +65,7 @@ func (d *Dir) Commit(files []File, replace bool) error {
 	if err != nil {
 		return err
 	}
-	staging, err := os.MkdirTemp(d.path, stagingPattern)
-	if err != nil {
-		return diskError(err, "write to %q", d.path)
-	}
-	c := &commit{staging: staging, paths: paths}
+	c := &commit{ID: rand.Text(), Paths: paths, staging: filepath.Join(d.path, stagingName)}
 	err = c.run(files)
 	if err == nil {
 		return nil
@@ -76,6 +78,9 @@ func (d *Dir) Commit(files []File, replace bool) error {
 		return &PendingError{Path: files[0].Path, Err: undoErr}
 	case c.turned: // undo completed it
 		return nil
+	}
+	if undoErr == nil {
+		_ = os.RemoveAll(c.staging) // leave no trace of what was not done
 	}
 	return diskError(errors.Join(err, undoErr), "write %q", files[0].Path)
 }
@@ -164,10 +169,12 @@ func (c *commit) run(files []File) error {
 // stage writes the new files and, beside their places, links to them: what
 // follows needs no more space on any disk.
 func (c *commit) stage(files []File) error {
-	if err := os.Mkdir(filepath.Join(c.staging, "new"), 0o700); err != nil {
-		return err
+	for _, dir := range []string{"new", "old"} {
+		if err := os.MkdirAll(filepath.Join(c.staging, dir), 0o700); err != nil {
+			return err
+		}
 	}
-	manifest, err := json.Marshal(c.paths)
+	manifest, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
@@ -175,18 +182,14 @@ func (c *commit) stage(files []File) error {
 	if err != nil {
 		return err
 	}
-	write := func(path string, data []byte, mode fs.FileMode) {
-		if err != nil {
-			return
+	// The list comes first: it says what recover has to look after.
+	f, err := overwrite(filepath.Join(c.staging, manifestName), manifest)
+	for i := 0; err == nil; i++ {
+		open = append(open, f)
+		if i == len(files) {
+			break
 		}
-		var f *os.File
-		if f, err = create(path, data, mode); err == nil {
-			open = append(open, f)
-		}
-	}
-	write(filepath.Join(c.staging, manifestName), manifest, 0o600)
-	for i, f := range files {
-		write(c.new(i), f.Data, f.Mode)
+		f, err = create(c.new(i), files[i].Data, files[i].Mode)
 	}
 	err = errors.Join(err, syncAll(open...))
 	for i := 0; err == nil && i < len(files); i++ {
@@ -199,7 +202,7 @@ func (c *commit) stage(files []File) error {
 // that is there.
 func (c *commit) linkOld() error {
 	exists := false
-	for _, path := range c.paths {
+	for _, path := range c.Paths {
 		if _, err := os.Lstat(path); err == nil {
 			exists = true
 		}
@@ -207,10 +210,7 @@ func (c *commit) linkOld() error {
 	if !exists || !atomicLinks {
 		return nil
 	}
-	if err := os.Mkdir(filepath.Join(c.staging, "old"), 0o700); err != nil {
-		return err
-	}
-	for i, path := range c.paths {
+	for i, path := range c.Paths {
 		if err := linkOrCopy(path, c.old(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -221,7 +221,7 @@ func (c *commit) linkOld() error {
 	if err := syncDirs(filepath.Join(c.staging, "old"), c.staging); err != nil {
 		return err
 	}
-	for i, path := range c.paths {
+	for i, path := range c.Paths {
 		target, err := filepath.Rel(filepath.Dir(path), filepath.Join(c.staging, switchName, strconv.Itoa(i)))
 		if err != nil {
 			return err
@@ -259,7 +259,7 @@ func (c *commit) flip() error {
 // finish makes every file a plain one in its place and clears up. It may run
 // again on what an interrupted run left.
 func (c *commit) finish() error {
-	for i, path := range c.paths {
+	for i, path := range c.Paths {
 		err := os.Rename(c.beside(i), path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -268,7 +268,7 @@ func (c *commit) finish() error {
 	if err := c.syncTargets(); err != nil {
 		return err
 	}
-	return os.RemoveAll(c.staging)
+	return c.clear()
 }
 
 // undo puts everything back as it was, unless the switch has been turned.
@@ -276,7 +276,7 @@ func (c *commit) undo() error {
 	if c.flipped() {
 		return c.finish()
 	}
-	for i, path := range c.paths {
+	for i, path := range c.Paths {
 		_ = os.Remove(c.beside(i))
 		_ = os.Remove(c.beside(i) + ".link")
 		if !c.isOurLink(path) {
@@ -295,7 +295,34 @@ func (c *commit) undo() error {
 	if err := c.syncTargets(); err != nil {
 		return err
 	}
-	return os.RemoveAll(c.staging)
+	return c.clear()
+}
+
+// clear makes the staging directory ready for the next commit. The switch goes
+// first: what is left without it is undone, which then has nothing to do.
+func (c *commit) clear() error {
+	rest := []string{filepath.Join(c.staging, switchName), filepath.Join(c.staging, "next")}
+	for _, path := range append(rest, c.staged()...) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// staged lists the files in the staging directory, but the list of them.
+func (c *commit) staged() []string {
+	var paths []string
+	for _, dir := range []string{"new", "old"} {
+		entries, err := os.ReadDir(filepath.Join(c.staging, dir))
+		if err != nil { // it has never been made
+			continue
+		}
+		for _, entry := range entries {
+			paths = append(paths, filepath.Join(c.staging, dir, entry.Name()))
+		}
+	}
+	return paths
 }
 
 func (c *commit) new(i int) string { return filepath.Join(c.staging, "new", strconv.Itoa(i)) }
@@ -303,8 +330,8 @@ func (c *commit) old(i int) string { return filepath.Join(c.staging, "old", strc
 
 // beside is a name in the directory of file i that no other commit uses.
 func (c *commit) beside(i int) string {
-	dir, base := filepath.Split(c.paths[i])
-	return filepath.Join(dir, "."+base+filepath.Base(c.staging))
+	dir, base := filepath.Split(c.Paths[i])
+	return filepath.Join(dir, "."+base+"."+c.ID)
 }
 
 func (c *commit) flipped() bool {
@@ -331,7 +358,7 @@ func (c *commit) isOurLink(path string) bool {
 
 func (c *commit) syncTargets() error {
 	var dirs []string
-	for _, path := range c.paths {
+	for _, path := range c.Paths {
 		if dir := filepath.Dir(path); !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
@@ -339,23 +366,29 @@ func (c *commit) syncTargets() error {
 	return syncDirs(dirs...)
 }
 
-// recover completes or undoes every commit that was interrupted. The lock is
-// held, so whoever began it is gone.
+// recover completes or undoes a commit that was interrupted. The lock is held,
+// so whoever began it is gone.
 func (d *Dir) recover() error {
-	found, err := filepath.Glob(filepath.Join(d.path, stagingPattern))
+	c := &commit{staging: filepath.Join(d.path, stagingName)}
+	data, err := os.ReadFile(filepath.Join(c.staging, manifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.RemoveAll(c.staging)
+	}
 	if err != nil {
 		return err
 	}
-	for _, staging := range found {
-		c := &commit{staging: staging}
-		data, err := os.ReadFile(filepath.Join(staging, manifestName))
-		if err != nil || json.Unmarshal(data, &c.paths) != nil {
-			// It died before the list was whole, so nothing left the directory.
-			c.paths = nil
-		}
-		if err := c.undo(); err != nil {
-			return err
-		}
+	if json.Unmarshal(data, c) != nil {
+		// It died before the list was whole, so nothing left the directory.
+		return os.RemoveAll(c.staging)
 	}
-	return nil
+	if !c.interrupted() {
+		return nil
+	}
+	return c.undo()
+}
+
+// interrupted says whether anything of the commit is left.
+func (c *commit) interrupted() bool {
+	_, err := os.Lstat(filepath.Join(c.staging, switchName))
+	return err == nil || len(c.staged()) > 0
 }

@@ -93,6 +93,24 @@ func create(path string, data []byte, mode fs.FileMode) (*os.File, error) {
 	return f, nil
 }
 
+// overwrite gives a file new contents in place, or makes it. It does not free
+// the file's first block, and is not atomic. It is the caller's to sync and
+// close.
+func overwrite(path string, data []byte) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Truncate(int64(len(data)))
+	}
+	if err != nil {
+		_ = f.Close() // the first error says it
+		return nil, err
+	}
+	return f, nil
+}
+
 // syncAll brings files to the disk and closes them. It does so at once for all,
 // as a file system writes its journal once for all that wait.
 func syncAll(files ...*os.File) error {
