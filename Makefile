@@ -42,4 +42,53 @@ tools/bin/.peers: tools/go.mod tools/go.sum
 
 test: tools/bin/.peers
 	@command -v openssl >/dev/null || { echo "error: the tests need openssl; install your system's package of it" >&2; exit 1; }
-	go test $(RACE) -timeout 30m ./...
+	go test $(RACE) -timeout 40m ./...
+
+check: lint-tools
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "error: run gofmt -w on:" $$unformatted >&2; exit 1; }
+	go mod tidy -diff
+	cd tools && go mod verify >/dev/null
+	go vet ./...
+	$(GOBIN)/staticcheck ./...
+	$(GOBIN)/golangci-lint run ./...
+	go test -run TestImports .
+	@$(GOBIN)/govulncheck ./... || { \
+	  code=$$?; [ $$code -ne 3 ] || exit 3; \
+	  echo "note: govulncheck did not run; its database cannot be reached from here"; }
+
+# Pinned: a new version may find new things, and that is a change of its own.
+lint-tools: $(GOBIN)/staticcheck $(GOBIN)/golangci-lint $(GOBIN)/govulncheck
+$(GOBIN)/staticcheck:
+	GOBIN=$(GOBIN) go install honnef.co/go/tools/cmd/staticcheck@v0.8.2
+$(GOBIN)/golangci-lint:
+	GOBIN=$(GOBIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+$(GOBIN)/govulncheck:
+	GOBIN=$(GOBIN) go install golang.org/x/vuln/cmd/govulncheck@v1.8.0
+$(GOBIN)/step:
+	GOBIN=$(GOBIN) go install github.com/smallstep/cli/cmd/step@v0.30.2
+
+# The programs people use today, in the same run.
+bench: tools/bin/.peers $(GOBIN)/step build
+	@echo "What starting costs, by package (ms):"
+	@GODEBUG=inittrace=1 bin/pkictl version 2>&1 >/dev/null | awk '{ print $$5, $$2 }' | sort -rn | head -12
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/pkictl
+
+fuzz:
+	@for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep ^Fuzz || true); do \
+	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime 60s $$package; done; done
+
+cross:
+	@for platform in $(PLATFORMS); do echo "build $$platform"; \
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o /dev/null ./cmd/pkictl; \
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./internal/... ./ca ./cluster ./kubeconfig; done
+
+# Two builds, in two places, are the same bytes.
+reproducible: build
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	  cp -r go.mod go.sum ca cluster cmd internal kubeconfig "$$copy" && \
+	  (cd "$$copy" && $(BUILD) -o pkictl ./cmd/pkictl) && cmp bin/pkictl "$$copy/pkictl" && \
+	  echo "bin/pkictl is reproducible: $$(sha256sum < bin/pkictl | cut -d' ' -f1)"
+
+clean:
+	rm -rf bin demo tools/bin

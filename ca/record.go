@@ -60,8 +60,8 @@ type issuance struct {
 	files func(cert *x509.Certificate, certPEM []byte) ([]store.File, error)
 }
 
-// run records the serial, signs, records the certificate and writes the files,
-// in this order: whatever dies in between, no certificate exists without its
+// run records the serial, signs, records the certificate, and puts the files in
+// their places, in this order: whatever dies in between, no certificate exists without its
 // row. When it fails before the files are written, the row goes: the
 // certificate never left this process.
 func (i issuance) run() (*x509.Certificate, error) {
@@ -91,10 +91,18 @@ func (i issuance) publish(record certdb.CertificateRecord) (*x509.Certificate, e
 	if err != nil {
 		return nil, err
 	}
-	if err := i.inv.Record(record.Serial, record.AKI, string(certPEM), cert.NotAfter); err != nil {
-		return nil, err
+	return cert, i.dir.Commit(files, i.replace, func() error {
+		return i.inv.Record(record.Serial, record.AKI, string(certPEM), cert.NotAfter)
+	})
+}
+
+// release frees the lock of a directory after a change that ended with err.
+func release(dir *store.Dir, err error) {
+	if err != nil {
+		dir.Abandon()
+	} else {
+		dir.Unlock()
 	}
-	return cert, i.dir.Commit(files, i.replace)
 }
 
 // EncodeCertificate encodes a certificate as PEM.

@@ -50,7 +50,7 @@ const atomicLinks = runtime.GOOS != "windows"
 // commit is a Commit on its way; its exported fields are in files.json.
 type commit struct {
 	ID    string   `json:"id"`    // of this commit, in names beside the files
-	Paths []string `json:"paths"` // where the files go, absolute
+	Paths []string `json:"paths"` // where the files go, absolute; in files.json relative if below the PKI directory
 
 	staging string // absolute path of the .staging directory
 	turned  bool   // the switch was turned by this process
@@ -60,13 +60,17 @@ type commit struct {
 // (fsync) before any takes its place, and the directories are synced after. No
 // file is written through a symbolic link. Unless replace is set, none of them
 // may exist.
-func (d *Dir) Commit(files []File, replace bool) error {
+//
+// While the files are being written to the disk it calls meanwhile, which must
+// succeed before any of them takes its place. It may be nil.
+func (d *Dir) Commit(files []File, replace bool, meanwhile func() error) error {
 	paths, err := targets(files, replace)
 	if err != nil {
 		return err
 	}
 	c := &commit{ID: rand.Text(), Paths: paths, staging: filepath.Join(d.path, stagingName)}
-	err = c.run(files)
+	err = c.run(files, meanwhile)
+	d.changed = d.changed || c.turned
 	if err == nil {
 		return nil
 	}
@@ -126,6 +130,9 @@ func targets(files []File, replace bool) ([]string, error) {
 			return nil, err
 		}
 		paths[i] = filepath.Join(dir, filepath.Base(f.Path))
+		if slices.Contains(paths[:i], paths[i]) {
+			return nil, failure.New(failure.Usage, "choose different names", "%q would hold two things at once", f.Path)
+		}
 	}
 	return paths, nil
 }
@@ -137,6 +144,8 @@ func checkTarget(path string, replace bool) error {
 		return nil
 	case err != nil:
 		return diskError(err, "write %q", path)
+	case !replace && switchTarget(path) != "": // another process replaces it just now
+		return &ExistsError{Path: path}
 	case info.Mode()&fs.ModeSymlink != 0:
 		return failure.New(failure.Failed, "remove the link, or choose another name with --out",
 			"%q is a symbolic link; keys and certificates are not written through links", path)
@@ -153,8 +162,17 @@ type ExistsError struct{ Path string }
 
 func (e *ExistsError) Error() string { return fmt.Sprintf("%q exists", e.Path) }
 
-func (c *commit) run(files []File) error {
-	if err := c.stage(files); err != nil {
+func (c *commit) run(files []File, meanwhile func() error) error {
+	other := make(chan error, 1)
+	go func() {
+		if meanwhile == nil {
+			other <- nil
+		} else {
+			other <- meanwhile()
+		}
+	}()
+	stageErr := c.stage(files)
+	if err := errors.Join(<-other, stageErr); err != nil {
 		return err
 	}
 	if err := c.linkOld(); err != nil {
@@ -174,7 +192,7 @@ func (c *commit) stage(files []File) error {
 			return err
 		}
 	}
-	manifest, err := json.Marshal(c)
+	manifest, err := c.manifest()
 	if err != nil {
 		return err
 	}
@@ -196,6 +214,19 @@ func (c *commit) stage(files []File) error {
 		err = linkOrCopy(c.new(i), c.beside(i))
 	}
 	return err
+}
+
+// manifest returns what is written to files.json.
+func (c *commit) manifest() ([]byte, error) {
+	list := commit{ID: c.ID}
+	for _, path := range c.Paths {
+		// Whoever completes it may find the PKI directory moved.
+		if rel, err := filepath.Rel(filepath.Dir(c.staging), path); err == nil && filepath.IsLocal(rel) {
+			path = rel
+		}
+		list.Paths = append(list.Paths, path)
+	}
+	return json.Marshal(list)
 }
 
 // linkOld puts the switch, turned to the old files, in front of every file
@@ -261,6 +292,9 @@ func (c *commit) flip() error {
 func (c *commit) finish() error {
 	for i, path := range c.Paths {
 		err := os.Rename(c.beside(i), path)
+		if errors.Is(err, fs.ErrNotExist) && c.isMissing(i) {
+			err = c.put(c.new(i), i) // the name beside did not reach the disk
+		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -279,14 +313,12 @@ func (c *commit) undo() error {
 	for i, path := range c.Paths {
 		_ = os.Remove(c.beside(i))
 		_ = os.Remove(c.beside(i) + ".link")
-		if !c.isOurLink(path) {
+		if !c.isOurLink(i) {
 			continue
 		}
-		err := linkOrCopy(c.old(i), c.beside(i))
+		err := c.put(c.old(i), i)
 		if errors.Is(err, fs.ErrNotExist) { // there was no such file
 			err = os.Remove(path)
-		} else if err == nil {
-			err = os.Rename(c.beside(i), path)
 		}
 		if err != nil {
 			return err
@@ -296,6 +328,14 @@ func (c *commit) undo() error {
 		return err
 	}
 	return c.clear()
+}
+
+// put makes file i a plain one with the contents of a staged one.
+func (c *commit) put(staged string, i int) error {
+	if err := linkOrCopy(staged, c.beside(i)); err != nil {
+		return err
+	}
+	return os.Rename(c.beside(i), c.Paths[i])
 }
 
 // clear makes the staging directory ready for the next commit. The switch goes
@@ -344,16 +384,41 @@ func (c *commit) flipped() bool {
 	return err == nil && target == "new"
 }
 
-// isOurLink says whether path is a link to the switch of this commit.
-func (c *commit) isOurLink(path string) bool {
+// isOurLink says whether file i is a link to the switch of this commit.
+func (c *commit) isOurLink(i int) bool {
+	target := switchTarget(c.Paths[i])
+	if filepath.Base(target) != strconv.Itoa(i) {
+		return false
+	}
+	if filepath.Dir(filepath.Dir(target)) == c.staging {
+		return true
+	}
+	// The PKI directory was moved; files elsewhere still link to where it was.
+	_, err := os.Lstat(filepath.Dir(target))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// isMissing says whether there is no file i but at most a link to the switch.
+func (c *commit) isMissing(i int) bool {
+	_, err := os.Lstat(c.Paths[i])
+	return errors.Is(err, fs.ErrNotExist) || c.isOurLink(i)
+}
+
+// switchTarget returns the absolute path that path links to, if that is a file
+// behind the switch of any commit, and nothing otherwise.
+func switchTarget(path string) string {
 	target, err := os.Readlink(path)
 	if err != nil {
-		return false
+		return ""
 	}
 	if !filepath.IsAbs(target) {
 		target = filepath.Join(filepath.Dir(path), target)
 	}
-	return filepath.Dir(filepath.Dir(target)) == c.staging
+	dir := filepath.Dir(target)
+	if filepath.Base(dir) != switchName || filepath.Base(filepath.Dir(dir)) != stagingName {
+		return ""
+	}
+	return target
 }
 
 func (c *commit) syncTargets() error {
@@ -383,6 +448,11 @@ func (d *Dir) recover() error {
 	}
 	if !c.interrupted() {
 		return nil
+	}
+	for i, path := range c.Paths {
+		if !filepath.IsAbs(path) {
+			c.Paths[i] = filepath.Join(d.path, path)
+		}
 	}
 	return c.undo()
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -25,8 +26,10 @@ const noticeAfter = time.Second
 
 // Dir is a PKI directory whose lock is held. All changes go through it.
 type Dir struct {
-	path string
-	lock *flock.Flock
+	path    string
+	lock    *flock.Flock
+	made    []string // what was made to get here, and would be taken back
+	changed bool     // a Commit was made
 }
 
 // Lock takes the lock of the PKI directory at path, which must exist, and
@@ -44,19 +47,90 @@ func Lock(ctx context.Context, path string, waiting func()) (*Dir, error) {
 	if err != nil {
 		return nil, diskError(err, "open directory %q", path)
 	}
-	lock := flock.New(filepath.Join(abs, lockName), flock.SetPermissions(0o600))
-	if err := acquire(ctx, lock, waiting); err != nil {
+	dir := &Dir{path: abs}
+	if err := dir.take(ctx, waiting); err != nil {
 		return nil, diskError(err, "lock directory %q", path)
 	}
-	dir := &Dir{path: abs, lock: lock}
 	if err := dir.recover(); err != nil {
-		dir.Unlock()
+		dir.Abandon()
 		return nil, diskError(err, "complete an interrupted change in %q", path)
 	}
 	return dir, nil
 }
 
-func acquire(ctx context.Context, lock *flock.Flock, waiting func()) error {
+// Create is Lock for a directory that need not exist. It is made, and the ones
+// above it, with mode 0700.
+func Create(ctx context.Context, path string, waiting func()) (*Dir, error) {
+	missing := missingAbove(path)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		removeBackward(missing)
+		return nil, diskError(err, "make directory %q", path)
+	}
+	dir, err := Lock(ctx, path, waiting)
+	if err != nil {
+		removeBackward(missing)
+		return nil, err
+	}
+	dir.made = append(missing, dir.made...)
+	return dir, nil
+}
+
+// Recover completes or undoes what a killed process left half done in the PKI
+// directory at path, as Lock does. Where there is nothing to do it takes no
+// lock and changes nothing; the directory need not exist.
+func Recover(ctx context.Context, path string, waiting func()) error {
+	left := &commit{staging: filepath.Join(path, stagingName)}
+	if !left.interrupted() {
+		return nil
+	}
+	dir, err := Lock(ctx, path, waiting)
+	if err != nil {
+		return err
+	}
+	dir.Unlock()
+	return nil
+}
+
+// take takes the lock, and again where the holder before took the file back
+// that it had made: a lock on what is no longer there keeps nobody out.
+func (d *Dir) take(ctx context.Context, waiting func()) error {
+	path := filepath.Join(d.path, lockName)
+	for {
+		// Any error comes back from opening it once more.
+		f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		made := err == nil
+		if made {
+			_ = f.Close() // nothing was written
+		}
+		d.lock = flock.New(path, flock.SetPermissions(0o600))
+		atOnce, err := d.lock.TryLock()
+		if err == nil && !atOnce {
+			err = wait(ctx, d.lock, waiting)
+		}
+		if err != nil {
+			return err
+		}
+		if d.holds(path) {
+			if made && atOnce { // otherwise another has used it
+				d.made = append(d.made, path)
+			}
+			return nil
+		}
+		d.Unlock()
+	}
+}
+
+// holds says whether the lock that is held is that of the file at path.
+func (d *Dir) holds(path string) bool {
+	locked, err := d.lock.Stat()
+	if err != nil {
+		return false
+	}
+	found, err := os.Stat(path)
+	return err == nil && os.SameFile(locked, found)
+}
+
+func wait(ctx context.Context, lock *flock.Flock, waiting func()) error {
 	done := make(chan error, 1)
 	go func() { done <- lock.Lock() }()
 	if waiting == nil {
@@ -85,10 +159,24 @@ func acquire(ctx context.Context, lock *flock.Flock, waiting func()) error {
 // Unlock frees the lock.
 func (d *Dir) Unlock() { _ = d.lock.Unlock() }
 
+// Abandon is Unlock for a change that failed. It takes back what was made for
+// it: directories, lock and inventory. Once a Commit was made all of it stays.
+// The inventory must be closed.
+func (d *Dir) Abandon() {
+	if !d.changed {
+		removeBackward(d.made)
+	}
+	d.Unlock()
+}
+
 // Inventory opens the directory's inventory for writing and makes it if it is
 // not there.
 func (d *Dir) Inventory() (*Inventory, error) {
-	return openInventory(filepath.Join(d.path, inventoryName), true)
+	path := filepath.Join(d.path, inventoryName)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		d.made = append(d.made, path, path+"-journal")
+	}
+	return openInventory(path, true)
 }
 
 // OpenInventory opens the inventory of the PKI directory at path for reading.
@@ -97,54 +185,22 @@ func OpenInventory(path string) (*Inventory, error) {
 	return openInventory(filepath.Join(path, inventoryName), false)
 }
 
-// Make makes the PKI directory at path, and the ones above it, with mode 0700
-// whatever the umask, and returns a function that takes back what it and the
-// store made there, as long as nothing else is in it. An existing directory
-// stays as it is.
-func Make(path string) (undo func(), err error) {
-	existed := func(name string) bool {
-		_, err := os.Lstat(filepath.Join(path, name))
-		return err == nil
-	}
-	hadDir, hadLock, hadInventory := existed("."), existed(lockName), existed(inventoryName)
-	missing := missingAbove(path)
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		removeDirs(missing)
-		return nil, diskError(err, "make directory %q", path)
-	}
-	if !hadDir {
-		if err := os.Chmod(path, 0o700); err != nil {
-			removeDirs(missing)
-			return nil, diskError(err, "make directory %q", path)
-		}
-	}
-	return func() {
-		if !hadInventory {
-			_ = os.Remove(filepath.Join(path, inventoryName))
-			_ = os.Remove(filepath.Join(path, inventoryName+"-journal"))
-		}
-		if !hadLock {
-			_ = os.Remove(filepath.Join(path, lockName))
-		}
-		removeDirs(missing)
-	}, nil
-}
-
-// missingAbove lists path and its parents that do not exist, deepest first.
+// missingAbove lists path and its parents that do not exist, deepest last.
 func missingAbove(path string) []string {
 	var missing []string
 	for p := filepath.Clean(path); ; p = filepath.Dir(p) {
 		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) || p == filepath.Dir(p) {
+			slices.Reverse(missing)
 			return missing
 		}
 		missing = append(missing, p)
 	}
 }
 
-// removeDirs removes directories, deepest first, that are empty.
-func removeDirs(dirs []string) {
-	for _, dir := range dirs {
-		_ = os.Remove(dir)
+// removeBackward removes files and empty directories, the last first.
+func removeBackward(paths []string) {
+	for _, path := range slices.Backward(paths) {
+		_ = os.Remove(path) // what another has filled since stays
 	}
 }
 
@@ -177,6 +233,12 @@ func diskHint(err error) string {
 		return "check owner and mode of the directory, or choose another place with --dir or --out"
 	case errors.Is(err, fs.ErrNotExist):
 		return "make the directory first, or choose another place"
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, fs.ErrExist):
+		return "choose another place with --dir or --out"
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return "choose a shorter name with --out"
+	case errors.Is(err, context.Canceled):
+		return "another pkictl is changing the directory; run the command again when it is done"
 	default:
 		return ""
 	}

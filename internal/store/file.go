@@ -49,9 +49,12 @@ func ReadAll(r io.Reader, name string, max int64) ([]byte, error) {
 }
 
 func readError(err error, path string) error {
-	hint := ""
-	if errors.Is(err, fs.ErrPermission) {
+	hint := diskHint(err)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
 		hint = "check owner and mode of the file; keys are readable by their owner only"
+	case errors.Is(err, fs.ErrNotExist):
+		hint = "check the name"
 	}
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

@@ -44,12 +44,14 @@ type Inventory struct {
 // options of the database, as modernc.org/sqlite reads them:
 //   - _time_format=sqlite writes times as cfssl's driver does; cfssl compares
 //     them as strings with CURRENT_TIMESTAMP.
-//   - journal_mode PERSIST with synchronous FULL survives a power cut like the
-//     default, but does not make and delete a file for each transaction, which
+//   - journal_mode PERSIST survives a power cut like the default, as
+//     synchronous is FULL unless told otherwise, but does not make and delete a file for each transaction, which
 //     is most of the time of a short program.
+//   - locking_mode EXCLUSIVE keeps what was read between transactions; the
+//     directory's lock keeps other writers away, and readers wait.
 //   - busy_timeout, in milliseconds, makes readers wait for a writer.
 const sqliteOptions = "_time_format=sqlite&_txlock=immediate&_pragma=busy_timeout(20000)"
-const sqliteWriteOptions = "&_pragma=journal_mode(PERSIST)&_pragma=synchronous(FULL)"
+const sqliteWriteOptions = "&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(PERSIST)"
 
 func openInventory(path string, write bool) (*Inventory, error) {
 	if write {
@@ -82,6 +84,8 @@ func openInventory(path string, write bool) (*Inventory, error) {
 	return &Inventory{db: x, acc: certsql.NewAccessor(x)}, nil
 }
 
+const foreignHint = "move it away or choose another --dir; inventory.db is pkictl's own file"
+
 // migrate brings the schema up to date. SQLite's user_version counts the
 // migrations that were applied.
 func migrate(db *sqlx.DB, write bool) error {
@@ -98,8 +102,17 @@ func migrate(db *sqlx.DB, write bool) error {
 		return nil
 	case version > len(files):
 		return failure.New(failure.Failed, "use the newest pkictl", "it was written by a newer pkictl")
-	case !write && version == 0:
-		return fs.ErrNotExist // made, but nothing was ever recorded
+	case version == 0:
+		var tables int
+		if err := db.Get(&tables, "SELECT count(*) FROM sqlite_master"); err != nil {
+			return err
+		}
+		if tables > 0 {
+			return failure.New(failure.Failed, foreignHint, "it is the database of another program")
+		}
+		if !write {
+			return fs.ErrNotExist // made, but nothing was ever recorded
+		}
 	}
 	tx, err := db.Beginx()
 	if err != nil {
@@ -218,6 +231,8 @@ func inventoryError(err error, path string) error {
 			hint = diskHint(fs.ErrPermission)
 		case sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_CORRUPT:
 			hint = "restore inventory.db from a backup; the certificates beside it are not affected"
+		case sqlitelib.SQLITE_ERROR: // a table or column is missing
+			hint = foreignHint
 		case sqlitelib.SQLITE_BUSY:
 			hint = "another program holds the inventory; run the command again when it is done"
 		}

@@ -1,0 +1,164 @@
+//go:build unix
+
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pkictl/pkictl/ca"
+)
+
+// rounds is how often each contender runs; they take turns, so that a slow
+// moment of the machine hits all of them.
+const rounds = 60
+
+// contender is a way to do a job, as a shell command; $i is the round.
+type contender struct{ name, command string }
+
+// race runs the contenders in turn and reports the median wall time of each in
+// milliseconds, and of all but the first how many times as long it takes.
+func race(b *testing.B, dir string, contenders ...contender) {
+	b.Helper()
+	for _, c := range contenders {
+		if err := os.MkdirAll(filepath.Join(dir, c.name), 0o700); err != nil {
+			b.Fatal(err)
+		}
+	}
+	times := make([][]time.Duration, len(contenders))
+	for i := -2; i < rounds; i++ { // the first two fill caches
+		for n, c := range contenders {
+			cmd := exec.Command("sh", "-c", c.command)
+			// A directory each: whoever syncs one need not write what others left.
+			cmd.Dir = filepath.Join(dir, c.name)
+			cmd.Env = append(os.Environ(), fmt.Sprintf("i=%d", i), "HOME="+dir)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			start := time.Now()
+			if err := cmd.Run(); err != nil {
+				b.Fatalf("%s: %v\n%s", c.name, err, stderr.String())
+			}
+			if i >= 0 {
+				times[n] = append(times[n], time.Since(start))
+			}
+		}
+	}
+	first := median(times[0])
+	b.ReportMetric(0, "ns/op") // all rounds together say nothing
+	b.ReportMetric(milliseconds(first), contenders[0].name+"-ms")
+	for n, c := range contenders[1:] {
+		b.ReportMetric(milliseconds(median(times[n+1])), c.name+"-ms")
+		b.ReportMetric(float64(median(times[n+1]))/float64(first), c.name+"/"+contenders[0].name)
+	}
+}
+
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func tool(b *testing.B, name string) string {
+	b.Helper()
+	path, err := filepath.Abs(filepath.Join("../../tools/bin", name))
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		b.Fatalf("%v (make bench builds it)", err)
+	}
+	return path
+}
+
+// released is the program as `make build` makes it.
+func released(b *testing.B) string {
+	b.Helper()
+	path, err := filepath.Abs("../../bin/pkictl")
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		b.Fatalf("%v (make bench builds it)", err)
+	}
+	return path
+}
+
+func BenchmarkStart(b *testing.B) {
+	race(b, b.TempDir(),
+		contender{"pkictl", "exec " + released(b) + " version"},
+		contender{"cfssl", "exec " + tool(b, "cfssl") + " version"},
+		contender{"step", "exec " + tool(b, "step") + " version"},
+		contender{"kubeadm", "exec " + tool(b, "kubeadm") + " version"},
+	)
+}
+
+// BenchmarkCredential makes one P-256 client credential. pkictl lints it,
+// records it, writes a kubeconfig too and syncs all of it to the disk; the
+// others do not.
+func BenchmarkCredential(b *testing.B) {
+	dir := b.TempDir()
+	run := func(command string) {
+		b.Helper()
+		cmd := exec.Command("sh", "-c", command)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%s: %v\n%s", command, err, out)
+		}
+	}
+	run(released(b) + " init-ca")
+	run(`echo '{"CN":"jane","names":[{"O":"developers"}],"key":{"algo":"ecdsa","size":256}}' > request.json
+		echo '{"signing":{"default":{"usages":["digital signature","client auth"],"expiry":"2160h"}}}' > config.json`)
+	cfssl := fmt.Sprintf("%s gencert -loglevel 4 -ca ../pki/ca.crt -ca-key ../pki/ca.key -config ../config.json ../request.json | %s -bare cfssl-$i",
+		tool(b, "cfssl"), tool(b, "cfssljson"))
+	step := tool(b, "step") + " certificate create jane step-$i.crt step-$i.key --ca ../pki/ca.crt --ca-key ../pki/ca.key --no-password --insecure --not-after 2160h"
+	openssl := `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out openssl-$i.key &&
+		openssl req -new -key openssl-$i.key -subj /O=developers/CN=jane -out openssl-$i.csr &&
+		openssl x509 -req -in openssl-$i.csr -CA ../pki/ca.crt -CAkey ../pki/ca.key -days 90 -out openssl-$i.crt`
+	race(b, dir,
+		contender{"pkictl", "exec " + released(b) + " issue --dir ../pki -q --cn jane$i --group developers --kubeconfig jane$i.conf --server https://10.0.0.10:6443"},
+		contender{"cfssl", cfssl},
+		contender{"step", step},
+		contender{"openssl", openssl},
+	)
+}
+
+// BenchmarkInventory issues with 10 and with 100,000 rows in the inventory.
+func BenchmarkInventory(b *testing.B) {
+	dir := b.TempDir()
+	for _, rows := range []int{10, 100_000} {
+		pki := filepath.Join(dir, fmt.Sprintf("inventory-%d", rows))
+		if _, err := ca.Init(context.Background(), ca.InitOptions{Dir: pki, Now: time.Now()}); err != nil {
+			b.Fatal(err)
+		}
+		fillInventory(b, filepath.Join(pki, "inventory.db"), rows)
+	}
+	issue := "exec " + released(b) + " issue -q --cn jane$i --dir ../"
+	race(b, dir, contender{"10-rows", issue + "inventory-10"}, contender{"100000-rows", issue + "inventory-100000"})
+}
+
+// fillInventory copies the CA's row under other serials.
+func fillInventory(b *testing.B, path string, rows int) {
+	b.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	_, err = db.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO certificates
+		SELECT serial_number || i, authority_key_identifier, ca_label, status, reason, expiry, revoked_at, pem,
+			issued_at, not_before, metadata, sans, common_name || i
+		FROM certificates, n`, rows)
+	if err != nil {
+		b.Fatal(err)
+	}
+}
