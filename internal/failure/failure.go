@@ -12,13 +12,13 @@ import (
 type Kind int
 
 const (
-	// Failed: something did not work. Exit code 1.
+	// Failed is for what did not work. Exit code 1.
 	Failed Kind = 1
-	// Usage: what was asked for makes no sense. Exit code 2.
+	// Usage is for what was asked for and makes no sense. Exit code 2.
 	Usage Kind = 2
-	// Finding: a check ran and found something. Exit code 3.
+	// Finding is for a check that found something. Exit code 3.
 	Finding Kind = 3
-	// Refused: a policy forbids it. Exit code 4.
+	// Refused is for what a policy forbids. Exit code 4.
 	Refused Kind = 4
 )
 

@@ -1,0 +1,108 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// section returns the lines of a part of a help text, up to the next blank line.
+func section(help, title string) []string {
+	_, rest, found := strings.Cut(help, "\n"+title+"\n")
+	if !found {
+		return nil
+	}
+	part, _, _ := strings.Cut(rest, "\n\n")
+	return strings.Split(part, "\n")
+}
+
+// commands lists the commands that the help names.
+func commands(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, line := range section(newWorkplace(t).pkictl("--help"), "Available Commands:") {
+		if name := strings.Fields(line)[0]; name != "help" {
+			names = append(names, name)
+		}
+	}
+	if len(names) < 8 {
+		t.Fatalf("the help names %v only", names)
+	}
+	return names
+}
+
+// TestExamplesRun runs the examples of every command as they are printed, in
+// their order, where there is a CA unless they make one.
+func TestExamplesRun(t *testing.T) {
+	t.Parallel()
+	for _, name := range append(commands(t), "") {
+		t.Run("pkictl "+name, func(t *testing.T) {
+			t.Parallel()
+			if name == "completion" {
+				return // cobra's own; TestCompletion runs it
+			}
+			w := newWorkplace(t)
+			examples := section(w.pkictl(name+" --help"), "Examples:")
+			if examples == nil {
+				t.Fatal("no examples")
+			}
+			if !strings.Contains(examples[0], "init-ca") {
+				w.pkictl("init-ca")
+			}
+			for _, example := range examples {
+				script := `PATH="` + binDir + `:$PATH"; ` + example
+				if stdout, stderr, err := w.try("sh", "-c", script); err != nil {
+					t.Errorf("%s: %v\n%s%s", strings.TrimSpace(example), err, stdout, stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t)
+	for shell, mark := range map[string]string{
+		"bash": "complete -o default", "zsh": "#compdef pkictl", "fish": "complete -c pkictl", "powershell": "Register-ArgumentCompleter",
+	} {
+		script := w.pkictl("completion " + shell)
+		if !strings.Contains(script, mark) {
+			t.Errorf("%s: no %q in the script", shell, mark)
+		}
+		if shell != "bash" {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(w.dir, shell), []byte(script), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.run("bash", "-n", shell)
+	}
+	for line, want := range map[string]string{
+		"issue --profile ": "client\nserver\npeer\n",
+		"init-ca --key ":   "ecdsa-p256\necdsa-p384\nrsa-2048\nrsa-3072\nrsa-4096\ned25519\n",
+		"list --output ":   "text\njson\nyaml\n",
+	} {
+		args := append([]string{"__complete"}, strings.Split(line, " ")...)
+		if got := w.run(pkictl(), args...); !strings.HasPrefix(got, want) {
+			t.Errorf("completing %q gives %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestManualPages(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t)
+	if page := w.pkictl("man issue"); !strings.HasPrefix(page, `.nh`) || !strings.Contains(page, "system:masters") {
+		t.Errorf("page of issue:\n%s", page)
+	}
+	w.pkictl("man --out man1")
+	for _, name := range commands(t) {
+		if _, err := os.Stat(filepath.Join(w.dir, "man1", "pkictl-"+name+".1")); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, stderr, err := w.try(pkictl(), "man", "nothing"); err == nil || !strings.Contains(stderr, `error: there is no command "nothing"`) {
+		t.Errorf("%v %s", err, stderr)
+	}
+}
