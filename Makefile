@@ -47,7 +47,7 @@ test: tools/bin/.peers
 check: lint-tools
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "error: run gofmt -w on:" $$unformatted >&2; exit 1; }
 	go mod tidy -diff
-	cd tools && go mod verify >/dev/null
+	cd tools && go mod tidy -diff
 	go vet ./...
 	$(GOBIN)/staticcheck ./...
 	$(GOBIN)/golangci-lint run ./...
@@ -76,7 +76,7 @@ bench: tools/bin/.peers $(GOBIN)/step build
 fuzz:
 	@for package in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$package | grep ^Fuzz || true); do \
-	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime 60s $$package; done; done
+	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime 60s -fuzzminimizetime 1x $$package; done; done
 
 cross:
 	@for platform in $(PLATFORMS); do echo "build $$platform"; \

@@ -44,8 +44,11 @@ func Open(dir string) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !cert.BasicConstraintsValid || !cert.IsCA || cert.KeyUsage&x509.KeyUsageCertSign == 0 {
-		return nil, failure.New(failure.Failed, "choose the directory of a CA with --dir",
+	// Without a key usage extension every usage is allowed, as crypto/x509 and
+	// OpenSSL read it; many a CA made by recipe has none.
+	if !cert.BasicConstraintsValid || !cert.IsCA || (cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0) {
+		return nil, failure.New(failure.Failed,
+			"a CA certificate has basic constraints CA:TRUE and may sign certificates; choose another directory with --dir",
 			"%q is not the certificate of a CA", path)
 	}
 	return &CA{Dir: dir, Certificate: cert}, nil

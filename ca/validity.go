@@ -58,3 +58,14 @@ func ParseValidity(text string) (time.Duration, error) {
 	}
 	return total, nil
 }
+
+// FormatValidity writes a length of time as ParseValidity reads it, in the
+// largest of d, h, m and s that has at least two of them, rounded down.
+func FormatValidity(d time.Duration) string {
+	for _, unit := range []byte{'d', 'h', 'm'} {
+		if n := d / units[unit]; n >= 2 {
+			return strconv.FormatInt(int64(n), 10) + string(unit)
+		}
+	}
+	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+}

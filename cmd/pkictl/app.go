@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -55,11 +56,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 		Example: `  pkictl init-ca
   pkictl issue --cn kube-admin --group system:masters`,
 		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return a.checkCommonFlags()
+		// As far as a slip of the finger goes.
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		Args:                       noArgs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.checkFlags(cmd)
 		},
 	}
 	dir := a.env("PKICTL_DIR")
@@ -89,27 +92,51 @@ func reportArgs(cmd *cobra.Command) {
 		return
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError(cmd, err)
-		}
-		return nil
+		return usageError(cmd, check(cmd, args))
 	}
 }
 
 func usageError(cmd *cobra.Command, err error) error {
+	var known *failure.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
 	return failure.Wrap(err, failure.Usage, "see: "+cmd.CommandPath()+" --help", "wrong usage")
 }
 
-func (a *app) checkCommonFlags() error {
+// noArgs is for commands that take flags only.
+func noArgs(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasSubCommands():
+		hint := "see: pkictl --help"
+		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+			hint = "did you mean: pkictl " + similar[0]
+		}
+		return failure.New(failure.Usage, hint, "there is no command %q", args[0])
+	}
+	return failure.New(failure.Usage, "see: "+cmd.CommandPath()+" --help",
+		"%s takes no argument, but got %q", cmd.CommandPath(), args[0])
+}
+
+// checkFlags checks what all commands have in common. An empty value is most
+// often a variable that is not set: taking the default would hide that.
+func (a *app) checkFlags(cmd *cobra.Command) error {
+	var empty string
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.String() == "" || f.Value.String() == "[]" {
+			empty = f.Name
+		}
+	})
+	if empty != "" {
+		return failure.New(failure.Usage, "give it a value, or leave the flag out", "--%s is empty", empty)
+	}
 	switch a.output {
 	case "text", "json", "yaml":
-	default:
-		return failure.New(failure.Usage, "choose one of text, json, yaml", "unknown output form %q", a.output)
+		return nil
 	}
-	if a.dir == "" {
-		return failure.New(failure.Usage, "leave it out for ./"+ca.DefaultDir, "--dir is empty")
-	}
-	return nil
+	return failure.New(failure.Usage, "choose one of text, json, yaml", "unknown output form %q", a.output)
 }
 
 // errFound ends a check that found something; what it found has been printed

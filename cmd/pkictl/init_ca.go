@@ -24,7 +24,7 @@ trusts ca.crt. It is written with mode 0600; keep a backup offline.`,
 		Example: `  pkictl init-ca
   pkictl init-ca --dir pki/etcd --cn etcd-ca --key rsa-2048 --validity 5y
   pkictl init-ca --explain`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Dir, o.Now, o.Waiting = a.dir, a.now(), a.waiting
 			if explain {

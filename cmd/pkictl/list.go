@@ -26,7 +26,7 @@ taken by a command which was killed before it wrote the certificate.`,
   pkictl list --group system:masters
   pkictl list --cn kube-admin -o json
   pkictl list --expiring 30d`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Dir, o.Now = a.dir, a.now()
 			if cmd.Flags().Changed("expiring") {

@@ -54,7 +54,7 @@ func (a *app) printMan(root *cobra.Command, args []string) error {
 }
 
 func writeMan(root *cobra.Command, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // G301: manual pages are for everyone
 		return failure.Wrap(err, failure.Failed, "choose another directory", "cannot write manual pages")
 	}
 	if err := doc.GenManTree(root, manHeader(), filepath.Clean(dir)); err != nil {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
+
+	"github.com/pkictl/pkictl/ca"
 )
 
 const apiVersion = "pkictl.dev/v1"
@@ -92,19 +94,12 @@ func printRows(w io.Writer, indent string, rows ...row) {
 	_ = t.Flush() // w is a buffer
 }
 
-// left says how long it is until a time in the largest whole unit: 89d, 7h.
+// left says how long it is until a time: 89d, 7h, 3d ago.
 func left(d time.Duration) string {
-	switch {
-	case d < 0:
-		return left(-d) + " ago"
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh", d/time.Hour)
-	case d >= time.Minute:
-		return fmt.Sprintf("%dm", d/time.Minute)
+	if d < 0 {
+		return ca.FormatValidity(-d) + " ago"
 	}
-	return fmt.Sprintf("%ds", d/time.Second)
+	return ca.FormatValidity(d)
 }
 
 // ends shows an end with what is left.

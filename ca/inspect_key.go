@@ -1,0 +1,137 @@
+package ca
+
+import (
+	"crypto"
+	"crypto/ecdh"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// KeyInfo describes a key. Of a private key it holds the public part alone.
+type KeyInfo struct {
+	Kind      string `json:"kind,omitempty"` // as KeyName has it; empty if encrypted
+	Exponent  int    `json:"exponent,omitempty"`
+	Format    string `json:"format,omitempty"` // PKCS#8, PKCS#1, SEC 1 or SPKI
+	Encrypted bool   `json:"encrypted,omitempty"`
+	// SHA256 is the hash of the SubjectPublicKeyInfo, in the form in which
+	// kubeadm takes and prints it as a discovery token CA cert hash.
+	SHA256 string `json:"sha256,omitempty"`
+
+	Public crypto.PublicKey `json:"-"` // nil where it is not known
+}
+
+// newKeyInfo describes a public key from its SubjectPublicKeyInfo.
+func newKeyInfo(pub crypto.PublicKey, spki []byte) KeyInfo {
+	sum := sha256.Sum256(spki)
+	info := KeyInfo{Kind: KeyName(pub), SHA256: "sha256:" + hex.EncodeToString(sum[:]), Public: pub}
+	switch pub := pub.(type) {
+	case *rsa.PublicKey:
+		info.Exponent = pub.E
+	case *ecdh.PublicKey: // can only agree on keys, which no certificate here does
+		info.Kind = strings.ToLower(fmt.Sprint(pub.Curve()))
+	case nil:
+		info.Kind = "unknown" + keyOID(spki)
+	}
+	return info
+}
+
+// keyOID names the algorithm of a key that Go does not know.
+func keyOID(spki []byte) string {
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(spki, &info); err != nil {
+		return ""
+	}
+	return " (" + info.Algorithm.Algorithm.String() + ")"
+}
+
+// privateKeyFormats are tried in this order: the label of a PEM block is no
+// proof of what is in it.
+var privateKeyFormats = []struct {
+	name  string
+	parse func(der []byte) (any, error)
+}{
+	{"PKCS#8", x509.ParsePKCS8PrivateKey},
+	{"SEC 1", func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) }},
+	{"PKCS#1", func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) }},
+}
+
+// errKey says no more, so that nothing of a key gets into an error.
+var errKey = errors.New("the private key is damaged or of an unknown kind")
+
+func decodePrivateKey(der []byte) (Item, error) {
+	if len(der) > maxKeyDER {
+		return Item{}, errKey
+	}
+	for _, format := range privateKeyFormats {
+		key, err := format.parse(der)
+		if err != nil {
+			continue
+		}
+		private, ok := key.(interface{ Public() crypto.PublicKey })
+		if !ok {
+			return Item{}, errKey
+		}
+		spki, err := x509.MarshalPKIXPublicKey(private.Public())
+		if err != nil {
+			return Item{}, errKey
+		}
+		info := newKeyInfo(private.Public(), spki)
+		info.Format = format.name
+		return Item{Kind: ItemPrivateKey, Key: &info}, nil
+	}
+	return Item{}, errKey
+}
+
+// oidPKCS5 is where PBES2 and most older ciphers of keys are found (RFC 8018,
+// appendix C).
+const oidPKCS5 = "1.2.840.113549.1.5."
+
+// oidPKCS12 has the rest of them (RFC 7292, appendix C).
+const oidPKCS12 = "1.2.840.113549.1.12.1."
+
+// decodeEncryptedKey checks the outer form alone (RFC 5958, section 3).
+func decodeEncryptedKey(der []byte) (Item, error) {
+	var outer struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Data      []byte
+	}
+	if rest, err := asn1.Unmarshal(der, &outer); err != nil || len(rest) > 0 {
+		return Item{}, errKey
+	}
+	cipher := outer.Algorithm.Algorithm.String()
+	if !strings.HasPrefix(cipher, oidPKCS5) && !strings.HasPrefix(cipher, oidPKCS12) {
+		return Item{}, errKey
+	}
+	return Item{Kind: ItemPrivateKey, Key: &KeyInfo{Format: "PKCS#8", Encrypted: true}}, nil
+}
+
+func decodePublicKey(der []byte) (Item, error) {
+	format := "SPKI"
+	pub, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		key, pkcs1Err := x509.ParsePKCS1PublicKey(der)
+		if pkcs1Err != nil {
+			return Item{}, err
+		}
+		pub, format = key, "PKCS#1"
+		if der, err = x509.MarshalPKIXPublicKey(key); err != nil {
+			return Item{}, err
+		}
+	}
+	if err := checkSize(pub); err != nil {
+		return Item{}, err
+	}
+	info := newKeyInfo(pub, der)
+	info.Format = format
+	return Item{Kind: ItemPublicKey, Key: &info}, nil
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// fetchTimeout is for the connection and the handshake together.
+const fetchTimeout = 10 * time.Second
+
+// server is what was dialled.
+type server struct {
+	Address string `json:"address"`
+	Host    string `json:"host"`
+}
+
+func (a *app) inspectServer(ctx context.Context, arg string, result *inspection) error {
+	target, err := parseServer(arg)
+	if err != nil {
+		return err
+	}
+	certs, err := fetch(ctx, target)
+	if err != nil {
+		return err
+	}
+	result.Server = target
+	for _, cert := range certs {
+		item, err := ca.DescribeCertificate(cert)
+		if err != nil {
+			return failure.Wrap(err, failure.Failed, "", "cannot use the certificate of %q", target.Address)
+		}
+		result.Items = append(result.Items, inspectedItem{Item: item})
+	}
+	result.Checks, err = a.checkServed(certs, target.Host)
+	return err
+}
+
+func parseServer(arg string) (*server, error) {
+	target, err := url.Parse(arg)
+	if err != nil || target.Scheme != "https" || target.Hostname() == "" || target.User != nil {
+		return nil, failure.New(failure.Usage, "write it like https://10.0.0.10:6443",
+			"%q is not an https URL of a server", withoutPassword(arg))
+	}
+	port := target.Port()
+	if port == "" {
+		port = "443"
+	}
+	return &server{Address: net.JoinHostPort(target.Hostname(), port), Host: target.Hostname()}, nil
+}
+
+// fetch returns the certificates that a server presents. They are not verified:
+// those that fail are the ones people want to look at, nothing is sent over the
+// connection, and what they are worth is said beside them.
+func fetch(ctx context.Context, target *server) ([]*x509.Certificate, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	var certs []*x509.Certificate
+	dialer := tls.Dialer{Config: &tls.Config{
+		ServerName:         target.Host,
+		InsecureSkipVerify: true, //nolint:gosec // see above: it is looked at, not trusted
+		// A server that insists on a client certificate ends the handshake,
+		// but presents its own before.
+		VerifyConnection: func(state tls.ConnectionState) error {
+			certs = state.PeerCertificates
+			return nil
+		},
+	}}
+	conn, err := dialer.DialContext(ctx, "tcp", target.Address)
+	if err == nil {
+		_ = conn.Close() // nothing was sent
+	}
+	if len(certs) > 0 {
+		return certs, nil
+	}
+	return nil, fetchError(ctx, err, target.Address)
+}
+
+func fetchError(ctx context.Context, err error, address string) error {
+	hint := "check host and port; an API server mostly listens on 6443"
+	var record tls.RecordHeaderError
+	var op *net.OpError
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = errors.New("no answer within " + fetchTimeout.String())
+	case errors.As(err, &record):
+		hint = "something else than TLS listens on that port"
+	case errors.As(err, &op):
+		err = op.Err
+	}
+	return failure.Wrap(err, failure.Failed, hint, "cannot get the certificate of %q", address)
+}
+
+// checkServed checks what a client with the CA in the PKI directory would.
+func (a *app) checkServed(certs []*x509.Certificate, host string) ([]ca.Check, error) {
+	var checks []ca.Check
+	authority, err := ca.Open(a.dir)
+	switch {
+	case err == nil:
+		roots := ca.Roots{Name: ca.CertPath(a.dir), Certificates: []*x509.Certificate{authority.Certificate}}
+		chain, check := roots.Check(certs[0], certs[1:], a.now())
+		var issuer *x509.Certificate
+		if len(chain) > 1 {
+			issuer = chain[1]
+		}
+		checks = append(checks, check, ca.CheckTime(certs[0], issuer, a.now()))
+	case noCA(a.dir):
+		checks = append(checks, ca.SkippedCheck("chain", "there is no CA in "+a.dir), ca.CheckTime(certs[0], nil, a.now()))
+	default:
+		return nil, err
+	}
+	return append(checks, ca.CheckUsage(certs[0], ca.PurposeServer), ca.CheckHost(certs[0], host)), nil
+}
+
+func noCA(dir string) bool {
+	_, err := os.Stat(ca.CertPath(dir))
+	return errors.Is(err, fs.ErrNotExist)
+}
