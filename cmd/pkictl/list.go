@@ -20,7 +20,8 @@ func (a *app) listCmd() *cobra.Command {
 to end first. With --expiring it lists those that end within that time, and
 exits with 3 if there are any.
 
-State is valid, expired, revoked, or incomplete: a serial number that was
+The name is the common name, with the name of the files behind it where that is
+another. State is valid, expired, revoked, or incomplete: a serial number that was
 taken by a command which was killed before it wrote the certificate.`,
 		Example: `  pkictl list
   pkictl list --group system:masters
@@ -77,10 +78,19 @@ func (a *app) printList(entries []ca.Entry) error {
 				endsIn = "-"
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n",
-				dash(printable(e.Name)), dash(printableAll(e.Groups)), dash(printable(e.Profile)), e.Serial, endsIn, e.State)
+				dash(printable(listName(e))), dash(printableAll(e.Groups)), dash(printable(e.Profile)), e.Serial, endsIn, e.State)
 		}
 		_ = t.Flush() // w is a buffer
 	})
+}
+
+// listName is whom the certificate is for, and the name of its files where that
+// is another.
+func listName(e ca.Entry) string {
+	if e.Name == e.CommonName || e.CommonName == "" {
+		return e.Name
+	}
+	return e.CommonName + " (" + e.Name + ")"
 }
 
 func dash(s string) string {
