@@ -79,6 +79,11 @@ func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
 		return nil, err
 	}
 	result := &InitResult{CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir)}
+	if !o.DryRun {
+		if err := store.Recover(ctx, o.Dir, o.Waiting); err != nil {
+			return nil, err
+		}
+	}
 	// Say no before a key is made; it is checked again under the lock.
 	if err := checkNoCA(o.Dir); err != nil {
 		return nil, err
@@ -154,7 +159,7 @@ func signRoot(template *x509.Certificate, key crypto.Signer) (*x509.Certificate,
 	if !cert.IsCA || cert.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign || cert.MaxPathLen != -1 {
 		return nil, errors.New("the CA certificate was not made as asked")
 	}
-	return cert, cert.CheckSignatureFrom(cert)
+	return cert, nil // CreateCertificate has checked the signature
 }
 
 // writeRoot records the CA in the inventory and writes its files.
@@ -163,23 +168,13 @@ func writeRoot(ctx context.Context, o InitOptions, key crypto.Signer, cert *x509
 	if err != nil {
 		return err
 	}
-	undo, err := store.Make(o.Dir)
+	dir, err := store.Create(ctx, o.Dir, o.Waiting)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			undo()
-		}
-	}()
-	dir, err := store.Lock(ctx, o.Dir, o.Waiting)
-	if err != nil {
-		return err
-	}
-	defer dir.Unlock()
+	defer func() { release(dir, err) }()
 	if err := checkNoCA(o.Dir); err != nil {
-		undo = func() {} // another process made one while this one waited
-		return err
+		return err // another process made one while this one waited
 	}
 	inv, err := dir.Inventory()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -137,6 +138,11 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !o.DryRun {
+		if err := store.Recover(ctx, o.Dir, o.Waiting); err != nil {
+			return nil, err
+		}
+	}
 	authority, err := Open(o.Dir)
 	if err != nil {
 		return nil, err
@@ -166,7 +172,7 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 func (o IssueOptions) checkTargets(result *IssueResult) error {
 	for _, path := range append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...) {
 		for _, own := range []string{CertPath(o.Dir), KeyPath(o.Dir)} {
-			if filepath.Clean(path) == filepath.Clean(own) {
+			if isSameFile(path, own) {
 				return failure.New(failure.Usage, "choose other file names with --out",
 					"the certificate of %q would replace the CA's own %q", o.CommonName, own)
 			}
@@ -178,6 +184,16 @@ func (o IssueOptions) checkTargets(result *IssueResult) error {
 	return existsError(store.CheckAbsent(append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...)...))
 }
 
+// isSameFile says whether two paths, however they are written, are one file.
+func isSameFile(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
 func existsError(err error) error {
 	var exists *store.ExistsError
 	if !errors.As(err, &exists) {
@@ -187,7 +203,7 @@ func existsError(err error) error {
 		"%q exists", exists.Path)
 }
 
-func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, result *IssueResult) error {
+func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, result *IssueResult) (err error) {
 	keyPEM, err := MarshalKey(p.key)
 	if err != nil {
 		return err
@@ -196,7 +212,7 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 	if err != nil {
 		return err
 	}
-	defer dir.Unlock()
+	defer func() { release(dir, err) }()
 	inv, err := dir.Inventory()
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package ca
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -19,12 +18,14 @@ var lintSources = lint.SourceList{
 	lint.RFC3279, lint.RFC5280, lint.RFC5480, lint.RFC5891, lint.RFC8813, lint.Community,
 }
 
+const lintHint = "change the name or option that this speaks of; nothing was signed"
+
 // lintCertificate runs zlint on a certificate in DER form and returns an error
 // that names every lint which ends in a warning or worse.
 func lintCertificate(der []byte) error {
 	cert, err := zx509.ParseCertificate(der)
 	if err != nil {
-		return fmt.Errorf("lint: %w", err)
+		return failure.Wrap(err, failure.Usage, lintHint, "zlint cannot read the certificate")
 	}
 	registry := lint.GlobalRegistry()
 	var found []string
@@ -41,6 +42,6 @@ func lintCertificate(der []byte) error {
 		return nil
 	}
 	slices.Sort(found)
-	return failure.New(failure.Usage, "change the name or option that the lint speaks of; nothing was signed",
+	return failure.New(failure.Usage, lintHint,
 		"the certificate would not pass zlint: %s", strings.Join(found, "; "))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudflare/cfssl/certdb"
 
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -108,12 +109,12 @@ func newEntry(record certdb.CertificateRecord, now time.Time) (Entry, error) {
 	var meta Metadata
 	if len(record.MetadataJSON) > 0 {
 		if err := json.Unmarshal(record.MetadataJSON, &meta); err != nil {
-			return entry, fmt.Errorf("inventory: metadata of serial %s: %w", entry.Serial, err)
+			return entry, damagedRow(err, "metadata", entry.Serial)
 		}
 	}
 	if len(record.SANsJSON) > 0 {
 		if err := json.Unmarshal(record.SANsJSON, &entry.SANs); err != nil {
-			return entry, fmt.Errorf("inventory: names of serial %s: %w", entry.Serial, err)
+			return entry, damagedRow(err, "names", entry.Serial)
 		}
 	}
 	entry.Name, entry.Groups, entry.Profile, entry.Key = meta.Name, meta.Groups, meta.Profile, meta.Key
@@ -121,6 +122,11 @@ func newEntry(record certdb.CertificateRecord, now time.Time) (Entry, error) {
 		entry.Name = entry.CommonName
 	}
 	return entry, nil
+}
+
+func damagedRow(err error, what, serial string) error {
+	return failure.Wrap(err, failure.Failed, "restore inventory.db from a backup",
+		"the %s of serial %s in the inventory are damaged", what, serial)
 }
 
 func stateOf(record certdb.CertificateRecord, now time.Time) State {

@@ -171,26 +171,27 @@ func checkDNSName(name string) error {
 	}
 	if strings.Contains(name, "*") {
 		parent, isPrefix := strings.CutPrefix(lower, "*.")
-		if !isPrefix || len(validation.IsDNS1123Subdomain(parent)) > 0 || !strings.Contains(parent, ".") {
+		if !isPrefix || !isHostName(parent) || !strings.Contains(parent, ".") || len(name) > validation.DNS1123SubdomainMaxLength {
 			return failure.New(failure.Usage, "a wildcard is the whole first label, as in *.apps.example.com",
 				"%q is not a wildcard that TLS clients accept", name)
 		}
 		return nil
 	}
-	if len(validation.IsDNS1123Subdomain(lower)) > 0 || hasLongLabel(lower) {
+	if !isHostName(lower) {
 		return bad("write letters, digits, '-' and '.', labels of at most 63 characters, no port and no scheme")
 	}
 	return nil
 }
 
-// hasLongLabel checks what IsDNS1123Subdomain does not.
-func hasLongLabel(name string) bool {
+// isHostName says whether a lower-case name is one of RFC 1123. The Kubernetes
+// check does not look at the length of a label.
+func isHostName(name string) bool {
 	for label := range strings.SplitSeq(name, ".") {
-		if len(label) > 63 {
-			return true
+		if len(label) > validation.DNS1123LabelMaxLength {
+			return false
 		}
 	}
-	return false
+	return len(validation.IsDNS1123Subdomain(name)) == 0
 }
 
 func parseIP(text string) (net.IP, error) {

@@ -15,11 +15,20 @@ func (e Entry) Explain(path, caFile, certFile, keyFile string) string {
 	}
 	return fmt.Sprintf(`# a kubeconfig with that certificate
 umask 077
-kubectl config --kubeconfig=%[1]s set-cluster %[2]s --server=%[3]s --certificate-authority=%[4]s --embed-certs=true
-kubectl config --kubeconfig=%[1]s set-credentials %[5]s --client-certificate=%[6]s --client-key=%[7]s --embed-certs=true
-kubectl config --kubeconfig=%[1]s set-context %[8]s --cluster=%[2]s --user=%[5]s%[9]s
+kubectl config --kubeconfig=%[1]s set-cluster --server=%[3]s --certificate-authority=%[4]s --embed-certs=true %[10]s
+kubectl config --kubeconfig=%[1]s set-credentials --client-certificate=%[6]s --client-key=%[7]s --embed-certs=true %[11]s
+kubectl config --kubeconfig=%[1]s set-context --cluster=%[2]s --user=%[5]s%[9]s %[8]s
 kubectl config --kubeconfig=%[1]s use-context %[8]s
-`, q(path), q(e.Cluster), q(e.Server), q(caFile), q(e.User), q(certFile), q(keyFile), q(e.Context()), namespace)
+`, q(path), q(e.Cluster), q(e.Server), q(caFile), q(e.User), q(certFile), q(keyFile), argument(e.Context()), namespace,
+		argument(e.Cluster), argument(e.User))
+}
+
+// argument quotes a name that kubectl might take for a flag.
+func argument(name string) string {
+	if strings.HasPrefix(name, "-") {
+		return "-- " + quote(name)
+	}
+	return quote(name)
 }
 
 // quote quotes a word for a POSIX shell.

@@ -2,12 +2,15 @@
 package kubeconfig
 
 import (
-	"fmt"
 	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/tools/clientcmd/api"
-	"k8s.io/client-go/tools/clientcmd/api/latest"
+	v1 "k8s.io/client-go/tools/clientcmd/api/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
@@ -38,24 +41,39 @@ func (e Entry) Validate() error {
 	case e.Server == "":
 		return failure.New(failure.Usage, "add --server, as in --server https://10.0.0.10:6443",
 			"a kubeconfig needs the URL of the API server")
-	case err != nil, server.Host == "", server.User != nil, server.RawQuery != "", server.Fragment != "":
+	case err != nil, server.Hostname() == "", server.User != nil, server.RawQuery != "", server.Fragment != "":
 		return failure.New(failure.Usage, "write it like https://10.0.0.10:6443", "%q is not the URL of an API server", e.Server)
 	case server.Scheme != "https":
 		return failure.New(failure.Usage, "client certificates need TLS; write it like https://10.0.0.10:6443",
 			"API server URL %q is not https", e.Server)
+	case e.Cluster == "":
+		return failure.New(failure.Usage, "leave it out for "+DefaultCluster, "the name of the cluster is empty")
+	case !isPrintable(e.Cluster):
+		return failure.New(failure.Usage, "choose another name", "cluster name %q has a character that cannot be printed", e.Cluster)
+	case e.Namespace != "" && len(validation.IsDNS1123Label(e.Namespace)) > 0:
+		return failure.New(failure.Usage, "write lower-case letters, digits and '-', at most 63",
+			"%q is not the name of a namespace", e.Namespace)
 	}
 	return nil
+}
+
+func isPrintable(s string) bool {
+	notPrintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, notPrintable)
 }
 
 // Marshal returns a kubeconfig with this entry alone, in YAML, all data
 // embedded. It holds the private key.
 func (e Entry) Marshal() ([]byte, error) {
-	config := api.NewConfig()
-	config.Clusters[e.Cluster] = &api.Cluster{Server: e.Server, CertificateAuthorityData: e.CAPEM}
-	config.AuthInfos[e.User] = &api.AuthInfo{ClientCertificateData: e.CertPEM, ClientKeyData: e.KeyPEM}
-	config.Contexts[e.Context()] = &api.Context{Cluster: e.Cluster, AuthInfo: e.User, Namespace: e.Namespace}
-	config.CurrentContext = e.Context()
-	return runtime.Encode(latest.Codec, config)
+	context := v1.Context{Cluster: e.Cluster, AuthInfo: e.User, Namespace: e.Namespace}
+	return yaml.Marshal(v1.Config{
+		APIVersion:     "v1",
+		Kind:           "Config",
+		Clusters:       []v1.NamedCluster{{Name: e.Cluster, Cluster: v1.Cluster{Server: e.Server, CertificateAuthorityData: e.CAPEM}}},
+		AuthInfos:      []v1.NamedAuthInfo{{Name: e.User, AuthInfo: v1.AuthInfo{ClientCertificateData: e.CertPEM, ClientKeyData: e.KeyPEM}}},
+		Contexts:       []v1.NamedContext{{Name: e.Context(), Context: context}},
+		CurrentContext: e.Context(),
+	})
 }
 
 // CheckReplace refuses to replace the kubeconfig at path with this entry when
@@ -91,17 +109,27 @@ func Load(path string) (*api.Config, error) {
 	return Parse(data, path)
 }
 
-// Parse decodes a kubeconfig in YAML or JSON; name is what errors call it.
+// Parse decodes a kubeconfig in YAML or JSON; name is what errors call it. The
+// cause of an error is left out: client-go quotes whole entries, keys included.
 func Parse(data []byte, name string) (*api.Config, error) {
+	var file v1.Config
 	config := api.NewConfig()
-	decoded, _, err := latest.Codec.Decode(data, nil, config)
-	if err != nil {
+	err := yaml.Unmarshal(data, &file)
+	if err == nil {
+		err = v1.Convert_v1_Config_To_api_Config(&file, config, nil)
+	}
+	if err != nil || !isConfig(file) {
 		return nil, failure.New(failure.Failed, "a kubeconfig begins with apiVersion: v1 and kind: Config",
 			"%q is not a kubeconfig", name)
 	}
-	config, ok := decoded.(*api.Config)
-	if !ok {
-		return nil, fmt.Errorf("%q is not a kubeconfig but a %T", name, decoded)
-	}
 	return config, nil
+}
+
+// isConfig tells a kubeconfig from other YAML. As for kubectl, one with entries
+// needs no version and kind.
+func isConfig(file v1.Config) bool {
+	if file.APIVersion == "" && file.Kind == "" {
+		return len(file.Clusters)+len(file.AuthInfos)+len(file.Contexts) > 0
+	}
+	return file.APIVersion == "v1" && file.Kind == "Config"
 }

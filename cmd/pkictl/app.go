@@ -70,8 +70,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 		dir = ca.DefaultDir
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.dir, "dir", dir, "PKI directory; the environment variable PKICTL_DIR sets the default")
-	flags.StringVarP(&a.output, "output", "o", "text", "form of the result: text, json or yaml")
+	flags.StringVar(&a.dir, "dir", dir, "PKI `DIRECTORY`; the environment variable PKICTL_DIR sets the default")
+	flags.StringVarP(&a.output, "output", "o", "text", "`FORM` of the result: text, json or yaml")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	complete(root, "output", "text", "json", "yaml")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })

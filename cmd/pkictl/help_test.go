@@ -93,7 +93,7 @@ func TestCompletion(t *testing.T) {
 func TestManualPages(t *testing.T) {
 	t.Parallel()
 	w := newWorkplace(t)
-	if page := w.pkictl("man issue"); !strings.HasPrefix(page, `.nh`) || !strings.Contains(page, "system:masters") {
+	if page := w.pkictl("man issue"); !strings.HasPrefix(page, `.TH PKICTL\-ISSUE 1`) || !strings.Contains(page, "system:masters") {
 		t.Errorf("page of issue:\n%s", page)
 	}
 	w.pkictl("man --out man1")

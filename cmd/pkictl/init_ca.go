@@ -39,10 +39,10 @@ trusts ca.crt. It is written with mode 0600; keep a backup offline.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.CommonName, "cn", ca.DefaultCommonName, "common name")
-	flags.StringArrayVar(&o.Organizations, "org", nil, "organization; may be given several times")
-	flags.StringVar(&o.Key, "key", string(ca.ECDSAP256), "kind of key: "+keyKinds())
-	flags.StringVar(&o.Validity, "validity", "10y", "how long it is valid, as in 10y or 3650d")
+	flags.StringVar(&o.CommonName, "cn", ca.DefaultCommonName, "common `NAME`")
+	flags.StringArrayVar(&o.Organizations, "org", nil, "`ORGANIZATION`; may be given several times")
+	flags.StringVar(&o.Key, "key", string(ca.ECDSAP256), "`KIND` of key: "+keyKinds())
+	flags.StringVar(&o.Validity, "validity", "10y", "`TIME` for which it is valid, as in 10y or 3650d")
 	addDryRun(cmd, &o.DryRun)
 	addExplain(cmd, &explain)
 	complete(cmd, "key", keyKindNames()...)

@@ -50,9 +50,9 @@ taken by a command which was killed before it wrote the certificate.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&expiring, "expiring", "", "only those that end within this time, as in 30d")
-	flags.StringVar(&o.Group, "group", "", "only those of this group")
-	flags.StringVar(&o.CommonName, "cn", "", "only those with this common name")
+	flags.StringVar(&expiring, "expiring", "", "only those that end within this `TIME`, as in 30d")
+	flags.StringVar(&o.Group, "group", "", "only those of this `GROUP`")
+	flags.StringVar(&o.CommonName, "cn", "", "only those with this common `NAME`")
 	return cmd
 }
 

@@ -13,6 +13,7 @@ import (
 var version = "devel"
 
 func main() {
+	keepOwnRights()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// One time for all that a command does and prints; certificates know no
 	// fractions of a second.

@@ -52,10 +52,10 @@ Exit codes: 0 all checks passed, 3 one failed, 1 it could not be checked.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.verify(cmd, args[0], f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.host, "host", "", "DNS name or IP address that it must be good for")
-	flags.StringVar(&f.purpose, "purpose", "", "what it must be good for: client, server or any (default what it says itself)")
-	flags.StringVar(&f.key, "key", "", "file of its private key (default the one beside it)")
-	flags.StringVar(&f.at, "at", "", "time at which to check, as in 2027-01-31T00:00:00Z (default now)")
+	flags.StringVar(&f.host, "host", "", "DNS name or IP address of a `HOST` that it must be good for")
+	flags.StringVar(&f.purpose, "purpose", "", "`PURPOSE` it must be good for: client, server or any (default what it says itself)")
+	flags.StringVar(&f.key, "key", "", "`FILE` of its private key (default the one beside it)")
+	flags.StringVar(&f.at, "at", "", "`TIME` at which to check, as in 2027-01-31T00:00:00Z (default now)")
 	complete(cmd, "purpose", ca.Purposes()...)
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -86,7 +87,27 @@ func (d *Dir) Commit(files []File, replace bool, meanwhile func() error) error {
 	if undoErr == nil {
 		_ = os.RemoveAll(c.staging) // leave no trace of what was not done
 	}
-	return diskError(errors.Join(err, undoErr), "write %q", files[0].Path)
+	return diskError(errors.Join(err, undoErr), "write %q", files[c.blame(err)].Path)
+}
+
+// blame says which file an error is about. What went wrong in the staging
+// directory would have for any, so there it is the first.
+func (c *commit) blame(err error) int {
+	var pathErr *fs.PathError
+	var linkErr *os.LinkError
+	name := ""
+	switch {
+	case errors.As(err, &linkErr):
+		name = linkErr.New
+	case errors.As(err, &pathErr):
+		name = pathErr.Path
+	}
+	for i := range c.Paths {
+		if strings.HasPrefix(name, c.beside(i)) {
+			return i
+		}
+	}
+	return 0
 }
 
 // PendingError says that a Commit was made, but that links into the PKI

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cloudflare/cfssl/certdb"
-	certsql "github.com/cloudflare/cfssl/certdb/sql"
 	"github.com/jmoiron/sqlx"
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
@@ -37,8 +36,7 @@ var migrations embed.FS
 // Inventory is the database of all certificates that were issued. Its schema is
 // that of cfssl's certdb, so cfssl's own tools read it.
 type Inventory struct {
-	db  *sqlx.DB
-	acc *certsql.Accessor
+	db *sqlx.DB
 }
 
 // options of the database, as modernc.org/sqlite reads them:
@@ -55,13 +53,16 @@ const sqliteWriteOptions = "&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mod
 
 func openInventory(path string, write bool) (*Inventory, error) {
 	if write {
-		// SQLite would make it as wide as the umask allows.
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return nil, diskError(err, "open inventory %q", path)
-		}
-		if err := f.Close(); err != nil {
-			return nil, diskError(err, "open inventory %q", path)
+		// SQLite would make the file as wide as the umask allows, and would not
+		// say why it cannot make the journal.
+		for _, name := range []string{path, path + "-journal"} {
+			f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+			if err == nil {
+				err = f.Close()
+			}
+			if err != nil {
+				return nil, diskError(err, "open inventory %q", name)
+			}
 		}
 	} else if _, err := os.Stat(path); err != nil {
 		return nil, diskError(err, "open inventory %q", path)
@@ -81,7 +82,7 @@ func openInventory(path string, write bool) (*Inventory, error) {
 		_ = db.Close()
 		return nil, inventoryError(err, path)
 	}
-	return &Inventory{db: x, acc: certsql.NewAccessor(x)}, nil
+	return &Inventory{db: x}, nil
 }
 
 const foreignHint = "move it away or choose another --dir; inventory.db is pkictl's own file"
@@ -143,9 +144,16 @@ func (inv *Inventory) Close() error { return inv.db.Close() }
 func (inv *Inventory) Reserve(record certdb.CertificateRecord, now time.Time) error {
 	record.Status = StatusReserved
 	record.PEM = ""
+	now = now.UTC()
 	record.IssuedAt = &now
 	record.Expiry = now
-	return inventoryError(inv.acc.InsertCertificate(record), "")
+	record.RevokedAt = record.RevokedAt.UTC()
+	// cfssl's Accessor does the same, but its errors hide SQLite's.
+	_, err := inv.db.NamedExec(`INSERT INTO certificates (serial_number, authority_key_identifier, ca_label,
+			status, reason, expiry, revoked_at, pem, issued_at, not_before, metadata, sans, common_name)
+		VALUES (:serial_number, :authority_key_identifier, :ca_label,
+			:status, :reason, :expiry, :revoked_at, :pem, :issued_at, :not_before, :metadata, :sans, :common_name)`, record)
+	return inventoryError(err, "")
 }
 
 // Record completes a reserved row with the signed certificate; it returns when

@@ -1,0 +1,193 @@
+package main_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// mountSmall gives the test a small file system at a directory of its own. Only
+// this thread, and what it starts, see it: the test must not leave it, so no
+// t.Run and no goroutine that opens files. It goes with the thread.
+func mountSmall(t *testing.T, options string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount a small file system")
+	}
+	runtime.LockOSThread() // and never unlock it
+	if err := syscall.Unshare(syscall.CLONE_NEWNS); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
+}
+
+// scarcity is what there can be too little of, and in which steps.
+type scarcity struct {
+	name        string
+	steps, step int
+	// take leaves that much, and give frees what was taken.
+	take func(t *testing.T, dir string, left int)
+	give func(t *testing.T, dir string)
+}
+
+var scarcities = []scarcity{
+	{"space", 50, 4096, takeSpace, func(t *testing.T, dir string) { ok(t, os.Remove(filepath.Join(dir, "filler"))) }},
+	{"files", 24, 1, takeFiles, func(t *testing.T, dir string) { ok(t, os.RemoveAll(filepath.Join(dir, "fillers"))) }},
+}
+
+func takeSpace(t *testing.T, dir string, left int) {
+	t.Helper()
+	var stat syscall.Statfs_t
+	f, err := os.Create(filepath.Join(dir, "filler"))
+	ok(t, err)
+	defer f.Close()
+	ok(t, syscall.Statfs(dir, &stat))
+	if take := int(stat.Bavail)*int(stat.Bsize) - left; take > 0 {
+		_, err = f.Write(make([]byte, take))
+		ok(t, err)
+	}
+	ok(t, syscall.Statfs(dir, &stat))
+	if free := int(stat.Bavail) * int(stat.Bsize); free != left {
+		t.Fatalf("%d octets are free, want %d", free, left)
+	}
+}
+
+func takeFiles(t *testing.T, dir string, left int) {
+	t.Helper()
+	fillers := filepath.Join(dir, "fillers")
+	ok(t, os.Mkdir(fillers, 0o700))
+	var made []string
+	for {
+		path := filepath.Join(fillers, fmt.Sprint(len(made)))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			break
+		}
+		made = append(made, path)
+	}
+	if len(made) < left {
+		t.Fatalf("there is room for %d files only", len(made))
+	}
+	for _, path := range made[:left] {
+		ok(t, os.Remove(path))
+	}
+}
+
+// TestFullDisk runs each command with ever more left of the disk: it changes
+// nothing, or it succeeds, and with room again it works.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	for _, command := range []struct {
+		name           string
+		prepare, again []string // before each step, and what must then be possible
+		args           []string
+	}{
+		{"init-ca", nil, in("issue", "--cn", "jane"), in("init-ca")},
+		{"issue", in("init-ca"), in("issue", "--cn", "jane", "--force"), issueOf("--kubeconfig", "jane.conf", "--server", "https://x")},
+		{"issue --force", in("init-ca"), in("issue", "--cn", "joe"), in("issue", "--cn", "old", "--force", "--kubeconfig", "old.conf", "--server", "https://x")},
+	} {
+		for _, s := range scarcities {
+			t.Run(command.name+" "+s.name, func(t *testing.T) {
+				t.Parallel()
+				root := mountSmall(t, "size=1m,nr_inodes=200,mode=700")
+				failed, succeeded := 0, 0
+				for n := range s.steps {
+					dir := filepath.Join(root, "site")
+					ok(t, os.Mkdir(dir, 0o700))
+					if command.prepare != nil {
+						do(t, dir, command.prepare...)
+						do(t, dir, "issue", "--cn", "old", "--kubeconfig", "old.conf", "--server", "https://x")
+					}
+					before := snapshot(t, dir)
+					s.take(t, root, n*s.step)
+					got := runProgram(t, program(dir, command.args...))
+					what := fmt.Sprintf("%d left", n*s.step)
+					if got.code == 0 {
+						succeeded++
+						checkPairs(t, what, dir)
+					} else {
+						failed++
+						checkRefusal(t, what, got, 1, "", "free some space")
+						checkUnchanged(t, what, dir, before)
+					}
+					s.give(t, root)
+					if got.code != 0 {
+						do(t, dir, command.args...)
+					}
+					do(t, dir, command.again...)
+					checkPairs(t, what, dir)
+					ok(t, os.RemoveAll(dir))
+				}
+				if failed < 3 || succeeded < 3 {
+					t.Errorf("%d times it failed, %d times it succeeded: the steps miss the point", failed, succeeded)
+				}
+			})
+		}
+	}
+}
+
+// checkPairs checks that each certificate below a directory has its key, its
+// kubeconfig if there is one, and its row, and that nothing else was left.
+func checkPairs(t testing.TB, what, dir string) {
+	t.Helper()
+	rows := strings.Join(rowsOf(t, filepath.Join(dir, "pki", "inventory.db")), "\n")
+	found := 0
+	for path, content := range snapshot(t, dir) {
+		base := filepath.Base(path)
+		switch {
+		case strings.HasSuffix(base, ".crt"):
+			found++
+			if _, err := tls.LoadX509KeyPair(path, strings.TrimSuffix(path, ".crt")+".key"); err != nil {
+				t.Errorf("%s: %s: %v", what, path, err)
+			}
+			if _, pem, _ := strings.Cut(content, " "); !strings.Contains(rows, pem) {
+				t.Errorf("%s: %s has no row", what, path)
+			}
+			if _, err := os.Stat(strings.TrimSuffix(path, ".crt") + ".key"); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		case strings.HasPrefix(base, ".") && base != ".lock":
+			t.Errorf("%s: %s was left", what, path)
+		}
+	}
+	if found == 0 {
+		t.Errorf("%s: no certificate", what)
+	}
+	if strings.Contains(rows, " reserved ") {
+		t.Errorf("%s: a row was left reserved:\n%s", what, rows)
+	}
+}
+
+// TestReadOnlyFileSystem writes where nobody can.
+func TestReadOnlyFileSystem(t *testing.T) {
+	t.Parallel()
+	dir := mountSmall(t, "size=4m,mode=700")
+	do(t, dir, "init-ca")
+	do(t, dir, "issue", "--cn", "old", "--kubeconfig", "old.conf", "--server", "https://x")
+	before := snapshot(t, dir)
+	ok(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	for _, args := range [][]string{
+		in("init-ca", "--dir", "new"), in("init-ca", "--dir", "."), issueOf(), in("issue", "--cn", "old", "--force"),
+		issueOf("--kubeconfig", "x.conf", "--server", "https://x"),
+	} {
+		got := runProgram(t, program(dir, args...))
+		checkRefusal(t, strings.Join(args, " "), got, 1, "read-only file system", "--dir")
+	}
+	if listed := do(t, dir, "list"); !strings.Contains(listed, "old") {
+		t.Errorf("list shows\n%s", listed)
+	}
+	do(t, dir, "issue", "--cn", "jane", "--dry-run")
+	checkUnchanged(t, "read-only", dir, before)
+}

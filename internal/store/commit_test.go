@@ -1,0 +1,596 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// place is where the files of a test's Commits go: a PKI directory, and one
+// beside it for what is written elsewhere, such as a kubeconfig.
+type place struct {
+	t     *testing.T
+	pki   string
+	paths []string
+}
+
+func newPlace(t *testing.T, elsewhere string) place {
+	t.Helper()
+	root := t.TempDir()
+	if elsewhere == "" {
+		elsewhere = filepath.Join(root, "elsewhere")
+	}
+	pki := filepath.Join(root, "pki")
+	for _, dir := range []string{pki, elsewhere} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return place{t, pki, []string{
+		filepath.Join(pki, "jane.key"), filepath.Join(pki, "jane.crt"), filepath.Join(elsewhere, "jane.conf"),
+	}}
+}
+
+var modes = []fs.FileMode{0o600, 0o644, 0o600}
+
+// files are the files of one Commit; each says which generation it is of.
+func (p place) files(generation string) []File {
+	var files []File
+	for i, path := range p.paths {
+		files = append(files, File{Path: path, Data: []byte(fmt.Sprintf("%s of file %d", generation, i)), Mode: modes[i]})
+	}
+	return files
+}
+
+// write puts a generation in place by hand, file i only where has[i].
+func (p place) write(generation string, has [3]bool) {
+	p.t.Helper()
+	for i, f := range p.files(generation) {
+		if has[i] {
+			if err := os.WriteFile(f.Path, f.Data, f.Mode); err != nil {
+				p.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// read returns the generation of each file, as any reader sees it; "" where
+// there is none.
+func (p place) read() []string {
+	p.t.Helper()
+	var found []string
+	for i, path := range p.paths {
+		data, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			p.t.Fatal(err)
+		}
+		generation, isWhole := strings.CutSuffix(string(data), fmt.Sprintf(" of file %d", i))
+		if !isWhole && len(data) > 0 {
+			p.t.Fatalf("%s holds %q", path, data)
+		}
+		found = append(found, generation)
+	}
+	return found
+}
+
+// checkTidy checks that the files are plain ones of the right mode, and that
+// nothing else was left anywhere.
+func (p place) checkTidy() {
+	p.t.Helper()
+	for i, path := range p.paths {
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil || info.Mode() != modes[i] {
+			p.t.Errorf("%s: mode %v (%v), want %v", path, info.Mode(), err, modes[i])
+		}
+	}
+	var unexpected []string
+	for _, root := range []string{p.pki, filepath.Dir(p.paths[2])} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			rest, inStaging := strings.CutPrefix(path, filepath.Join(p.pki, stagingName))
+			known := path == root || slices.Contains(p.paths, path) || path == filepath.Join(p.pki, lockName) ||
+				inStaging && slices.Contains([]string{"", "/new", "/old", "/" + manifestName}, filepath.ToSlash(rest))
+			if !known {
+				unexpected = append(unexpected, path)
+			}
+			return nil
+		})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	if unexpected != nil {
+		p.t.Errorf("left behind: %q", unexpected)
+	}
+}
+
+func (p place) lock() *Dir {
+	p.t.Helper()
+	dir, err := Lock(context.Background(), p.pki, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return dir
+}
+
+func same(list []string, want ...string) bool {
+	for i := range list {
+		if list[i] != want[i%len(want)] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestCommit(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "")
+	dir := p.lock()
+	defer dir.Unlock()
+	for i := range 3 {
+		generation := strconv.Itoa(i)
+		if err := dir.Commit(p.files(generation), i > 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.read(); !same(got, generation) {
+			t.Errorf("after commit %d: %q", i, got)
+		}
+		p.checkTidy()
+	}
+	// A file that is new among others that are replaced.
+	if err := os.Remove(p.paths[2]); err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.Commit(p.files("mixed"), true, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.read(); !same(got, "mixed") {
+		t.Errorf("mixed: %q", got)
+	}
+	p.checkTidy()
+}
+
+// TestCommitRefuses has one bad file among good ones: nothing may change.
+func TestCommitRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		spoil   func(p place) []File
+		replace bool
+		says    string
+		hint    string
+	}{
+		{"file exists", func(p place) []File { return p.files("new") }, false, "exists", ""},
+		{"symbolic link", func(p place) []File {
+			target := filepath.Join(p.pki, "target")
+			check(p.t, os.Rename(p.paths[1], target))
+			check(p.t, os.Symlink("target", p.paths[1]))
+			p.paths[1] = target
+			return append(p.files("new")[:1], File{Path: filepath.Join(p.pki, "jane.crt"), Mode: 0o644})
+		}, true, "is a symbolic link", "remove the link"},
+		{"dangling link", func(p place) []File {
+			check(p.t, os.Symlink("nowhere", filepath.Join(p.pki, "other.key")))
+			return append(p.files("new"), File{Path: filepath.Join(p.pki, "other.key"), Mode: 0o600})
+		}, true, "is a symbolic link", "remove the link"},
+		{"directory", func(p place) []File {
+			check(p.t, os.Mkdir(filepath.Join(p.pki, "other.key"), 0o700))
+			return append(p.files("new"), File{Path: filepath.Join(p.pki, "other.key"), Mode: 0o600})
+		}, true, "is not a file", "--out"},
+		{"no such directory", func(p place) []File {
+			return append(p.files("new"), File{Path: filepath.Join(p.pki, "none", "other.key"), Mode: 0o600})
+		}, true, "no such file or directory", "make the directory"},
+		{"a file for a directory", func(p place) []File {
+			return append(p.files("new"), File{Path: filepath.Join(p.paths[0], "other.key"), Mode: 0o600})
+		}, true, "not a directory", "--out"},
+		{"one path twice", func(p place) []File {
+			twice := filepath.Join(p.pki, "..", filepath.Base(p.pki), "jane.key")
+			return append(p.files("new"), File{Path: twice, Mode: 0o600})
+		}, true, "two things", "different names"},
+		{"name too long", func(p place) []File {
+			return append(p.files("new"), File{Path: filepath.Join(p.pki, strings.Repeat("n", 240)), Mode: 0o600})
+		}, true, "name too long", "shorter name"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t, "")
+			p.write("old", [3]bool{true, true, true})
+			files := test.spoil(p)
+			dir := p.lock()
+			defer dir.Unlock()
+			before := names(t, p.pki)
+			err := dir.Commit(files, test.replace, nil)
+			if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(failure.HintOf(err), test.hint) {
+				t.Errorf("error %v, hint %q; want %q, %q", err, failure.HintOf(err), test.says, test.hint)
+			}
+			if got := p.read(); !same(got, "old") {
+				t.Errorf("files are %q", got)
+			}
+			if after := names(t, p.pki); !slices.Equal(before, after) {
+				t.Errorf("%q became %q", before, after)
+			}
+		})
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// names lists the entries of a directory and what links say.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	check(t, err)
+	var list []string
+	for _, entry := range entries {
+		target, _ := os.Readlink(filepath.Join(dir, entry.Name()))
+		list = append(list, entry.Name()+" "+target)
+	}
+	return list
+}
+
+// TestCommitMeanwhile checks that what runs beside the writing counts.
+func TestCommitMeanwhile(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "")
+	p.write("old", [3]bool{true, true, true})
+	dir := p.lock()
+	defer dir.Unlock()
+	broken := errors.New("row not written")
+	err := dir.Commit(p.files("new"), true, func() error { return broken })
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	if got := p.read(); !same(got, "old") {
+		t.Errorf("files are %q", got)
+	}
+	p.checkTidy()
+	if dir.changed {
+		t.Error("counts as changed")
+	}
+}
+
+// TestCommitFails puts something in the way of each step.
+func TestCommitFails(t *testing.T) {
+	t.Parallel()
+	obstacles := map[string]func(c *commit) string{
+		"the first name beside": func(c *commit) string { return c.beside(0) },
+		"the last name beside":  func(c *commit) string { return c.beside(2) },
+		"the first link":        func(c *commit) string { return c.beside(0) + ".link" },
+		"the last link":         func(c *commit) string { return c.beside(2) + ".link" },
+		"a new file":            func(c *commit) string { return c.new(1) },
+		"an old file":           func(c *commit) string { return c.old(2) },
+		"the switch":            func(c *commit) string { return filepath.Join(c.staging, switchName) },
+		"the next switch":       func(c *commit) string { return filepath.Join(c.staging, "next") },
+	}
+	for name, obstacle := range obstacles {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t, "")
+			p.write("old", [3]bool{true, true, true})
+			dir := p.lock()
+			defer dir.Unlock()
+			c := p.commit()
+			path := obstacle(c)
+			check(t, os.MkdirAll(path, 0o700))
+			err := c.run(p.files("new"), nil)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if got := p.read(); !same(got, "old") {
+				t.Errorf("after the error: %q", got)
+			}
+			check(t, c.undo())
+			check(t, os.RemoveAll(path))
+			if got := p.read(); !same(got, "old") {
+				t.Errorf("after undo: %q", got)
+			}
+			p.checkTidy()
+			if err := dir.Commit(p.files("new"), true, nil); err != nil {
+				t.Errorf("the next commit: %v", err)
+			}
+		})
+	}
+}
+
+func (p place) commit() *commit {
+	return &commit{ID: "TEST", Paths: p.paths, staging: filepath.Join(p.pki, stagingName)}
+}
+
+// progress is how far a Commit came before it died.
+type progress struct {
+	listed  bool // files.json is whole
+	staged  int  // files written, with their names beside
+	linked  int  // files that are links to the switch
+	next    bool // the switch was about to be turned
+	flipped bool
+	placed  int // files that are plain again
+	cleared int // 1: the switch is gone; more: staged files
+}
+
+// everyProgress lists them in order.
+func everyProgress() []progress {
+	list := []progress{{}}
+	at := progress{listed: true}
+	add := func(change func()) {
+		change()
+		list = append(list, at)
+	}
+	add(func() {})
+	for range 3 {
+		add(func() { at.staged++ })
+	}
+	for range 3 {
+		add(func() { at.linked++ })
+	}
+	add(func() { at.next = true })
+	add(func() { at.flipped = true })
+	for range 3 {
+		add(func() { at.placed++ })
+	}
+	for range 3 {
+		add(func() { at.cleared++ })
+	}
+	return list
+}
+
+// die brings a Commit of generation new as far as that.
+func (p place) die(at progress) {
+	p.t.Helper()
+	c := p.commit()
+	part := *c
+	part.Paths = c.Paths[:at.staged]
+	check(p.t, part.stage(p.files("new")[:at.staged]))
+	manifest, err := c.manifest()
+	check(p.t, err)
+	if !at.listed {
+		manifest = manifest[:len(manifest)/2]
+	}
+	check(p.t, os.WriteFile(filepath.Join(c.staging, manifestName), manifest, 0o600))
+	if part.Paths = c.Paths[:at.linked]; at.linked > 0 {
+		check(p.t, part.linkOld())
+	}
+	if at.next && !at.flipped {
+		check(p.t, os.Symlink("new", filepath.Join(c.staging, "next")))
+	}
+	if at.flipped {
+		check(p.t, c.flip())
+	}
+	for i := range at.placed {
+		check(p.t, os.Rename(c.beside(i), c.Paths[i]))
+	}
+	if at.cleared > 0 {
+		check(p.t, os.Remove(filepath.Join(c.staging, switchName)))
+	}
+	for i := range at.cleared - 1 {
+		check(p.t, os.Remove(c.new(i)))
+	}
+}
+
+// TestCommitDiesAnywhere lets a Commit die after every step: what readers find,
+// before anybody takes the lock and after, is all old or all new.
+func TestCommitDiesAnywhere(t *testing.T) {
+	t.Parallel()
+	old := map[string][3]bool{
+		"all are replaced": {true, true, true}, "none was there": {}, "one is new": {true, true, false},
+		"one was there": {false, false, true},
+	}
+	for name, has := range old {
+		for _, elsewhere := range otherFileSystem(t) {
+			t.Run(fmt.Sprintf("%s, %s", name, elsewhere.name), func(t *testing.T) {
+				t.Parallel()
+				for _, at := range everyProgress() {
+					p := newPlace(t, elsewhere.dir(t))
+					p.write("old", has)
+					p.checkDeath(at, has != [3]bool{})
+				}
+			})
+		}
+	}
+}
+
+func (p place) checkDeath(at progress, hadFiles bool) {
+	p.t.Helper()
+	before := p.read()
+	dir := p.lock()
+	p.die(at)
+	dir.Unlock() // as the kernel does
+	want := before
+	if at.flipped {
+		want = []string{"new"}
+	}
+	// Where there was no file they come one by one.
+	seen := p.read()
+	if hadFiles && !same(seen, want...) || !hadFiles && !same(seen[:at.placed], "new") {
+		p.t.Errorf("%+v: readers see %q", at, seen)
+	}
+	check(p.t, Recover(context.Background(), p.pki, nil))
+	if got := p.read(); !same(got, want...) {
+		p.t.Errorf("%+v: recovery makes %q", at, got)
+	}
+	p.checkTidy()
+	dir = p.lock()
+	defer dir.Unlock()
+	if err := dir.Commit(p.files("next"), true, nil); err != nil {
+		p.t.Errorf("%+v: the commit after: %v", at, err)
+	}
+	if got := p.read(); !same(got, "next") {
+		p.t.Errorf("%+v: the commit after makes %q", at, got)
+	}
+}
+
+type elsewhere struct {
+	name string
+	dir  func(t *testing.T) string
+}
+
+// otherFileSystem returns places for the third file: beside the PKI directory,
+// and on another file system where there is one, to which no file can be linked.
+func otherFileSystem(t *testing.T) []elsewhere {
+	t.Helper()
+	places := []elsewhere{{"same file system", func(*testing.T) string { return "" }}}
+	probe, err := os.MkdirTemp("/dev/shm", "pkictl-test-")
+	if err != nil {
+		return places // not Linux
+	}
+	defer os.Remove(probe)
+	from := filepath.Join(t.TempDir(), "from")
+	check(t, os.WriteFile(from, nil, 0o600))
+	if os.Link(from, filepath.Join(probe, "to")) == nil {
+		check(t, os.Remove(filepath.Join(probe, "to")))
+		return places // it is the same
+	}
+	return append(places, elsewhere{"another file system", func(t *testing.T) string {
+		dir, err := os.MkdirTemp("/dev/shm", "pkictl-test-")
+		check(t, err)
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		return dir
+	}})
+}
+
+// TestRecoverAfterMove moves the PKI directory between the crash and the next
+// run: the links of the crash and the list of files must not point to where it
+// was.
+func TestRecoverAfterMove(t *testing.T) {
+	t.Parallel()
+	for _, isFlipped := range []bool{false, true} {
+		p := newPlace(t, "")
+		p.write("old", [3]bool{true, true, true})
+		dir := p.lock()
+		c := p.commit()
+		check(t, c.stage(p.files("new")))
+		check(t, c.linkOld())
+		want := "old"
+		if isFlipped {
+			check(t, c.flip())
+			want = "new"
+		}
+		dir.Unlock()
+		moved := p.pki + "-moved"
+		check(t, os.Rename(p.pki, moved))
+		p.pki = moved
+		p.paths[0], p.paths[1] = filepath.Join(moved, "jane.key"), filepath.Join(moved, "jane.crt")
+		if got := p.read(); !same(got[:2], want) {
+			t.Errorf("flipped %v: moved files are %q", isFlipped, got)
+		}
+		p.lock().Unlock()
+		if got := p.read(); !same(got, want) {
+			t.Errorf("flipped %v: recovered files are %q", isFlipped, got)
+		}
+		p.checkTidy()
+	}
+}
+
+// TestRecoverWithoutNameBeside is a power cut after which the directory of the
+// files has lost what the staging directory kept.
+func TestRecoverWithoutNameBeside(t *testing.T) {
+	t.Parallel()
+	for _, has := range [][3]bool{{}, {true, true, true}} {
+		p := newPlace(t, "")
+		p.write("old", has)
+		dir := p.lock()
+		c := p.commit()
+		check(t, c.stage(p.files("new")))
+		check(t, c.linkOld())
+		check(t, c.flip())
+		for i := range c.Paths {
+			check(t, os.Remove(c.beside(i)))
+		}
+		dir.Unlock()
+		p.lock().Unlock()
+		if got := p.read(); !same(got, "new") {
+			t.Errorf("%v: recovered files are %q", has, got)
+		}
+		p.checkTidy()
+	}
+}
+
+// TestRecoverKeepsOthers checks that completing an old change does not touch
+// what was put in its place since.
+func TestRecoverKeepsOthers(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "")
+	p.write("old", [3]bool{true, true, true})
+	dir := p.lock()
+	c := p.commit()
+	check(t, c.stage(p.files("new")))
+	check(t, c.linkOld())
+	check(t, c.flip())
+	for i, path := range c.Paths {
+		check(t, os.Rename(c.beside(i), path))
+	}
+	dir.Unlock()
+	for _, path := range p.paths {
+		check(t, os.Remove(path))
+	}
+	p.write("mine", [3]bool{true, true, true})
+	p.lock().Unlock()
+	if got := p.read(); !same(got, "mine") {
+		t.Errorf("files are %q", got)
+	}
+	p.checkTidy()
+}
+
+// TestRecoverBadList has a list of files that a power cut left in any state.
+func TestRecoverBadList(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{"", "{", "null", `[]`, `{"id":"X"}`, `{"id":"X","paths":[7]}`, "\x00\x00\x00"} {
+		p := newPlace(t, "")
+		p.write("old", [3]bool{true, true, true})
+		staging := filepath.Join(p.pki, stagingName)
+		check(t, os.MkdirAll(filepath.Join(staging, "new"), 0o700))
+		check(t, os.WriteFile(filepath.Join(staging, "new", "0"), nil, 0o600))
+		check(t, os.WriteFile(filepath.Join(staging, manifestName), []byte(list), 0o600))
+		check(t, Recover(context.Background(), p.pki, nil))
+		p.checkTidy()
+		dir := p.lock()
+		if err := dir.Commit(p.files("new"), true, nil); err != nil {
+			t.Errorf("%q: %v", list, err)
+		}
+		dir.Unlock()
+		if got := p.read(); !same(got, "new") {
+			t.Errorf("%q: files are %q", list, got)
+		}
+	}
+}
+
+// TestAbsentWhileReplaced asks for a file that another process replaces just
+// now: its link into the staging directory is not the user's to remove.
+func TestAbsentWhileReplaced(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "")
+	p.write("old", [3]bool{true, true, true})
+	dir := p.lock()
+	c := p.commit()
+	check(t, c.stage(p.files("new")))
+	check(t, c.linkOld())
+	for _, path := range p.paths {
+		var exists *ExistsError
+		if err := CheckAbsent(path); !errors.As(err, &exists) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	dir.Unlock()
+	p.lock().Unlock()
+	if err := CheckAbsent(filepath.Join(p.pki, "none")); err != nil {
+		t.Error(err)
+	}
+}
