@@ -208,16 +208,15 @@ func (c *commit) run(files []File, meanwhile func() error) error {
 // stage writes the new files and, beside their places, links to them: what
 // follows needs no more space on any disk.
 func (c *commit) stage(files []File) error {
-	for _, dir := range []string{"new", "old"} {
-		if err := os.MkdirAll(filepath.Join(c.staging, dir), 0o700); err != nil {
-			return err
-		}
+	changed, err := c.makeStaging()
+	if err != nil {
+		return err
 	}
 	manifest, err := c.manifest()
 	if err != nil {
 		return err
 	}
-	open, err := openDirs(filepath.Join(c.staging, "new"), c.staging, filepath.Dir(c.staging))
+	open, err := openDirs(changed...)
 	if err != nil {
 		return err
 	}
@@ -248,6 +247,25 @@ func (c *commit) manifest() ([]byte, error) {
 		list.Paths = append(list.Paths, path)
 	}
 	return json.Marshal(list)
+}
+
+// makeStaging makes what is not there of the staging directory, and returns
+// the directories whose entries have changed since they were last synced.
+func (c *commit) makeStaging() ([]string, error) {
+	_, err := os.Lstat(filepath.Join(c.staging, manifestName))
+	made := err != nil
+	for _, dir := range []string{"", "new", "old"} {
+		err := os.Mkdir(filepath.Join(c.staging, dir), 0o700)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		made = made || err == nil
+	}
+	changed := []string{filepath.Join(c.staging, "new")}
+	if made {
+		changed = append(changed, c.staging, filepath.Dir(c.staging))
+	}
+	return changed, nil
 }
 
 // linkOld puts the switch, turned to the old files, in front of every file
@@ -286,7 +304,7 @@ func (c *commit) linkOld() error {
 			return err
 		}
 	}
-	return nil
+	return c.syncTargets()
 }
 
 // flip turns the switch: from here on the new files count.
