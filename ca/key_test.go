@@ -94,8 +94,9 @@ func TestKeyErrors(t *testing.T) {
 	good := must(ca.MarshalKey(key))
 	block, _ := pem.Decode(good)
 	x25519 := must(x509.MarshalPKCS8PrivateKey(must(ecdh.X25519().GenerateKey(rand.Reader))))
-	//nolint:staticcheck // what is read here are just such old files
-	legacy := pem.EncodeToMemory(must(x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", block.Bytes, []byte("x"), x509.PEMCipherAES256)))
+	legacy := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: []byte("encrypted"), Headers: map[string]string{
+		"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00112233445566778899AABBCCDDEEFF",
+	}})
 	tests := []struct {
 		name string
 		data []byte

@@ -51,6 +51,7 @@ type ListOptions struct {
 	Expiring   time.Duration // only what is in force and ends within this time
 	CommonName string
 	Group      string
+	Serial     *big.Int
 	Now        time.Time
 }
 
@@ -69,6 +70,9 @@ func List(ctx context.Context, o ListOptions) ([]Entry, error) {
 	}
 	defer inv.Close()
 	filter := store.Filter{CommonName: o.CommonName, Group: o.Group}
+	if o.Serial != nil {
+		filter.Serial = o.Serial.String()
+	}
 	if o.Expiring > 0 {
 		filter.EndsAfter = o.Now
 		filter.EndsBefore = o.Now.Add(o.Expiring)

@@ -180,6 +180,7 @@ func (inv *Inventory) Forget(serial, aki string) error {
 
 // Filter limits what List returns; zero fields do not limit.
 type Filter struct {
+	Serial     string // decimal, as in the record
 	CommonName string
 	Group      string    // one of the groups in the metadata
 	EndsBefore time.Time //
@@ -193,6 +194,9 @@ func (inv *Inventory) List(ctx context.Context, f Filter) ([]certdb.CertificateR
 	add := func(condition string, arg any) {
 		where = append(where, condition)
 		args = append(args, arg)
+	}
+	if f.Serial != "" {
+		add("serial_number = ?", f.Serial)
 	}
 	if f.CommonName != "" {
 		add("common_name = ?", f.CommonName)
