@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -193,6 +194,38 @@ func checkUnchanged(t testing.TB, what, root string, before map[string]string) {
 		if _, known := before[path]; !known {
 			t.Errorf("%s: %s is new", what, path)
 		}
+	}
+}
+
+// checkPairs checks that each certificate below a directory has its key, its
+// kubeconfig if there is one, and its row, and that nothing else was left.
+func checkPairs(t testing.TB, what, dir string) {
+	t.Helper()
+	rows := strings.Join(rowsOf(t, filepath.Join(dir, "pki", "inventory.db")), "\n")
+	found := 0
+	for path, content := range snapshot(t, dir) {
+		base := filepath.Base(path)
+		switch {
+		case strings.HasSuffix(base, ".crt"):
+			found++
+			if _, err := tls.LoadX509KeyPair(path, strings.TrimSuffix(path, ".crt")+".key"); err != nil {
+				t.Errorf("%s: %s: %v", what, path, err)
+			}
+			if _, pem, _ := strings.Cut(content, " "); !strings.Contains(rows, pem) {
+				t.Errorf("%s: %s has no row", what, path)
+			}
+			if _, err := os.Stat(strings.TrimSuffix(path, ".crt") + ".key"); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		case strings.HasPrefix(base, ".") && base != ".lock":
+			t.Errorf("%s: %s was left", what, path)
+		}
+	}
+	if found == 0 {
+		t.Errorf("%s: no certificate", what)
+	}
+	if strings.Contains(rows, " reserved ") {
+		t.Errorf("%s: a row was left reserved:\n%s", what, rows)
 	}
 }
 

@@ -80,7 +80,8 @@ func (d *Dir) Commit(files []File, replace bool, meanwhile func() error) error {
 	undoErr := c.undo()
 	switch {
 	case c.turned && undoErr != nil:
-		return &PendingError{Path: files[0].Path, Err: undoErr}
+		return failure.Wrap(&PendingError{undoErr}, failure.Failed, "the next pkictl command in this directory completes it",
+			"%q is written, but not in its final form", files[0].Path)
 	case c.turned: // undo completed it
 		return nil
 	}
@@ -113,13 +114,10 @@ func (c *commit) blame(err error) int {
 // PendingError says that a Commit was made, but that links into the PKI
 // directory still stand where plain files will: the next Lock completes it.
 type PendingError struct {
-	Path string
-	Err  error
+	Err error // of the file system
 }
 
-func (e *PendingError) Error() string {
-	return fmt.Sprintf("%q is written, but not in its final form; the next command completes it: %v", e.Path, e.Err)
-}
+func (e *PendingError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the error of the file system.
 func (e *PendingError) Unwrap() error { return e.Err }
@@ -463,7 +461,11 @@ func switchTarget(path string) string {
 func (c *commit) syncTargets() error {
 	var dirs []string
 	for _, path := range c.Paths {
-		if dir := filepath.Dir(path); !slices.Contains(dirs, dir) {
+		dir := filepath.Dir(path)
+		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+			continue // it was removed since the crash
+		}
+		if !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}

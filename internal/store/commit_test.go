@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -97,7 +98,7 @@ func (p place) checkTidy() {
 	}
 	var unexpected []string
 	for _, root := range []string{p.pki, filepath.Dir(p.paths[2])} {
-		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
@@ -266,6 +267,46 @@ func TestCommitMeanwhile(t *testing.T) {
 	if dir.changed {
 		t.Error("counts as changed")
 	}
+}
+
+// TestCommitPending fails after the switch was turned: the files are new, though
+// in part links, and the next lock completes it.
+func TestCommitPending(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "")
+	p.write("old", [3]bool{true, true, true})
+	dir := p.lock()
+	obstacle := ""
+	err := dir.Commit(p.files("new"), true, func() error {
+		// The name beside the last file is made a directory, which cannot take
+		// the place of a file.
+		for range 1000 {
+			found, err := filepath.Glob(filepath.Join(filepath.Dir(p.paths[2]), ".jane.conf.*"))
+			if err != nil {
+				return err
+			}
+			if len(found) == 1 {
+				obstacle = found[0]
+				return errors.Join(os.Remove(obstacle), os.Mkdir(obstacle, 0o700))
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return errors.New("no name beside")
+	})
+	var pending *PendingError
+	if !errors.As(err, &pending) || failure.HintOf(err) == "" || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v, hint %q", err, failure.HintOf(err))
+	}
+	if got := p.read(); !same(got, "new") {
+		t.Errorf("files are %q", got)
+	}
+	dir.Abandon()
+	check(t, os.Remove(obstacle))
+	check(t, Recover(context.Background(), p.pki, nil))
+	if got := p.read(); !same(got, "new") {
+		t.Errorf("recovered files are %q", got)
+	}
+	p.checkTidy()
 }
 
 // TestCommitFails puts something in the way of each step.
@@ -519,6 +560,31 @@ func TestRecoverWithoutNameBeside(t *testing.T) {
 		if got := p.read(); !same(got, "new") {
 			t.Errorf("%v: recovered files are %q", has, got)
 		}
+		p.checkTidy()
+	}
+}
+
+// TestRecoverAfterRemoval removes a directory of the files after the crash.
+func TestRecoverAfterRemoval(t *testing.T) {
+	t.Parallel()
+	for _, at := range everyProgress() {
+		p := newPlace(t, "")
+		p.write("old", [3]bool{true, true, true})
+		dir := p.lock()
+		p.die(at)
+		dir.Unlock()
+		check(t, os.RemoveAll(filepath.Dir(p.paths[2])))
+		if err := Recover(context.Background(), p.pki, nil); err != nil {
+			t.Errorf("%+v: %v", at, err)
+		}
+		want := "old"
+		if at.flipped {
+			want = "new"
+		}
+		if got := p.read(); !same(got[:2], want) || got[2] != "" {
+			t.Errorf("%+v: recovery makes %q", at, got)
+		}
+		check(t, os.Mkdir(filepath.Dir(p.paths[2]), 0o700))
 		p.checkTidy()
 	}
 }

@@ -1,0 +1,149 @@
+package main_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// changing are the system calls that change files, or bring changes to the
+// disk, and those beside which it matters that they were done.
+var changing = []uint64{
+	syscall.SYS_OPENAT, syscall.SYS_MKDIRAT, syscall.SYS_WRITE, syscall.SYS_PWRITE64, syscall.SYS_FTRUNCATE, syscall.SYS_FCHMOD,
+	syscall.SYS_FSYNC, syscall.SYS_FDATASYNC, syscall.SYS_LINKAT, syscall.SYS_SYMLINKAT, syscall.SYS_RENAMEAT, syscall.SYS_UNLINKAT,
+	syscall.SYS_FLOCK,
+}
+
+// From linux/ptrace.h and linux/wait.h; package syscall lacks them.
+const (
+	ptraceGetSyscallInfo = 0x420e
+	ptraceOptExitKill    = 0x100000
+	syscallEntry         = 1
+)
+
+// syscallInfo is the beginning of struct ptrace_syscall_info.
+type syscallInfo struct {
+	op          uint8
+	_           [3]uint8
+	arch        uint32
+	instruction uint64
+	stack       uint64
+	number      uint64
+	_           [8]uint64
+}
+
+// killAt runs a command and kills it before its nth system call that changes
+// anything. It says whether there were so many.
+func killAt(t testing.TB, cmd *exec.Cmd, n int) bool {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// Its own process group, to wait for its threads and not for other tests'.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Setpgid: true}
+	ok(t, cmd.Start())
+	pid := cmd.Process.Pid
+	var status syscall.WaitStatus
+	_, err := syscall.Wait4(pid, &status, 0, nil)
+	ok(t, err)
+	ok(t, syscall.PtraceSetOptions(pid, syscall.PTRACE_O_TRACESYSGOOD|syscall.PTRACE_O_TRACECLONE|ptraceOptExitKill))
+	ok(t, syscall.PtraceSyscall(pid, 0))
+	for seen := 0; ; {
+		thread, err := syscall.Wait4(-pid, &status, syscall.WALL, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		ok(t, err)
+		if status.Exited() || status.Signaled() {
+			if thread != pid {
+				continue
+			}
+			_ = cmd.Process.Release()
+			return status.Signaled() && status.Signal() == syscall.SIGKILL
+		}
+		signal := 0
+		switch stopped := status.StopSignal(); stopped {
+		case syscall.SIGTRAP | 0x80:
+			if isChange(thread) {
+				if seen++; seen == n {
+					ok(t, syscall.Kill(pid, syscall.SIGKILL))
+					continue
+				}
+			}
+		case syscall.SIGTRAP, syscall.SIGSTOP: // a thread was made, or begins
+		default:
+			signal = int(stopped)
+		}
+		// It may be gone by now.
+		_ = syscall.PtraceSyscall(thread, signal)
+	}
+}
+
+// isChange says whether a thread is about to make such a system call.
+func isChange(thread int) bool {
+	var info syscallInfo
+	size, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, ptraceGetSyscallInfo, uintptr(thread), unsafe.Sizeof(info),
+		uintptr(unsafe.Pointer(&info)), 0, 0)
+	return errno == 0 && size > 0 && info.op == syscallEntry && slices.Contains(changing, info.number)
+}
+
+// TestKillAtEverySystemCall kills each command before every one of its system
+// calls that change anything, one after the other.
+func TestKillAtEverySystemCall(t *testing.T) {
+	t.Parallel()
+	force := append(in("issue", "--cn", "jane", "--force", "-q"), kubeconfigOf("jane")...)
+	fresh := append(in("issue", "--cn", "new", "-q"), kubeconfigOf("new")...)
+	for _, command := range []struct {
+		name       string
+		args, next []string
+		replaced   []string // what there was before
+		refusals   string   // of the next run, because what it would make exists
+	}{
+		{"init-ca", in("init-ca", "-q"), in("init-ca", "-q"), nil, "some"},
+		{"issue", fresh, fresh, in("jane"), "some"},
+		{"issue, then something else", fresh, in("issue", "--cn", "other", "-q"), in("jane"), "none"},
+		{"issue --force", force, force, in("jane"), "none"},
+		{"issue --force, then without", force, in("issue", "--cn", "jane", "-q"), in("jane"), "all"},
+	} {
+		t.Run(command.name, func(t *testing.T) {
+			t.Parallel()
+			did, didNot := 0, 0
+			for n := 1; ; n++ {
+				dir := t.TempDir()
+				if command.replaced != nil {
+					do(t, dir, "init-ca")
+					do(t, dir, force...)
+				}
+				if !killAt(t, program(dir, command.args...), n) {
+					break
+				}
+				what := fmt.Sprintf("killed at %d", n)
+				checkKilled(t, what, dir, command.replaced...)
+				got := runProgram(t, program(dir, command.next...))
+				if got.code != 0 {
+					checkRefusal(t, what, got, 1, "exists", "")
+				}
+				checkRecovered(t, what, dir)
+				do(t, dir, "list")
+				do(t, dir, "issue", "--cn", "last", "-q")
+				checkKilled(t, what+", at the end", dir, command.replaced...)
+				checkRecovered(t, what+", at the end", dir)
+				if got.code == 0 {
+					did++
+				} else {
+					didNot++
+				}
+				ok(t, os.RemoveAll(dir))
+			}
+			isRight := map[string]bool{"none": didNot == 0, "some": did > 10 && didNot > 3, "all": did == 0}[command.refusals]
+			if did+didNot < 40 || !isRight {
+				t.Errorf("killed at %d system calls; %d times the next run was refused, want %s", did+didNot, didNot, command.refusals)
+			}
+		})
+	}
+}
