@@ -51,7 +51,8 @@ func race(b *testing.B, dir string, contenders ...contender) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		b.Fatalf("%v\n%s\n%s", err, out, stderr.String())
+		printed, _ := exec.Command("sh", "-c", "tail -n 3 "+dir+"/*/output").Output()
+		b.Fatalf("%v\n%s\n%s\n%s", err, out, stderr.String(), printed)
 	}
 	times := make([][]time.Duration, len(contenders))
 	for line := range strings.Lines(string(out)) {
@@ -118,7 +119,16 @@ func BenchmarkStart(b *testing.B) {
 // BenchmarkCredential makes one P-256 client credential. pkictl lints it,
 // records it, writes a kubeconfig too and syncs all of it to the disk; the
 // others do not.
+//
+// Once each makes new files every time, and once it replaces those of the time
+// before, which pkictl does in one step.
 func BenchmarkCredential(b *testing.B) {
+	b.Run("new", func(b *testing.B) { raceForCredential(b, "$i", "") })
+	b.Run("replaced", func(b *testing.B) { raceForCredential(b, "", " --force") })
+}
+
+func raceForCredential(b *testing.B, suffix, force string) {
+	b.Helper()
 	dir := b.TempDir()
 	run := func(command string) {
 		b.Helper()
@@ -131,14 +141,14 @@ func BenchmarkCredential(b *testing.B) {
 	run(released(b) + " init-ca")
 	run(`echo '{"CN":"jane","names":[{"O":"developers"}],"key":{"algo":"ecdsa","size":256}}' > request.json
 		echo '{"signing":{"default":{"usages":["digital signature","client auth"],"expiry":"2160h"}}}' > config.json`)
-	cfssl := fmt.Sprintf("%s gencert -loglevel 4 -ca ../pki/ca.crt -ca-key ../pki/ca.key -config ../config.json ../request.json | %s -bare cfssl-$i",
-		tool(b, "cfssl"), tool(b, "cfssljson"))
-	step := tool(b, "step") + " certificate create jane step-$i.crt step-$i.key --ca ../pki/ca.crt --ca-key ../pki/ca.key --no-password --insecure --not-after 2160h"
-	openssl := `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out openssl-$i.key &&
+	cfssl := fmt.Sprintf("%s gencert -loglevel 4 -ca ../pki/ca.crt -ca-key ../pki/ca.key -config ../config.json ../request.json | %s -bare cfssl-%s",
+		tool(b, "cfssl"), tool(b, "cfssljson"), suffix)
+	step := tool(b, "step") + " certificate create jane step-" + suffix + ".crt step-" + suffix + ".key --ca ../pki/ca.crt --ca-key ../pki/ca.key --no-password --insecure --force --not-after 2160h"
+	openssl := strings.ReplaceAll(`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out openssl-$i.key &&
 		openssl req -new -key openssl-$i.key -subj /O=developers/CN=jane -out openssl-$i.csr &&
-		openssl x509 -req -in openssl-$i.csr -CA ../pki/ca.crt -CAkey ../pki/ca.key -days 90 -out openssl-$i.crt`
+		openssl x509 -req -in openssl-$i.csr -CA ../pki/ca.crt -CAkey ../pki/ca.key -days 90 -out openssl-$i.crt`, "$i", suffix)
 	race(b, dir,
-		contender{"pkictl", released(b) + " issue --dir ../pki -q --cn jane$i --group developers --kubeconfig jane$i.conf --server https://10.0.0.10:6443"},
+		contender{"pkictl", released(b) + " issue --dir ../pki -q --cn jane" + suffix + " --group developers --kubeconfig jane" + suffix + ".conf --server https://10.0.0.10:6443" + force},
 		contender{"cfssl", cfssl},
 		contender{"step", step},
 		contender{"openssl", openssl},
