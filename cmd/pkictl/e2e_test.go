@@ -16,16 +16,16 @@ import (
 	"github.com/pkictl/pkictl/cluster"
 )
 
-// workplace is a directory in which a test runs commands as a user would.
-type workplace struct {
+// userDir is a directory in which a test runs commands as a user would.
+type userDir struct {
 	t   *testing.T
 	dir string
 }
 
-func newWorkplace(t *testing.T) workplace { return workplace{t, t.TempDir()} }
+func newUserDir(t *testing.T) userDir { return userDir{t, t.TempDir()} }
 
 // try runs a command and returns its outputs.
-func (w workplace) try(name string, args ...string) (stdout, stderr string, err error) {
+func (w userDir) try(name string, args ...string) (stdout, stderr string, err error) {
 	cmd := exec.CommandContext(w.t.Context(), name, args...)
 	cmd.Dir = w.dir
 	// No kubeconfig, proxy or PKICTL_DIR of whoever runs the tests.
@@ -36,7 +36,7 @@ func (w workplace) try(name string, args ...string) (stdout, stderr string, err 
 	return out.String(), errOut.String(), err
 }
 
-func (w workplace) run(name string, args ...string) string {
+func (w userDir) run(name string, args ...string) string {
 	w.t.Helper()
 	stdout, stderr, err := w.try(name, args...)
 	if err != nil {
@@ -46,7 +46,7 @@ func (w workplace) run(name string, args ...string) string {
 }
 
 // pkictl runs a pkictl command line; no argument has a space in it.
-func (w workplace) pkictl(line string) string {
+func (w userDir) pkictl(line string) string {
 	w.t.Helper()
 	return w.run(pkictl(), strings.Fields(line)...)
 }
@@ -67,7 +67,7 @@ func peers(t *testing.T) (cluster.Assets, string) {
 
 // startControlPlane makes the rest of a control plane's PKI beside the CA in
 // pki, with pkictl, and starts the control plane on it.
-func (w workplace) startControlPlane(assets cluster.Assets) *cluster.ControlPlane {
+func (w userDir) startControlPlane(assets cluster.Assets) *cluster.ControlPlane {
 	w.t.Helper()
 	ports, err := cluster.FreePorts(1)
 	if err != nil {
@@ -96,7 +96,7 @@ func (w workplace) startControlPlane(assets cluster.Assets) *cluster.ControlPlan
 	return cp
 }
 
-func (w workplace) serviceAccountKeys() {
+func (w userDir) serviceAccountKeys() {
 	w.t.Helper()
 	key, err := ca.GenerateKey(ca.RSA2048)
 	if err != nil {
@@ -124,7 +124,7 @@ func (w workplace) serviceAccountKeys() {
 func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	t.Parallel()
 	assets, kubectl := peers(t)
-	w := newWorkplace(t)
+	w := newUserDir(t)
 	w.pkictl("init-ca")
 	w.pkictl("issue --cn kube-admin --group system:masters")
 	server := w.startControlPlane(assets).URL()
@@ -143,7 +143,7 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("kubeconfig", func(t *testing.T) {
-		w := workplace{t, w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("issue --cn admin --group system:masters --group ops --namespace kube-system --kubeconfig admin.conf --server " + server)
 		whoami := w.run(kubectl, "--kubeconfig", "admin.conf", "auth", "whoami", "-o", "json")
 		for _, want := range []string{`"username": "admin"`, `"system:masters"`, `"ops"`, `"system:authenticated"`} {
@@ -163,7 +163,7 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("another group is forbidden", func(t *testing.T) {
-		w := workplace{t, w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("issue --cn jane --group developers --kubeconfig jane.conf --server " + server)
 		whoami := w.run(kubectl, "--kubeconfig", "jane.conf", "auth", "whoami", "-o", "json")
 		if !strings.Contains(whoami, `"username": "jane"`) || strings.Contains(whoami, "system:masters") {
@@ -176,7 +176,7 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("an expired one is refused", func(t *testing.T) {
-		w := workplace{t, w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("issue --cn late --group system:masters --validity 1s")
 		cert, err := ca.ReadCertificate(filepath.Join(w.dir, "pki", "late.crt"))
 		if err != nil {
@@ -187,20 +187,20 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("one from another CA is refused", func(t *testing.T) {
-		w := workplace{t, w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("init-ca --dir other") // of the same name
 		w.pkictl("issue --dir other --cn kube-admin --group system:masters")
 		refused(t)(with("other/kube-admin", "get", "namespaces"))
 	})
 
 	t.Run("a server's is refused as a client", func(t *testing.T) {
-		w := workplace{t, w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("issue --cn server --group system:masters --profile server")
 		refused(t)(with("pki/server", "get", "namespaces"))
 	})
 
 	t.Run("inspect and verify what is served", func(t *testing.T) {
-		w := workplace{t, w.dir}
+		w := userDir{t, w.dir}
 		if out := w.pkictl("inspect " + server); !strings.Contains(out, "CN=kube-apiserver") || !strings.Contains(out, "10.96.0.1") {
 			t.Error(out)
 		}

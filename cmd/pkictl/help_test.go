@@ -21,7 +21,7 @@ func section(help, title string) []string {
 func commands(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, line := range section(newWorkplace(t).pkictl("--help"), "Available Commands:") {
+	for _, line := range section(newUserDir(t).pkictl("--help"), "Available Commands:") {
 		if name := strings.Fields(line)[0]; name != "help" {
 			names = append(names, name)
 		}
@@ -42,7 +42,7 @@ func TestExamplesRun(t *testing.T) {
 			if name == "completion" {
 				return // cobra's own; TestCompletion runs it
 			}
-			w := newWorkplace(t)
+			w := newUserDir(t)
 			examples := section(w.pkictl(name+" --help"), "Examples:")
 			if examples == nil {
 				t.Fatal("no examples")
@@ -62,7 +62,7 @@ func TestExamplesRun(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	t.Parallel()
-	w := newWorkplace(t)
+	w := newUserDir(t)
 	for shell, mark := range map[string]string{
 		"bash": "complete -o default", "zsh": "#compdef pkictl", "fish": "complete -c pkictl", "powershell": "Register-ArgumentCompleter",
 	} {
@@ -92,7 +92,7 @@ func TestCompletion(t *testing.T) {
 
 func TestManualPages(t *testing.T) {
 	t.Parallel()
-	w := newWorkplace(t)
+	w := newUserDir(t)
 	if page := w.pkictl("man issue"); !strings.HasPrefix(page, `.TH PKICTL\-ISSUE 1`) || !strings.Contains(page, "system:masters") {
 		t.Errorf("page of issue:\n%s", page)
 	}
