@@ -381,6 +381,7 @@ func TestInventoryReadWhileWritten(t *testing.T) {
 				if err != nil {
 					return err
 				}
+				time.Sleep(time.Millisecond) // the next process takes longer to start
 			}
 		}()
 	}()
