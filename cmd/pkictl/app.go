@@ -121,16 +121,20 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 // checkFlags checks what all commands have in common. An empty value is most
-// often a variable that is not set: taking the default would hide that.
+// often a variable that is not set, and one like --force that of a flag whose
+// own value was forgotten: taking them as they are would hide that.
 func (a *app) checkFlags(cmd *cobra.Command) error {
-	var empty string
+	var err error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.String() == "" || f.Value.String() == "[]" {
-			empty = f.Name
+		switch value := f.Value.String(); {
+		case value == "" || value == "[]":
+			err = failure.New(failure.Usage, "give it a value, or leave the flag out", "--%s is empty", f.Name)
+		case strings.HasPrefix(value, "--"):
+			err = failure.New(failure.Usage, "give it a value before the next flag", "--%s has the flag %q for a value", f.Name, value)
 		}
 	})
-	if empty != "" {
-		return failure.New(failure.Usage, "give it a value, or leave the flag out", "--%s is empty", empty)
+	if err != nil {
+		return err
 	}
 	switch a.output {
 	case "text", "json", "yaml":

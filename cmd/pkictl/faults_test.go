@@ -95,6 +95,7 @@ var badUsage = []fault{
 
 	{name: "no CN", args: in("issue"), says: "--cn is missing", hint: "--cn kube-admin"},
 	{name: "empty CN", args: in("issue", "--cn", ""), says: "--cn is empty", hint: "value"},
+	{name: "flag for CN", args: in("issue", "--cn", "--quiet"), says: `--cn has the flag "--quiet" for a value`, hint: "value"},
 	{name: "CN of 65 characters", args: in("issue", "--cn", strings.Repeat("x", 65)), says: "has 65 characters", hint: "64"},
 	{name: "CN of 65 characters and 260 octets", args: in("issue", "--cn", strings.Repeat("🔑", 65)), says: "has 65 characters", hint: "64"},
 	{name: "line feed in the CN", args: in("issue", "--cn", "a\nb"), says: `common name "a\nb"`, hint: "leave it out"},
