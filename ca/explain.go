@@ -81,12 +81,7 @@ func (r recipe) String() string {
 // ExplainInit returns the openssl commands, for a POSIX shell, that make a CA
 // like the one Init makes.
 func ExplainInit(o InitOptions) (string, error) {
-	if o.Dir == "" {
-		o.Dir = DefaultDir
-	}
-	if o.CommonName == "" {
-		o.CommonName = DefaultCommonName
-	}
+	o = o.withDefaults()
 	req, err := o.request()
 	if err != nil {
 		return "", err

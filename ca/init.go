@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cloudflare/cfssl/config"
-	"github.com/cloudflare/cfssl/signer"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
@@ -42,6 +41,16 @@ type InitResult struct {
 	Warnings    []string
 }
 
+func (o InitOptions) withDefaults() InitOptions {
+	if o.Dir == "" {
+		o.Dir = DefaultDir
+	}
+	if o.CommonName == "" {
+		o.CommonName = DefaultCommonName
+	}
+	return o
+}
+
 func (o InitOptions) request() (Request, error) {
 	req := Request{CommonName: o.CommonName, Groups: o.Organizations, Validity: DefaultCAValidity}
 	if o.Validity != "" {
@@ -68,12 +77,7 @@ func (o InitOptions) request() (Request, error) {
 // constraints CA:TRUE and the usages certificate and CRL signing, in a
 // directory that is made if need be. An existing CA is never overwritten.
 func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
-	if o.Dir == "" {
-		o.Dir = DefaultDir
-	}
-	if o.CommonName == "" {
-		o.CommonName = DefaultCommonName
-	}
+	o = o.withDefaults()
 	req, err := o.request()
 	if err != nil {
 		return nil, err
@@ -120,21 +124,12 @@ func checkNoCA(dir string) error {
 }
 
 func rootTemplate(req Request, key crypto.Signer, now time.Time) (*x509.Certificate, error) {
-	rawSubject, err := subject(req.Groups, req.CommonName)
-	if err != nil {
-		return nil, err
-	}
-	serial, err := newSerial()
-	if err != nil {
-		return nil, err
-	}
-	t := &x509.Certificate{RawSubject: rawSubject, SerialNumber: serial, PublicKey: key.Public()}
-	profile := &config.SigningProfile{
+	now = now.UTC().Truncate(time.Second)
+	t, err := newTemplate(req, config.SigningProfile{
 		Usage:        []string{"cert sign", "crl sign"},
 		CAConstraint: config.CAConstraint{IsCA: true},
-	}
-	now = now.UTC().Truncate(time.Second)
-	if err := signer.FillTemplate(t, profile, profile, now.Add(-Backdate), now.Add(req.Validity)); err != nil {
+	}, key.Public(), now.Add(-Backdate), now.Add(req.Validity))
+	if err != nil {
 		return nil, err
 	}
 	t.MaxPathLen = -1 // no limit; 0 would forbid intermediates

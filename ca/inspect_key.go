@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -54,42 +53,25 @@ func keyOID(spki []byte) string {
 	return " (" + info.Algorithm.Algorithm.String() + ")"
 }
 
-// privateKeyFormats are tried in this order: the label of a PEM block is no
-// proof of what is in it.
-var privateKeyFormats = []struct {
-	name  string
-	parse func(der []byte) (any, error)
-}{
-	{"PKCS#8", x509.ParsePKCS8PrivateKey},
-	{"SEC 1", func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) }},
-	{"PKCS#1", func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) }},
-}
-
-// errKey says no more, so that nothing of a key gets into an error.
-var errKey = errors.New("the private key is damaged or of an unknown kind")
-
 func decodePrivateKey(der []byte) (Item, error) {
 	if len(der) > maxKeyDER {
 		return Item{}, errKey
 	}
-	for _, format := range privateKeyFormats {
-		key, err := format.parse(der)
-		if err != nil {
-			continue
-		}
-		private, ok := key.(interface{ Public() crypto.PublicKey })
-		if !ok {
-			return Item{}, errKey
-		}
-		spki, err := x509.MarshalPKIXPublicKey(private.Public())
-		if err != nil {
-			return Item{}, errKey
-		}
-		info := newKeyInfo(private.Public(), spki)
-		info.Format = format.name
-		return Item{Kind: ItemPrivateKey, Key: &info}, nil
+	key, format, err := parsePrivateKey(der)
+	if err != nil {
+		return Item{}, err
 	}
-	return Item{}, errKey
+	private, ok := key.(interface{ Public() crypto.PublicKey })
+	if !ok {
+		return Item{}, errKey
+	}
+	spki, err := x509.MarshalPKIXPublicKey(private.Public())
+	if err != nil {
+		return Item{}, errKey
+	}
+	info := newKeyInfo(private.Public(), spki)
+	info.Format = format
+	return Item{Kind: ItemPrivateKey, Key: &info}, nil
 }
 
 // oidPKCS5 is where PBES2 and most older ciphers of keys are found (RFC 8018,

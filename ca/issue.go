@@ -220,7 +220,7 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 	defer inv.Close()
 	cert, err := issuance{
 		inv: inv, dir: dir, now: o.Now, replace: o.Force, linted: p.Linted,
-		meta: o.metadata(),
+		meta: o.metadata(result.Profile),
 		sign: func() (*x509.Certificate, error) { return p.sign(authority.Certificate, authority.key) },
 		files: func(cert *x509.Certificate, certPEM []byte) ([]store.File, error) {
 			files := []store.File{
@@ -243,17 +243,13 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 	return nil
 }
 
-func (o IssueOptions) metadata() Metadata {
+func (o IssueOptions) metadata(profile string) Metadata {
 	prefix := o.Prefix()
 	out := prefix
 	if rel, err := filepath.Rel(o.Dir, prefix); err == nil && filepath.IsLocal(rel) {
 		out = rel
 	} else if abs, err := filepath.Abs(prefix); err == nil {
 		out = abs
-	}
-	profile := o.Profile
-	if profile == "" {
-		profile = ProfileClient
 	}
 	return Metadata{Name: filepath.Base(prefix), Groups: o.Groups, Profile: profile, Out: out}
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -127,31 +128,40 @@ func ParseKey(data []byte, name string) (crypto.Signer, error) {
 				"decrypt it first, for example with: openssl pkey -in FILE -out FILE.plain",
 				"key %q is encrypted", name)
 		}
-		key, err := parseKeyDER(block.Bytes)
-		if err != nil {
+		key, _, _ := parsePrivateKey(block.Bytes)
+		signer, ok := key.(crypto.Signer)
+		if !ok { // damaged, or like X25519 for agreeing and not for signing
 			return nil, failure.New(failure.Failed, "restore the file from a backup",
 				"key %q is damaged or of an unknown kind", name)
 		}
-		return key, nil
+		return signer, nil
 	}
 	return nil, failure.New(failure.Failed, "a key file begins with -----BEGIN PRIVATE KEY-----",
 		"%q holds no private key in PEM form", name)
 }
 
-// parseKeyDER tries the three encodings; the label of a PEM block is no proof
-// of what is in it.
-func parseKeyDER(der []byte) (crypto.Signer, error) {
-	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		signer, ok := key.(crypto.Signer)
-		if !ok { // X25519 keys agree, they do not sign
-			return nil, fmt.Errorf("a key of type %T cannot sign", key)
+// privateKeyFormats are tried in this order: the label of a PEM block is no
+// proof of what is in it.
+var privateKeyFormats = []struct {
+	name  string
+	parse func(der []byte) (any, error)
+}{
+	{"PKCS#8", x509.ParsePKCS8PrivateKey},
+	{"SEC 1", func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) }},
+	{"PKCS#1", func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) }},
+}
+
+// errKey says no more, so that nothing of a key gets into an error.
+var errKey = errors.New("the private key is damaged or of an unknown kind")
+
+// parsePrivateKey returns the key, and the name of the format it is in.
+func parsePrivateKey(der []byte) (key any, format string, err error) {
+	for _, f := range privateKeyFormats {
+		if key, err := f.parse(der); err == nil {
+			return key, f.name, nil
 		}
-		return signer, nil
 	}
-	if key, err := x509.ParseECPrivateKey(der); err == nil {
-		return key, nil
-	}
-	return x509.ParsePKCS1PrivateKey(der)
+	return nil, "", errKey
 }
 
 // ReadKey reads a private key from a file.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloudflare/cfssl/config"
 	"github.com/cloudflare/cfssl/signer"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -68,7 +69,7 @@ func (c *CA) Prepare(req Request, now time.Time) (*Prepared, error) {
 	if p.key, err = GenerateKey(req.Key); err != nil {
 		return nil, err
 	}
-	p.template, err = newTemplate(req, p.key.Public(), notBefore, notAfter)
+	p.template, err = newTemplate(req, req.Profile.raw, p.key.Public(), notBefore, notAfter)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +77,7 @@ func (c *CA) Prepare(req Request, now time.Time) (*Prepared, error) {
 		return nil, failure.New(failure.Usage, "choose another common name",
 			"%q is the name of the CA itself; verifiers would take the certificate for self-signed", req.CommonName)
 	}
+	p.template.KeyUsage = req.Profile.keyUsage(p.key.Public())
 	p.template.AuthorityKeyId = c.Certificate.SubjectKeyId
 	if err := p.lint(c.Certificate); err != nil {
 		return nil, err
@@ -112,7 +114,7 @@ func (c *CA) period(req Request, now time.Time, p *Prepared) (notBefore, notAfte
 }
 
 // newTemplate turns a request into what crypto/x509 signs.
-func newTemplate(req Request, pub crypto.PublicKey, notBefore, notAfter time.Time) (*x509.Certificate, error) {
+func newTemplate(req Request, profile config.SigningProfile, pub crypto.PublicKey, notBefore, notAfter time.Time) (*x509.Certificate, error) {
 	rawSubject, err := subject(req.Groups, req.CommonName)
 	if err != nil {
 		return nil, err
@@ -131,12 +133,7 @@ func newTemplate(req Request, pub crypto.PublicKey, notBefore, notAfter time.Tim
 		EmailAddresses: req.SANs.Emails,
 	}
 	// Usages, subject key identifier, addresses of CRL and OCSP, policies.
-	raw := req.Profile.raw
-	if err := signer.FillTemplate(t, &raw, &raw, notBefore, notAfter); err != nil {
-		return nil, err
-	}
-	t.KeyUsage = req.Profile.keyUsage(pub)
-	return t, nil
+	return t, signer.FillTemplate(t, &profile, &profile, notBefore, notAfter)
 }
 
 func newSerial() (*big.Int, error) {

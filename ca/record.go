@@ -61,8 +61,8 @@ type issuance struct {
 }
 
 // run records the serial, signs, records the certificate, and puts the files in
-// their places, in this order: whatever dies in between, no certificate exists without its
-// row. When it fails before the files are written, the row goes: the
+// their places, in this order: whatever dies in between, no certificate exists
+// without its row. When it fails before the files are written, the row goes: the
 // certificate never left this process.
 func (i issuance) run() (*x509.Certificate, error) {
 	record, err := newRecord(i.linted, i.meta)

@@ -129,7 +129,7 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 		OK: true, Subject: FormatName(cert.RawSubject), Serial: FormatSerial(cert.SerialNumber), At: o.Now.UTC(),
 	}
 	v.Add(chainCheck)
-	v.Add(CheckTime(cert, issuerIn(chain), o.Now))
+	v.Add(CheckTime(cert, IssuerIn(chain), o.Now))
 	v.Add(CheckUsage(cert, o.Purpose))
 	v.Add(checkHost(o))
 	v.Add(checkKey(o))
@@ -137,9 +137,9 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 	return v, nil
 }
 
-// issuerIn returns the issuer of a chain's first certificate, nil where there
+// IssuerIn returns the issuer of a chain's first certificate, nil where there
 // is no chain.
-func issuerIn(chain []*x509.Certificate) *x509.Certificate {
+func IssuerIn(chain []*x509.Certificate) *x509.Certificate {
 	switch len(chain) {
 	case 0:
 		return nil
@@ -178,7 +178,7 @@ func CheckKey(cert *x509.Certificate, certName string, key crypto.PublicKey, key
 func checkInventory(ctx context.Context, o VerifyOptions, authority *CA, chain []*x509.Certificate) (Check, error) {
 	cert := o.Certificates[0]
 	const name = "inventory"
-	if issuer := issuerIn(chain); issuer == nil || !issuer.Equal(authority.Certificate) {
+	if issuer := IssuerIn(chain); issuer == nil || !issuer.Equal(authority.Certificate) {
 		return SkippedCheck(name, "the CA in "+o.Dir+" did not issue it itself"), nil
 	}
 	found := func(cert *x509.Certificate) ([]Entry, error) {

@@ -82,22 +82,14 @@ func median(times []time.Duration) time.Duration {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-func tool(b *testing.B, name string) string {
-	b.Helper()
-	path, err := filepath.Abs(filepath.Join("../../tools/bin", name))
-	if err == nil {
-		_, err = os.Stat(path)
-	}
-	if err != nil {
-		b.Fatalf("%v (make bench builds it)", err)
-	}
-	return path
-}
+func tool(b *testing.B, name string) string { return built(b, "tools/bin/"+name) }
 
 // released is the program as `make build` makes it.
-func released(b *testing.B) string {
+func released(b *testing.B) string { return built(b, "bin/pkictl") }
+
+func built(b *testing.B, name string) string {
 	b.Helper()
-	path, err := filepath.Abs("../../bin/pkictl")
+	path, err := filepath.Abs(filepath.Join("../..", name))
 	if err == nil {
 		_, err = os.Stat(path)
 	}

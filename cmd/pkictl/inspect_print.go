@@ -170,9 +170,9 @@ func (p itemPrinter) key(k *ca.KeyInfo) {
 func (p itemPrinter) crl(c *ca.CRLInfo) {
 	next := "not said"
 	if c.NextUpdate != nil {
-		next = c.NextUpdate.Format(time.DateTime) + " UTC (in " + left(c.NextUpdate.Sub(p.now)) + ")"
+		next = utc(*c.NextUpdate) + " (in " + left(c.NextUpdate.Sub(p.now)) + ")"
 		if c.NextUpdate.Before(p.now) {
-			next = c.NextUpdate.Format(time.DateTime) + " UTC (overdue since " + left(p.now.Sub(*c.NextUpdate)) + ")"
+			next = utc(*c.NextUpdate) + " (overdue since " + left(p.now.Sub(*c.NextUpdate)) + ")"
 		}
 	}
 	p.rows(append([]row{
@@ -190,7 +190,7 @@ func (p itemPrinter) crl(c *ca.CRLInfo) {
 	t := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s  SERIAL\tREVOKED\tREASON\n", p.indent)
 	for _, entry := range c.Entries[:min(c.Count, crlEntries)] {
-		fmt.Fprintf(t, "%s  %s\t%s UTC\t%s\n", p.indent, entry.Serial, entry.RevokedAt.Format(time.DateTime), dash(entry.Reason))
+		fmt.Fprintf(t, "%s  %s\t%s\t%s\n", p.indent, entry.Serial, utc(entry.RevokedAt), dash(entry.Reason))
 	}
 	_ = t.Flush() // w is a buffer
 	if c.Count > crlEntries {
@@ -267,7 +267,7 @@ func keyText(k ca.KeyInfo) string {
 
 // begins shows a beginning, and how far off it is where that is still to come.
 func begins(t, now time.Time) string {
-	shown := t.UTC().Format(time.DateTime) + " UTC"
+	shown := utc(t)
 	if t.After(now) {
 		return shown + " (not yet: in " + left(t.Sub(now)) + ")"
 	}

@@ -108,11 +108,7 @@ func (a *app) checkServed(certs []*x509.Certificate, host string) ([]ca.Check, e
 	case err == nil:
 		roots := ca.Roots{Name: ca.CertPath(a.dir), Certificates: []*x509.Certificate{authority.Certificate}}
 		chain, check := roots.Check(certs[0], certs[1:], a.now())
-		var issuer *x509.Certificate
-		if len(chain) > 1 {
-			issuer = chain[1]
-		}
-		checks = append(checks, check, ca.CheckTime(certs[0], issuer, a.now()))
+		checks = append(checks, check, ca.CheckTime(certs[0], ca.IssuerIn(chain), a.now()))
 	case noCA(a.dir):
 		checks = append(checks, ca.SkippedCheck("chain", "there is no CA in "+a.dir), ca.CheckTime(certs[0], nil, a.now()))
 	default:

@@ -102,10 +102,12 @@ func left(d time.Duration) string {
 	return ca.FormatValidity(d)
 }
 
+func utc(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }
+
 // ends shows an end with what is left.
 func ends(end, now time.Time) string {
 	d := end.Sub(now)
-	shown := end.UTC().Format("2006-01-02 15:04:05 UTC")
+	shown := utc(end)
 	if d < 0 {
 		return shown + " (expired " + left(d) + ")"
 	}

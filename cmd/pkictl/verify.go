@@ -61,7 +61,7 @@ Exit codes: 0 all checks passed, 3 one failed, 1 it could not be checked.`,
 }
 
 func (a *app) verify(cmd *cobra.Command, arg string, f verifyFlags) error {
-	o, err := f.options(cmd, a.now())
+	o, err := f.options(a.now())
 	if err != nil {
 		return err
 	}
@@ -99,22 +99,19 @@ func (a *app) verify(cmd *cobra.Command, arg string, f verifyFlags) error {
 }
 
 // options checks the flags.
-func (f verifyFlags) options(cmd *cobra.Command, now time.Time) (ca.VerifyOptions, error) {
+func (f verifyFlags) options(now time.Time) (ca.VerifyOptions, error) {
 	o := ca.VerifyOptions{Host: f.host, Now: now}
 	var err error
 	if o.Purpose, err = ca.ParsePurpose(f.purpose); err != nil {
 		return o, err
 	}
-	if cmd.Flags().Changed("host") && !isHost(f.host) {
+	if f.host != "" && !isHost(f.host) {
 		return o, failure.New(failure.Usage, "write a DNS name or an IP address, without scheme and port", "%q is not a host", f.host)
 	}
-	if cmd.Flags().Changed("at") {
+	if f.at != "" {
 		if o.Now, err = time.Parse(time.RFC3339, f.at); err != nil {
 			return o, failure.New(failure.Usage, "write it like 2027-01-31T00:00:00Z (RFC 3339)", "%q is not a time", f.at)
 		}
-	}
-	if cmd.Flags().Changed("key") && f.key == "" {
-		return o, failure.New(failure.Usage, "leave it out for the key beside the certificate", "--key is empty")
 	}
 	return o, nil
 }
@@ -124,7 +121,7 @@ func isHost(host string) bool {
 	if net.ParseIP(strings.Trim(host, "[]")) != nil {
 		return true
 	}
-	return host != "" && !strings.ContainsAny(host, "/: @*")
+	return !strings.ContainsAny(host, "/: @*")
 }
 
 type verificationResult struct {

@@ -204,23 +204,26 @@ func removeBackward(paths []string) {
 	}
 }
 
-// diskError adds what to do next to an error of the file system. The error's
-// own text names the path; the system's word for the operation is left out,
-// as it says nothing to a user.
+// diskError adds what to do next to an error of the file system.
 func diskError(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	cause := err
+	return failure.Wrap(cause(err), failure.Failed, diskHint(err), "cannot "+format, args...)
+}
+
+// cause is what the system said. The path is in the error's own text, and the
+// system's word for the operation says nothing to a user.
+func cause(err error) error {
 	var pathErr *fs.PathError
 	var linkErr *os.LinkError
 	switch {
 	case errors.As(err, &pathErr):
-		cause = pathErr.Err
+		return pathErr.Err
 	case errors.As(err, &linkErr):
-		cause = linkErr.Err
+		return linkErr.Err
 	}
-	return failure.Wrap(cause, failure.Failed, diskHint(err), "cannot "+format, args...)
+	return err
 }
 
 func diskHint(err error) string {

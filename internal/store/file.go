@@ -56,11 +56,7 @@ func readError(err error, path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		hint = "check the name"
 	}
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		err = pathErr.Err
-	}
-	return failure.Wrap(err, failure.Failed, hint, "cannot read %q", path)
+	return failure.Wrap(cause(err), failure.Failed, hint, "cannot read %q", path)
 }
 
 func size(n int64) string {
@@ -82,30 +78,23 @@ func writeSynced(path string, data []byte, mode fs.FileMode) error {
 // create makes a new file and gives it its mode, which is 0600 until the
 // contents are written. It is the caller's to sync and close.
 func create(path string, data []byte, mode fs.FileMode) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if _, err = f.Write(data); err == nil {
-		err = f.Chmod(mode)
-	}
-	if err != nil {
-		_ = f.Close() // the first error says it
-		return nil, err
-	}
-	return f, nil
+	return write(path, os.O_EXCL, data, func(f *os.File) error { return f.Chmod(mode) })
 }
 
 // overwrite gives a file new contents in place, or makes it. It does not free
 // the file's first block, and is not atomic. It is the caller's to sync and
 // close.
 func overwrite(path string, data []byte) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	return write(path, 0, data, func(f *os.File) error { return f.Truncate(int64(len(data))) })
+}
+
+func write(path string, flag int, data []byte, then func(f *os.File) error) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|flag, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	if _, err = f.Write(data); err == nil {
-		err = f.Truncate(int64(len(data)))
+		err = then(f)
 	}
 	if err != nil {
 		_ = f.Close() // the first error says it

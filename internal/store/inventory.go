@@ -43,8 +43,8 @@ type Inventory struct {
 //   - _time_format=sqlite writes times as cfssl's driver does; cfssl compares
 //     them as strings with CURRENT_TIMESTAMP.
 //   - journal_mode PERSIST survives a power cut like the default, as
-//     synchronous is FULL unless told otherwise, but does not make and delete a file for each transaction, which
-//     is most of the time of a short program.
+//     synchronous is FULL unless told otherwise, but does not make and delete a
+//     file for each transaction, which is most of the time of a short program.
 //   - locking_mode EXCLUSIVE keeps what was read between transactions; the
 //     directory's lock keeps other writers away, and readers wait.
 //   - busy_timeout, in milliseconds, makes readers wait for a writer.
