@@ -31,6 +31,8 @@ type InitOptions struct {
 	DryRun        bool   // do everything but write
 	Now           time.Time
 	Waiting       func() // called when the directory is locked by another
+	// Passphrase is asked for that of an encrypted key. It may be nil.
+	Passphrase Passphrase
 }
 
 // InitResult is the CA that Init made.
@@ -180,10 +182,10 @@ func writeRoot(ctx context.Context, o InitOptions, key crypto.Signer, cert *x509
 		inv: inv, dir: dir, now: o.Now, linted: cert,
 		meta: Metadata{Name: "ca", Groups: o.Organizations, Profile: profileCA, Out: "ca"},
 		sign: func() (*x509.Certificate, error) { return cert, nil },
-		files: func(_ *x509.Certificate, certPEM []byte) ([]store.File, error) {
+		files: func(cert *x509.Certificate) ([]store.File, error) {
 			return []store.File{
 				{Path: KeyPath(o.Dir), Data: keyPEM, Mode: 0o600},
-				{Path: CertPath(o.Dir), Data: certPEM, Mode: 0o644},
+				{Path: CertPath(o.Dir), Data: EncodeCertificates(cert), Mode: 0o644},
 			}, nil
 		},
 	}.run()

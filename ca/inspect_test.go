@@ -192,7 +192,7 @@ func TestDecodeNamesItself(t *testing.T) {
 	t.Parallel()
 	parent := &x509.Certificate{Subject: pkix.Name{CommonName: "same"}, SerialNumber: big.NewInt(1)}
 	cert := sign(t, &x509.Certificate{Subject: parent.Subject}, parent, ecKey(t).Public(), ecKey(t))
-	info := decodeOne(t, ca.EncodeCertificate(cert)).Certificate
+	info := decodeOne(t, ca.EncodeCertificates(cert)).Certificate
 	if info.SelfSigned || !strings.Contains(info.SelfSignedReason, "own key did not sign it") {
 		t.Errorf("got %v, %q", info.SelfSigned, info.SelfSignedReason)
 	}
@@ -315,7 +315,7 @@ func TestDecodeCRL(t *testing.T) {
 
 func TestDecodeManyBlocks(t *testing.T) {
 	t.Parallel()
-	cert := ca.EncodeCertificate(fullCertificate(t))
+	cert := ca.EncodeCertificates(fullCertificate(t))
 	key := must(ca.MarshalKey(ecKey(t)))
 	data := slices.Concat([]byte("Certificate:\n    Data:\n"), cert, []byte("\nbetween\n"),
 		pemBlock("EC PARAMETERS", []byte{6, 0}), key, bytes.ReplaceAll(cert, []byte("\n"), []byte("\r\n")))
@@ -341,7 +341,7 @@ func TestDecodeManyBlocks(t *testing.T) {
 
 func TestDecodeErrors(t *testing.T) {
 	t.Parallel()
-	cert := ca.EncodeCertificate(fullCertificate(t))
+	cert := ca.EncodeCertificates(fullCertificate(t))
 	half := cert[:len(cert)/2]
 	huge := must(x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 20000), E: 3}))
 	for name, test := range map[string]struct {

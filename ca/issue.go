@@ -34,7 +34,8 @@ type IssueOptions struct {
 	Force      bool   // replace key and certificate of that name
 	DryRun     bool   // do everything but sign and write
 	Now        time.Time
-	Waiting    func() // called when the directory is locked by another
+	Waiting    func()     // called when the directory is locked by another
+	Passphrase Passphrase // asked when the CA's key is encrypted; may be nil
 
 	// Also returns files to be written in the same step as key and
 	// certificate, such as a kubeconfig. It may be nil. AlsoPaths names them,
@@ -46,9 +47,9 @@ type IssueOptions struct {
 // Credential is a key with its certificate.
 type Credential struct {
 	Certificate *x509.Certificate
-	CertPEM     []byte
+	CertPEM     []byte // with the intermediate CAs behind it
 	KeyPEM      []byte
-	CAPEM       []byte
+	CAPEM       []byte // the CA, with those above it
 }
 
 // IssueResult is what Issue made.
@@ -147,7 +148,7 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := authority.loadKey(); err != nil {
+	if err := authority.loadKey(o.Passphrase); err != nil {
 		return nil, err
 	}
 	result := &IssueResult{
@@ -222,7 +223,8 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 		inv: inv, dir: dir, now: o.Now, replace: o.Force, linted: p.Linted,
 		meta: o.metadata(result.Profile),
 		sign: func() (*x509.Certificate, error) { return p.sign(authority.Certificate, authority.key) },
-		files: func(cert *x509.Certificate, certPEM []byte) ([]store.File, error) {
+		files: func(cert *x509.Certificate) ([]store.File, error) {
+			certPEM := EncodeCertificates(append([]*x509.Certificate{cert}, authority.Presented()...)...)
 			files := []store.File{
 				{Path: result.KeyPath, Data: keyPEM, Mode: 0o600},
 				{Path: result.CertPath, Data: certPEM, Mode: 0o644},
@@ -231,7 +233,7 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 				return files, nil
 			}
 			also, err := o.Also(Credential{
-				Certificate: cert, CertPEM: certPEM, KeyPEM: keyPEM, CAPEM: EncodeCertificate(authority.Certificate),
+				Certificate: cert, CertPEM: certPEM, KeyPEM: keyPEM, CAPEM: EncodeCertificates(authority.Bundle()...),
 			})
 			return append(files, also...), err
 		},

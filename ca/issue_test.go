@@ -75,7 +75,7 @@ func TestIssue(t *testing.T) {
 	got := entries[0]
 	if got.Name != "jane" || !slices.Equal(got.Groups, []string{"z", "a"}) || got.Profile != ca.ProfileClient || got.Key != "ecdsa-p256" ||
 		!slices.Equal(got.SANs, []string{"x.example"}) || got.Serial != ca.FormatSerial(onDisk.SerialNumber) || !got.NotBefore.Equal(onDisk.NotBefore) ||
-		!got.NotAfter.Equal(onDisk.NotAfter) || !got.IssuedAt.Equal(now) || got.State != ca.StateValid || got.PEM != string(ca.EncodeCertificate(onDisk)) {
+		!got.NotAfter.Equal(onDisk.NotAfter) || !got.IssuedAt.Equal(now) || got.State != ca.StateValid || got.PEM != string(ca.EncodeCertificates(onDisk)) {
 		t.Errorf("row %+v", got)
 	}
 }

@@ -118,7 +118,9 @@ func MarshalKey(key crypto.Signer) ([]byte, error) {
 
 // ParseKey reads the first private key of a PEM file: PKCS#8, PKCS#1 or SEC 1.
 // The name is what errors call the file; no error holds any of its contents.
-func ParseKey(data []byte, name string) (crypto.Signer, error) {
+// Passphrase is asked for that of an encrypted key; without it such a key is
+// an error.
+func ParseKey(data []byte, name string, ask Passphrase) (crypto.Signer, error) {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			continue
@@ -164,13 +166,13 @@ func parsePrivateKey(der []byte) (key any, format string, err error) {
 	return nil, "", errKey
 }
 
-// ReadKey reads a private key from a file.
-func ReadKey(path string) (crypto.Signer, error) {
+// ReadKey reads a private key from a file, as ParseKey does.
+func ReadKey(path string, ask Passphrase) (crypto.Signer, error) {
 	data, err := store.Read(path, store.MaxPEM)
 	if err != nil {
 		return nil, err
 	}
-	return ParseKey(data, path)
+	return ParseKey(data, path, ask)
 }
 
 // equalKeys says whether two public keys are the same.

@@ -73,14 +73,14 @@ func TestKeyForms(t *testing.T) {
 			forms["after a certificate"] = append(pemBlock("CERTIFICATE", []byte{0x30, 0}), pkcs8...)
 			forms["in a text with Windows line ends"] = []byte("Bag Attributes\r\n" + strings.ReplaceAll(string(pkcs8), "\n", "\r\n"))
 			for form, data := range forms {
-				got, err := ca.ParseKey(data, "x.key")
+				got, err := ca.ParseKey(data, "x.key", nil)
 				if err != nil || !equal(got, key) {
 					t.Errorf("%s: another key (%v)", form, err)
 				}
 			}
 			path := filepath.Join(t.TempDir(), "x.key")
 			must(0, os.WriteFile(path, pkcs8, 0o600))
-			if got, err := ca.ReadKey(path); err != nil || !equal(got, key) {
+			if got, err := ca.ReadKey(path, nil); err != nil || !equal(got, key) {
 				t.Errorf("file: another key (%v)", err)
 			}
 			openssl(t, "pkey", "-in", path, "-noout", "-check")
@@ -115,7 +115,7 @@ func TestKeyErrors(t *testing.T) {
 		{"encrypted, old form", legacy, "encrypted"},
 	}
 	for _, test := range tests {
-		got, err := ca.ParseKey(test.data, "pki/x.key")
+		got, err := ca.ParseKey(test.data, "pki/x.key", nil)
 		if got != nil || err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.says)
 			continue
@@ -170,7 +170,7 @@ func FuzzParseKey(f *testing.F) {
 	f.Add([]byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\n\n-----END ENCRYPTED PRIVATE KEY-----\n"))
 	f.Add([]byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		key, err := ca.ParseKey(data, "x.key")
+		key, err := ca.ParseKey(data, "x.key", nil)
 		if err != nil {
 			if key != nil || failure.HintOf(err) == "" || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("%v and hint %q", err, failure.HintOf(err))
@@ -184,7 +184,7 @@ func FuzzParseKey(f *testing.F) {
 		if err != nil {
 			t.Fatalf("cannot write what was read: %v", err)
 		}
-		again, err := ca.ParseKey(written, "x.key")
+		again, err := ca.ParseKey(written, "x.key", nil)
 		if err != nil || !equal(again, key) {
 			t.Fatalf("another key: %v", err)
 		}

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -16,15 +18,19 @@ import (
 
 // Names of a CA's files, as kubeadm has them.
 const (
-	certFile = "ca.crt"
-	keyFile  = "ca.key"
+	certFile  = "ca.crt"
+	keyFile   = "ca.key"
+	chainFile = "ca-chain.crt"
 )
 
 // CA is a certificate authority in a directory.
 type CA struct {
 	Dir         string
 	Certificate *x509.Certificate
-	key         crypto.Signer // nil until loadKey
+	// Chain are the CAs above an intermediate one, the nearest first and the
+	// root last, as far as ca-chain.crt has them.
+	Chain []*x509.Certificate
+	key   crypto.Signer // nil until loadKey
 }
 
 // CertPath returns the path of the CA certificate in a PKI directory.
@@ -33,7 +39,11 @@ func CertPath(dir string) string { return filepath.Join(dir, certFile) }
 // KeyPath returns the path of the CA key in a PKI directory.
 func KeyPath(dir string) string { return filepath.Join(dir, keyFile) }
 
-// Open reads the certificate of the CA in dir. The key is read when something
+// ChainPath returns the path of the file with an intermediate CA's certificate
+// and those above it, the root last. A root CA has none.
+func ChainPath(dir string) string { return filepath.Join(dir, chainFile) }
+
+// Open reads the certificate of the CA in dir, and those above it. The key is read when something
 // is to be signed, not before.
 func Open(dir string) (*CA, error) {
 	path := CertPath(dir)
@@ -51,7 +61,44 @@ func Open(dir string) (*CA, error) {
 			"a CA certificate has basic constraints CA:TRUE and may sign certificates; choose another directory with --dir",
 			"%q is not the certificate of a CA", path)
 	}
-	return &CA{Dir: dir, Certificate: cert}, nil
+	chain, err := readChain(dir, cert)
+	if err != nil {
+		return nil, err
+	}
+	return &CA{Dir: dir, Certificate: cert, Chain: chain}, nil
+}
+
+// readChain reads the CAs above cert, if the directory has them.
+func readChain(dir string, cert *x509.Certificate) ([]*x509.Certificate, error) {
+	path := ChainPath(dir)
+	certs, err := readCertificates(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !certs[0].Equal(cert) {
+		return nil, failure.New(failure.Failed, "restore ca.crt and ca-chain.crt from one backup",
+			"the first certificate of %q is not that of %q", path, CertPath(dir))
+	}
+	return certs[1:], nil
+}
+
+// Bundle returns what a client that trusts the CA is given: its certificate
+// and those above it.
+func (c *CA) Bundle() []*x509.Certificate {
+	return append([]*x509.Certificate{c.Certificate}, c.Chain...)
+}
+
+// Presented returns what the holder of a certificate shows behind it: the CAs
+// between it and the root, which the other side has.
+func (c *CA) Presented() []*x509.Certificate {
+	return slices.DeleteFunc(c.Bundle(), isSelfIssued)
+}
+
+func isSelfIssued(cert *x509.Certificate) bool {
+	return bytes.Equal(cert.RawSubject, cert.RawIssuer)
 }
 
 func initHint(dir string) string {
@@ -63,10 +110,21 @@ func initHint(dir string) string {
 
 // ReadCertificate reads the first certificate of a PEM file.
 func ReadCertificate(path string) (*x509.Certificate, error) {
+	certs, err := readCertificates(path)
+	if err != nil {
+		return nil, err
+	}
+	return certs[0], nil
+}
+
+// readCertificates reads the certificates of a PEM file, of which there is at
+// least one.
+func readCertificates(path string) ([]*x509.Certificate, error) {
 	data, err := store.Read(path, store.MaxPEM)
 	if err != nil {
 		return nil, err
 	}
+	var certs []*x509.Certificate
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			continue
@@ -75,19 +133,22 @@ func ReadCertificate(path string) (*x509.Certificate, error) {
 		if err != nil {
 			return nil, failure.Wrap(err, failure.Failed, "restore the file from a backup", "certificate %q is damaged", path)
 		}
-		return cert, nil
+		certs = append(certs, cert)
+	}
+	if certs != nil {
+		return certs, nil
 	}
 	return nil, failure.New(failure.Failed, "a certificate file begins with -----BEGIN CERTIFICATE-----",
 		"%q holds no certificate in PEM form", path)
 }
 
 // loadKey reads the CA's key and checks that it is the certificate's.
-func (c *CA) loadKey() error {
+func (c *CA) loadKey(ask Passphrase) error {
 	if c.key != nil {
 		return nil
 	}
 	path := KeyPath(c.Dir)
-	key, err := ReadKey(path)
+	key, err := ReadKey(path, ask)
 	if errors.Is(err, fs.ErrNotExist) {
 		return failure.New(failure.Failed,
 			"restore ca.key from a backup, or run this where the key is kept",

@@ -38,6 +38,9 @@ type Request struct {
 	SANs       SANs
 	Key        KeyKind
 	Validity   time.Duration // from now on; 0: the profile's, or until the CA ends
+	// PublicKey is that of somebody else's certificate request, or of a key that
+	// is kept. Nil: a key of kind Key is made.
+	PublicKey crypto.PublicKey
 }
 
 // Prepared is a certificate that may be signed: it was linted and compared
@@ -49,11 +52,12 @@ type Prepared struct {
 	Linted *x509.Certificate
 
 	request  Request
-	key      crypto.Signer
+	key      crypto.Signer // nil where the request brings a public key
 	template *x509.Certificate
 }
 
-// Prepare makes a key and the certificate that the request asks for, signs it
+// Prepare makes a key, unless the request brings a public one, and the
+// certificate that the request asks for, signs it
 // with a throwaway key, lints it, and compares it with the request. The CA's
 // key is not used. Errors are failure.Errors of kind Usage where the request
 // cannot be met.
@@ -66,10 +70,14 @@ func (c *CA) Prepare(req Request, now time.Time) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.key, err = GenerateKey(req.Key); err != nil {
-		return nil, err
+	public := req.PublicKey
+	if public == nil {
+		if p.key, err = GenerateKey(req.Key); err != nil {
+			return nil, err
+		}
+		public = p.key.Public()
 	}
-	p.template, err = newTemplate(req, req.Profile.raw, p.key.Public(), notBefore, notAfter)
+	p.template, err = newTemplate(req, req.Profile.raw, public, notBefore, notAfter)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +85,7 @@ func (c *CA) Prepare(req Request, now time.Time) (*Prepared, error) {
 		return nil, failure.New(failure.Usage, "choose another common name",
 			"%q is the name of the CA itself; verifiers would take the certificate for self-signed", req.CommonName)
 	}
-	p.template.KeyUsage = req.Profile.keyUsage(p.key.Public())
+	p.template.KeyUsage = req.Profile.keyUsage(public)
 	p.template.AuthorityKeyId = c.Certificate.SubjectKeyId
 	if err := p.lint(c.Certificate); err != nil {
 		return nil, err
@@ -187,13 +195,13 @@ func (p *Prepared) compare(issuer *x509.Certificate) error {
 		return differs("issuer")
 	case !bytes.Equal(got.AuthorityKeyId, issuer.SubjectKeyId) || len(got.SubjectKeyId) == 0:
 		return differs("key identifier")
-	case !equalKeys(got.PublicKey, p.key.Public()):
+	case !equalKeys(got.PublicKey, p.template.PublicKey):
 		return differs("public key")
 	case got.SerialNumber.Cmp(p.template.SerialNumber) != 0 || got.SerialNumber.Sign() <= 0:
 		return differs("serial number")
 	case !got.BasicConstraintsValid || got.IsCA:
 		return differs("basic constraints")
-	case got.KeyUsage != req.Profile.keyUsage(p.key.Public()):
+	case got.KeyUsage != req.Profile.keyUsage(p.template.PublicKey):
 		return differs("key usage")
 	case !slices.Equal(got.ExtKeyUsage, extended) || len(got.UnknownExtKeyUsage) > 0:
 		return differs("extended key usage")
@@ -224,7 +232,7 @@ func (p *Prepared) warn() {
 			GroupMasters+" passes every authorizer of the API server, and nothing but a new CA takes it back; "+
 				"for daily work use a group bound to a role, as in --group cluster-admins with a ClusterRoleBinding")
 	}
-	if p.request.Key == Ed25519 {
+	if KeyName(p.template.PublicKey) == string(Ed25519) {
 		p.Warnings = append(p.Warnings, ed25519Warning)
 	}
 }

@@ -56,8 +56,8 @@ type issuance struct {
 	linted *x509.Certificate
 	// sign makes the certificate, once the serial is recorded.
 	sign func() (*x509.Certificate, error)
-	// files returns what is written, from the certificate in PEM.
-	files func(cert *x509.Certificate, certPEM []byte) ([]store.File, error)
+	// files returns what is written.
+	files func(cert *x509.Certificate) ([]store.File, error)
 }
 
 // run records the serial, signs, records the certificate, and puts the files in
@@ -86,13 +86,12 @@ func (i issuance) publish(record certdb.CertificateRecord) (*x509.Certificate, e
 	if err != nil {
 		return nil, err
 	}
-	certPEM := EncodeCertificate(cert)
-	files, err := i.files(cert, certPEM)
+	files, err := i.files(cert)
 	if err != nil {
 		return nil, err
 	}
 	return cert, i.dir.Commit(files, i.replace, func() error {
-		return i.inv.Record(record.Serial, record.AKI, string(certPEM), cert.NotAfter)
+		return i.inv.Record(record.Serial, record.AKI, string(EncodeCertificates(cert)), cert.NotAfter)
 	})
 }
 
@@ -105,7 +104,11 @@ func release(dir *store.Dir, err error) {
 	}
 }
 
-// EncodeCertificate encodes a certificate as PEM.
-func EncodeCertificate(cert *x509.Certificate) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+// EncodeCertificates encodes certificates as PEM, one after the other.
+func EncodeCertificates(certs ...*x509.Certificate) []byte {
+	var data []byte
+	for _, cert := range certs {
+		data = append(data, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
+	}
+	return data
 }

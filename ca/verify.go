@@ -208,7 +208,7 @@ func recorded(check Check, entry Entry, cert *x509.Certificate) Check {
 		return check.failed("revoked", "issue another one")
 	case entry.State == StateIncomplete:
 		return check.failed("incomplete: the command that took the serial was killed", "do not use it; issue another one")
-	case entry.PEM != string(EncodeCertificate(cert)):
+	case entry.PEM != string(EncodeCertificates(cert)):
 		return check.failed("recorded for another certificate, of "+entry.CommonName, "do not use it; issue another one")
 	}
 	return check.ok("recorded on " + entry.IssuedAt.Format(time.DateTime) + " UTC")

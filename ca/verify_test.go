@@ -221,7 +221,7 @@ func TestVerify(t *testing.T) {
 	ctx := context.Background()
 	dir := newCA(t, ca.ECDSAP256)
 	result := issue(t, ca.IssueOptions{Dir: dir, CommonName: "etcd", Profile: ca.ProfilePeer, DNS: []string{"etcd.local"}})
-	key := must(ca.ReadKey(result.KeyPath))
+	key := must(ca.ReadKey(result.KeyPath, nil))
 	o := ca.VerifyOptions{
 		Dir: dir, Name: "etcd.crt", Certificates: []*x509.Certificate{result.Certificate},
 		Key: key.Public(), KeyName: "etcd.key", Host: "etcd.local", Now: now,
@@ -256,7 +256,7 @@ func TestVerify(t *testing.T) {
 func TestVerifyInventory(t *testing.T) {
 	t.Parallel()
 	dir := newCA(t, ca.ECDSAP256)
-	rootKey := must(ca.ReadKey(ca.KeyPath(dir)))
+	rootKey := must(ca.ReadKey(ca.KeyPath(dir), nil))
 	root := authority{must(ca.ReadCertificate(ca.CertPath(dir))), rootKey}
 	inventory := func(cert *x509.Certificate) ca.Check {
 		t.Helper()

@@ -35,7 +35,7 @@ func TestCFSSLReadsInventory(t *testing.T) {
 	}
 	ok(t, json.Unmarshal([]byte(cfssl(t, dir, "certinfo", "-db-config", "db.json", "-serial", serial, "-aki", aki)), &info))
 	if info.Subject.CommonName != "jane" || info.Subject.Organization != "dev" || info.Serial != serial ||
-		strings.TrimSpace(info.PEM) != strings.TrimSpace(string(ca.EncodeCertificate(cert))) {
+		strings.TrimSpace(info.PEM) != strings.TrimSpace(string(ca.EncodeCertificates(cert))) {
 		t.Errorf("cfssl reads %+v", info)
 	}
 
