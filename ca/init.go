@@ -178,16 +178,15 @@ func writeRoot(ctx context.Context, o InitOptions, key crypto.Signer, cert *x509
 		return err
 	}
 	defer inv.Close()
-	_, err = issuance{
-		inv: inv, dir: dir, now: o.Now, linted: cert,
-		meta: Metadata{Name: "ca", Groups: o.Organizations, Profile: profileCA, Out: "ca"},
-		sign: func() (*x509.Certificate, error) { return cert, nil },
+	return issuance{inv: inv, dir: dir, now: o.Now}.run(&pending{
+		linted: cert,
+		meta:   Metadata{Name: "ca", Groups: o.Organizations, Profile: profileCA, Out: "ca"},
+		sign:   func() (*x509.Certificate, error) { return cert, nil },
 		files: func(cert *x509.Certificate) ([]store.File, error) {
 			return []store.File{
 				{Path: KeyPath(o.Dir), Data: keyPEM, Mode: 0o600},
 				{Path: CertPath(o.Dir), Data: EncodeCertificates(cert), Mode: 0o644},
 			}, nil
 		},
-	}.run()
-	return err
+	})
 }

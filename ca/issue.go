@@ -205,7 +205,7 @@ func existsError(err error) error {
 }
 
 func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, result *IssueResult) (err error) {
-	keyPEM, err := MarshalKey(p.key)
+	issued, err := o.pending(authority, p, result)
 	if err != nil {
 		return err
 	}
@@ -219,30 +219,40 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 		return err
 	}
 	defer inv.Close()
-	cert, err := issuance{
-		inv: inv, dir: dir, now: o.Now, replace: o.Force, linted: p.Linted,
-		meta: o.metadata(result.Profile),
-		sign: func() (*x509.Certificate, error) { return p.sign(authority.Certificate, authority.key) },
+	if err := (issuance{inv: inv, dir: dir, now: o.Now, replace: o.Force}).run(issued); err != nil {
+		return existsError(err)
+	}
+	result.Certificate = issued.cert
+	return nil
+}
+
+// pending returns the prepared certificate with the files that are written
+// once it is signed.
+func (o IssueOptions) pending(authority *CA, p *Prepared, result *IssueResult) (*pending, error) {
+	credential := Credential{CAPEM: EncodeCertificates(authority.Bundle()...)}
+	var files []store.File
+	if p.key != nil {
+		var err error
+		if credential.KeyPEM, err = MarshalKey(p.key); err != nil {
+			return nil, err
+		}
+		files = append(files, store.File{Path: result.KeyPath, Data: credential.KeyPEM, Mode: 0o600})
+	}
+	return &pending{
+		meta:   o.metadata(result.Profile),
+		linted: p.Linted,
+		sign:   func() (*x509.Certificate, error) { return p.sign(authority.Certificate, authority.key) },
 		files: func(cert *x509.Certificate) ([]store.File, error) {
-			certPEM := EncodeCertificates(append([]*x509.Certificate{cert}, authority.Presented()...)...)
-			files := []store.File{
-				{Path: result.KeyPath, Data: keyPEM, Mode: 0o600},
-				{Path: result.CertPath, Data: certPEM, Mode: 0o644},
-			}
+			credential.Certificate = cert
+			credential.CertPEM = EncodeCertificates(append([]*x509.Certificate{cert}, authority.Presented()...)...)
+			files = append(files, store.File{Path: result.CertPath, Data: credential.CertPEM, Mode: 0o644})
 			if o.Also == nil {
 				return files, nil
 			}
-			also, err := o.Also(Credential{
-				Certificate: cert, CertPEM: certPEM, KeyPEM: keyPEM, CAPEM: EncodeCertificates(authority.Bundle()...),
-			})
+			also, err := o.Also(credential)
 			return append(files, also...), err
 		},
-	}.run()
-	if err != nil {
-		return existsError(err)
-	}
-	result.Certificate = cert
-	return nil
+	}, nil
 }
 
 func (o IssueOptions) metadata(profile string) Metadata {

@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudflare/cfssl/certdb"
@@ -45,54 +48,99 @@ func newRecord(cert *x509.Certificate, meta Metadata) (certdb.CertificateRecord,
 	}, nil
 }
 
-// issuance is one certificate on its way to the disk.
-type issuance struct {
-	inv     *store.Inventory
-	dir     *store.Dir
-	meta    Metadata
-	now     time.Time
-	replace bool
+// pending is one certificate on its way to the disk.
+type pending struct {
+	meta Metadata
 	// linted is the certificate before it is signed.
 	linted *x509.Certificate
 	// sign makes the certificate, once the serial is recorded.
 	sign func() (*x509.Certificate, error)
 	// files returns what is written.
 	files func(cert *x509.Certificate) ([]store.File, error)
+
+	record certdb.CertificateRecord
+	cert   *x509.Certificate // once it is signed
+	out    []store.File
 }
 
-// run records the serial, signs, records the certificate, and puts the files in
-// their places, in this order: whatever dies in between, no certificate exists
-// without its row. When it fails before the files are written, the row goes: the
-// certificate never left this process.
-func (i issuance) run() (*x509.Certificate, error) {
-	record, err := newRecord(i.linted, i.meta)
-	if err != nil {
-		return nil, err
+// issuance is certificates that go to the disk as one step.
+type issuance struct {
+	inv     *store.Inventory
+	dir     *store.Dir
+	now     time.Time
+	replace bool
+}
+
+// run records the serials, signs, records the certificates, and puts the files
+// in their places, in this order: whatever dies in between, no certificate
+// exists without its row. When it fails before the files are written, the rows
+// go: the certificates never left this process.
+func (i issuance) run(certs ...*pending) error {
+	records := make([]certdb.CertificateRecord, len(certs))
+	for n, p := range certs {
+		var err error
+		if p.record, err = newRecord(p.linted, p.meta); err != nil {
+			return err
+		}
+		records[n] = p.record
 	}
-	if err := i.inv.Reserve(record, i.now); err != nil {
-		return nil, err
+	if err := i.inv.Reserve(i.now, records...); err != nil {
+		return err
 	}
-	cert, err := i.publish(record)
-	var pending *store.PendingError
-	if err != nil && !errors.As(err, &pending) {
+	err := i.publish(certs)
+	var left *store.PendingError
+	if err != nil && !errors.As(err, &left) {
 		// The first error says what happened; a row too many does no harm.
-		_ = i.inv.Forget(record.Serial, record.AKI)
+		_ = i.inv.Forget(records...)
 	}
-	return cert, err
+	return err
 }
 
-func (i issuance) publish(record certdb.CertificateRecord) (*x509.Certificate, error) {
-	cert, err := i.sign()
+func (i issuance) publish(certs []*pending) error {
+	err := inParallel(len(certs), func(n int) error { return certs[n].complete() })
 	if err != nil {
-		return nil, err
+		return err
 	}
-	files, err := i.files(cert)
-	if err != nil {
-		return nil, err
+	var files []store.File
+	signed := make([]store.Signed, len(certs))
+	for n, p := range certs {
+		files = append(files, p.out...)
+		signed[n] = store.Signed{
+			Serial: p.record.Serial, AKI: p.record.AKI,
+			PEM: string(EncodeCertificates(p.cert)), Expiry: p.cert.NotAfter,
+		}
 	}
-	return cert, i.dir.Commit(files, i.replace, func() error {
-		return i.inv.Record(record.Serial, record.AKI, string(EncodeCertificates(cert)), cert.NotAfter)
-	})
+	return i.dir.Commit(files, i.replace, func() error { return i.inv.Record(signed...) })
+}
+
+func (p *pending) complete() (err error) {
+	if p.cert, err = p.sign(); err != nil {
+		return err
+	}
+	p.out, err = p.files(p.cert)
+	return err
+}
+
+// inParallel calls do with 0 … n-1 on all processors and returns the error of
+// the lowest number.
+func inParallel(n int, do func(int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				errs[i] = do(i)
+			}
+		})
+	}
+	workers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // release frees the lock of a directory after a change that ended with err.

@@ -297,7 +297,7 @@ func reserve(t *testing.T, dir string, serial int64) {
 	inv := must(lock.Inventory())
 	defer inv.Close()
 	record := certdb.CertificateRecord{Serial: big.NewInt(serial).String(), AKI: "00", NotBefore: &now, SANsJSON: []byte("[]")}
-	if err := inv.Reserve(record, now); err != nil {
+	if err := inv.Reserve(now, record); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -138,7 +138,7 @@ func TestCreateAndAbandon(t *testing.T) {
 
 	// Once a Commit was made, all stays.
 	dir, inv = create()
-	check(t, inv.Reserve(certdb.CertificateRecord{Serial: "1", AKI: "a"}, time.Now()))
+	check(t, inv.Reserve(time.Now(), certdb.CertificateRecord{Serial: "1", AKI: "a"}))
 	check(t, dir.Commit([]File{{Path: filepath.Join(path, "x.key"), Mode: 0o600}}, false, nil))
 	check(t, inv.Close())
 	dir.Abandon()
@@ -197,7 +197,7 @@ func TestOddDirectories(t *testing.T) {
 		check(t, err)
 		inv, err := dir.Inventory()
 		check(t, err)
-		check(t, inv.Reserve(certdb.CertificateRecord{Serial: "1", AKI: "a"}, time.Now()))
+		check(t, inv.Reserve(time.Now(), certdb.CertificateRecord{Serial: "1", AKI: "a"}))
 		check(t, inv.Close())
 		p.pki, p.paths[0], p.paths[1] = path, filepath.Join(path, "a.key"), filepath.Join(path, "a.crt")
 		p.write("old", [3]bool{true, true, true})

@@ -138,46 +138,6 @@ func migrate(db *sqlx.DB, write bool) error {
 // Close closes the database.
 func (inv *Inventory) Close() error { return inv.db.Close() }
 
-// Reserve records a certificate that is about to be signed; it returns when
-// the row is on the disk. The row says reserved, and has neither PEM nor an
-// end in the future, until Record completes it.
-func (inv *Inventory) Reserve(record certdb.CertificateRecord, now time.Time) error {
-	record.Status = StatusReserved
-	record.PEM = ""
-	now = now.UTC()
-	record.IssuedAt = &now
-	record.Expiry = now
-	record.RevokedAt = record.RevokedAt.UTC()
-	// cfssl's Accessor does the same, but its errors hide SQLite's.
-	_, err := inv.db.NamedExec(`INSERT INTO certificates (serial_number, authority_key_identifier, ca_label,
-			status, reason, expiry, revoked_at, pem, issued_at, not_before, metadata, sans, common_name)
-		VALUES (:serial_number, :authority_key_identifier, :ca_label,
-			:status, :reason, :expiry, :revoked_at, :pem, :issued_at, :not_before, :metadata, :sans, :common_name)`, record)
-	return inventoryError(err, "")
-}
-
-// Record completes a reserved row with the signed certificate; it returns when
-// the row is on the disk.
-func (inv *Inventory) Record(serial, aki, pem string, expiry time.Time) error {
-	result, err := inv.db.Exec(`UPDATE certificates SET status = ?, pem = ?, expiry = ?
-		WHERE serial_number = ? AND authority_key_identifier = ? AND status = ?`,
-		StatusGood, pem, expiry.UTC(), serial, aki, StatusReserved)
-	if err != nil {
-		return inventoryError(err, "")
-	}
-	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("inventory: serial %s is not reserved", serial)
-	}
-	return nil
-}
-
-// Forget deletes a row whose certificate was never written anywhere.
-func (inv *Inventory) Forget(serial, aki string) error {
-	_, err := inv.db.Exec(`DELETE FROM certificates
-		WHERE serial_number = ? AND authority_key_identifier = ?`, serial, aki)
-	return inventoryError(err, "")
-}
-
 // Filter limits what List returns; zero fields do not limit.
 type Filter struct {
 	Serial     string // decimal, as in the record

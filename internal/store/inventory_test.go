@@ -45,8 +45,8 @@ func record(t *testing.T, serial, name string, groups ...string) certdb.Certific
 // add records a certificate that ends at some time.
 func (inv *Inventory) add(t *testing.T, r certdb.CertificateRecord, end time.Time) {
 	t.Helper()
-	check(t, inv.Reserve(r, noon))
-	check(t, inv.Record(r.Serial, r.AKI, "PEM of "+r.Serial, end))
+	check(t, inv.Reserve(noon, r))
+	check(t, inv.Record(Signed{Serial: r.Serial, AKI: r.AKI, PEM: "PEM of " + r.Serial, Expiry: end}))
 }
 
 func serials(t *testing.T, inv *Inventory, f Filter) []string {
@@ -64,25 +64,25 @@ func TestInventoryRow(t *testing.T) {
 	t.Parallel()
 	inv, dir := newInventory(t)
 	r := record(t, "7", "jane", "dev")
-	check(t, inv.Reserve(r, noon))
-	if err := inv.Reserve(r, noon); err == nil {
+	check(t, inv.Reserve(noon, r))
+	if err := inv.Reserve(noon, r); err == nil {
 		t.Error("one serial was reserved twice")
 	}
 	other := r
 	other.AKI = "another CA"
-	check(t, inv.Reserve(other, noon))
-	check(t, inv.Forget(other.Serial, other.AKI))
+	check(t, inv.Reserve(noon, other))
+	check(t, inv.Forget(other))
 	rows, err := inv.List(context.Background(), Filter{})
 	check(t, err)
 	if len(rows) != 1 || rows[0].Status != StatusReserved || rows[0].PEM != "" || !rows[0].Expiry.Equal(noon) {
 		t.Errorf("reserved: %+v", rows)
 	}
 	end := noon.Add(time.Hour).In(time.FixedZone("", 3600))
-	check(t, inv.Record("7", "aki", "PEM", end))
-	if err := inv.Record("7", "aki", "PEM", end); err == nil {
+	check(t, inv.Record(Signed{Serial: "7", AKI: "aki", PEM: "PEM", Expiry: end}))
+	if err := inv.Record(Signed{Serial: "7", AKI: "aki", PEM: "PEM", Expiry: end}); err == nil {
 		t.Error("a row was completed twice")
 	}
-	if err := inv.Record("8", "aki", "PEM", end); err == nil {
+	if err := inv.Record(Signed{Serial: "8", AKI: "aki", PEM: "PEM", Expiry: end}); err == nil {
 		t.Error("a row that was not reserved was completed")
 	}
 	check(t, inv.Close())
@@ -268,7 +268,7 @@ func TestInventoryUnusable(t *testing.T) {
 						return err
 					}
 					defer inv.Close()
-					if err := inv.Reserve(record(t, "100", "jane"), noon); err != nil {
+					if err := inv.Reserve(noon, record(t, "100", "jane")); err != nil {
 						return err
 					}
 					_, err = inv.List(context.Background(), Filter{})
@@ -377,7 +377,7 @@ func TestInventoryReadWhileWritten(t *testing.T) {
 					return err
 				}
 				r := record(t, fmt.Sprint(1+written), "jane")
-				err = errors.Join(inv.Reserve(r, noon), inv.Record(r.Serial, r.AKI, "PEM", noon), inv.Close())
+				err = errors.Join(inv.Reserve(noon, r), inv.Record(Signed{Serial: r.Serial, AKI: r.AKI, PEM: "PEM", Expiry: noon}), inv.Close())
 				if err != nil {
 					return err
 				}
