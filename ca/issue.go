@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -31,6 +32,7 @@ type IssueOptions struct {
 	Key        string // name of a KeyKind
 	Validity   string // as ParseValidity reads it
 	Out        string // path of the files without .crt and .key
+	OutDir     string // directory of the files, for one that Out does not name; Dir if empty
 	Force      bool   // replace key and certificate of that name
 	DryRun     bool   // do everything but sign and write
 	Now        time.Time
@@ -110,7 +112,7 @@ func (r *Request) nameServer() error {
 }
 
 // Prefix returns the path of the files that the options stand for, without
-// .crt and .key. Where Out is not given it is the common name, below Dir, with
+// .crt and .key. Where Out is not given it is the common name, in OutDir, with
 // '_' in place of what does not belong in file names everywhere.
 func (o IssueOptions) Prefix() string {
 	if o.Out != "" {
@@ -125,7 +127,7 @@ func (o IssueOptions) Prefix() string {
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "-") {
 		name = "_" + name[1:]
 	}
-	return filepath.Join(o.Dir, name)
+	return filepath.Join(cmp.Or(o.OutDir, o.Dir), name)
 }
 
 // Issue makes a key and a certificate of the CA in o.Dir and writes them.
@@ -151,9 +153,7 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 	if err := authority.loadKey(o.Passphrase); err != nil {
 		return nil, err
 	}
-	result := &IssueResult{
-		CertPath: o.Prefix() + ".crt", KeyPath: o.Prefix() + ".key", Profile: req.Profile.Name(),
-	}
+	result := o.result(req)
 	if err := o.checkTargets(result); err != nil {
 		return nil, err
 	}
@@ -167,6 +167,13 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 		return result, nil
 	}
 	return result, o.write(ctx, authority, prepared, result)
+}
+
+// result says where the files go.
+func (o IssueOptions) result(req Request) *IssueResult {
+	return &IssueResult{
+		CertPath: o.Prefix() + ".crt", KeyPath: o.Prefix() + ".key", Profile: req.Profile.Name(),
+	}
 }
 
 // checkTargets says no before a key is made; Commit checks again.
@@ -245,7 +252,7 @@ func (o IssueOptions) pending(authority *CA, p *Prepared, result *IssueResult) (
 		files: func(cert *x509.Certificate) ([]store.File, error) {
 			credential.Certificate = cert
 			credential.CertPEM = EncodeCertificates(append([]*x509.Certificate{cert}, authority.Presented()...)...)
-			files = append(files, store.File{Path: result.CertPath, Data: credential.CertPEM, Mode: 0o644})
+			files := append(files, store.File{Path: result.CertPath, Data: credential.CertPEM, Mode: 0o644})
 			if o.Also == nil {
 				return files, nil
 			}

@@ -113,7 +113,11 @@ func (i issuance) publish(certs []*pending) error {
 	return i.dir.Commit(files, i.replace, func() error { return i.inv.Record(signed...) })
 }
 
+// complete signs the certificate, once however often it is tried to write it.
 func (p *pending) complete() (err error) {
+	if p.cert != nil {
+		return nil
+	}
 	if p.cert, err = p.sign(); err != nil {
 		return err
 	}

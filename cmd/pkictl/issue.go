@@ -18,6 +18,7 @@ import (
 type issueFlags struct {
 	ca.IssueOptions
 	explain    bool
+	file       string // of many
 	kubeconfig string
 	entry      kubeconfig.Entry
 }
@@ -55,6 +56,7 @@ IP address; clients look at nothing else.`,
 	flags.StringVar(&f.Key, "key", string(ca.ECDSAP256), "`KIND` of key: "+keyKinds())
 	flags.StringVar(&f.Validity, "validity", "", "`TIME` for which it is valid, as in 90d, 8h or 1y (default 90d, or until the CA ends)")
 	flags.StringVar(&f.Out, "out", "", "write to `PREFIX`.crt and PREFIX.key (default the common name, in the PKI directory)")
+	flags.StringVarP(&f.file, "file", "f", "", "issue for each line of this CSV or YAML `FILE`, or of - for standard input")
 	flags.BoolVar(&f.Force, "force", false, "replace key and certificate of that name, both in one step")
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "also write a kubeconfig to this `FILE`")
 	flags.StringVar(&f.entry.Server, "server", "", "`URL` of the API server, for the kubeconfig")
@@ -70,8 +72,11 @@ IP address; clients look at nothing else.`,
 func (a *app) issue(cmd *cobra.Command, f issueFlags) error {
 	f.Dir, f.Now, f.Waiting = a.dir, a.now(), a.waiting
 	f.entry.User = f.CommonName
+	if f.file != "" {
+		return a.issueBatch(cmd, f)
+	}
 	if !cmd.Flags().Changed("cn") {
-		return failure.New(failure.Usage, "name the user or server, as in --cn kube-admin", "--cn is missing")
+		return failure.New(failure.Usage, "name the user or server, as in --cn kube-admin, or many with -f FILE", "--cn is missing")
 	}
 	if err := f.addKubeconfig(cmd); err != nil {
 		return err
@@ -98,6 +103,11 @@ func (f *issueFlags) addKubeconfig(cmd *cobra.Command) error {
 		}
 		return nil
 	}
+	return f.planKubeconfig()
+}
+
+// planKubeconfig has the kubeconfig written with key and certificate.
+func (f *issueFlags) planKubeconfig() error {
 	if err := f.entry.Validate(); err != nil {
 		return err
 	}

@@ -23,13 +23,13 @@ const (
 func Read(path string, max int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, readError(err, path)
+		return nil, ReadError(err, path)
 	}
 	defer f.Close()
 	data, err := ReadAll(f, path, max)
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
-		return nil, readError(err, path)
+		return nil, ReadError(err, path)
 	}
 	return data, err
 }
@@ -48,7 +48,8 @@ func ReadAll(r io.Reader, name string, max int64) ([]byte, error) {
 	return data, nil
 }
 
-func readError(err error, path string) error {
+// ReadError says what to do about a file that cannot be opened or read.
+func ReadError(err error, path string) error {
 	hint := diskHint(err)
 	switch {
 	case errors.Is(err, fs.ErrPermission):

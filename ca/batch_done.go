@@ -1,0 +1,43 @@
+package ca
+
+import (
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"slices"
+)
+
+// isDone says whether the files are there already and hold what the request
+// asks for, in force: then an interrupted batch has come past this line. Other
+// files are for checkTargets to refuse.
+func (o IssueOptions) isDone(authority *CA, req Request, result *IssueResult) (bool, error) {
+	if o.Force {
+		return false, nil
+	}
+	cert, err := ReadCertificate(result.CertPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !isFor(cert, req) || o.Now.After(cert.NotAfter) || cert.CheckSignatureFrom(authority.Certificate) != nil {
+		return false, nil
+	}
+	key, err := ReadKey(result.KeyPath, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && equalKeys(key.Public(), cert.PublicKey), err
+}
+
+// isFor says whether a certificate is one that the request could have led to;
+// its times aside.
+func isFor(cert *x509.Certificate, req Request) bool {
+	_, extended, _ := req.Profile.raw.Usages()
+	return cert.Subject.CommonName == req.CommonName &&
+		slices.Equal(cert.Subject.Organization, req.Groups) &&
+		slices.Equal(cert.ExtKeyUsage, extended) &&
+		KeyName(cert.PublicKey) == string(req.Key) &&
+		sameNames(SANsOf(cert), req.SANs)
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// issueBatch issues a certificate for each line of a file.
+func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
+	if err := f.checkBatch(cmd); err != nil {
+		return err
+	}
+	in, total, err := a.openBatch(f.file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	lines, err := ca.NewBatchReader(in, f.file)
+	if err != nil {
+		return err
+	}
+	o := ca.BatchOptions{IssueOptions: f.IssueOptions, Lines: lines}
+	o.OutDir, o.Out = f.Out, ""
+	if f.kubeconfig != "" {
+		o.Each = f.eachKubeconfig
+	}
+	bar := a.newProgress(cmp.Or(lines.Total, total))
+	result := batchResult{typeMeta: kind("IssueResult"), DryRun: f.DryRun, Errors: []batchError{}}
+	o.Failed = func(e ca.LineError) {
+		result.Errors = append(result.Errors, batchError{e.Line, e.CommonName, e.Err.Error(), failure.HintOf(e.Err)})
+		bar.clear()
+		a.printLineError(f.file, e)
+	}
+	o.Progress = func(r ca.BatchResult) { bar.show(r.Issued + r.Skipped + r.Failed) }
+	begun := time.Now() // a clock for the rate, not for certificates
+	result.BatchResult, err = ca.IssueBatch(cmd.Context(), o)
+	bar.clear()
+	result.Seconds = time.Since(begun).Seconds()
+	for _, w := range result.Warnings {
+		a.warn(fmt.Sprintf("line %d%s: %s", w.First, more(w.Lines-1), w.Text))
+	}
+	if err != nil {
+		return failure.Wrap(err, failure.KindOf(err), "run it again when that is mended: it goes on where it stopped",
+			"after %d certificates", result.Issued)
+	}
+	if err := a.printBatch(result); err != nil {
+		return err
+	}
+	if result.Failed > 0 {
+		return failure.New(failure.Failed, "mend these lines and run it again: the others are skipped",
+			"%d of %d lines failed", result.Failed, result.Issued+result.Skipped+result.Failed)
+	}
+	return nil
+}
+
+func more(lines int) string {
+	if lines == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", lines)
+}
+
+// checkBatch refuses flags that are for one certificate.
+func (f *issueFlags) checkBatch(cmd *cobra.Command) error {
+	for _, name := range []string{"cn", "dns", "ip", "uri", "email", "explain"} {
+		if cmd.Flags().Changed(name) {
+			return failure.New(failure.Usage, "write it in the file, in a column of that name", "--%s is for one certificate, not for a file of many", name)
+		}
+	}
+	for _, dir := range []struct{ flag, path string }{{"out", f.Out}, {"kubeconfig", f.kubeconfig}} {
+		if dir.path == "" {
+			continue
+		}
+		if info, err := os.Stat(dir.path); err != nil || !info.IsDir() {
+			return failure.New(failure.Usage, "make it first with: mkdir -m 700 "+dir.path, "--%s %q is not a directory; with -f, each line has files in it", dir.flag, dir.path)
+		}
+	}
+	return nil
+}
+
+// eachKubeconfig gives a line a kubeconfig in the directory of --kubeconfig.
+func (f *issueFlags) eachKubeconfig(o *ca.IssueOptions) error {
+	one := *f
+	one.IssueOptions = *o
+	one.kubeconfig = filepath.Join(f.kubeconfig, filepath.Base(o.Prefix())+".conf")
+	one.entry.User = o.CommonName
+	if err := one.planKubeconfig(); err != nil {
+		return err
+	}
+	*o = one.IssueOptions
+	return nil
+}
+
+// openBatch opens the file and says how many lines it has below the first, 0
+// where that cannot be known.
+func (a *app) openBatch(path string) (io.ReadCloser, int, error) {
+	if path == "-" {
+		return io.NopCloser(a.in), 0, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, store.ReadError(err, path)
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return f, 0, nil
+	}
+	lines := countLines(f)
+	_, err = f.Seek(0, io.SeekStart)
+	return f, lines - 1, err
+}
+
+// countLines counts line ends, as far as it can read.
+func countLines(r io.Reader) int {
+	lines := 0
+	for buffer := make([]byte, 64<<10); ; {
+		n, err := r.Read(buffer)
+		lines += bytes.Count(buffer[:n], []byte{'\n'})
+		if err != nil {
+			return lines
+		}
+	}
+}
+
+type batchResult struct {
+	typeMeta
+	ca.BatchResult
+	Errors  []batchError `json:"errors"`
+	Seconds float64      `json:"seconds"`
+	DryRun  bool         `json:"dryRun,omitempty"`
+}
+
+type batchError struct {
+	Line       int    `json:"line"`
+	CommonName string `json:"commonName,omitempty"`
+	Error      string `json:"error"`
+	Hint       string `json:"hint,omitempty"`
+}
+
+func (a *app) printLineError(file string, e ca.LineError) {
+	fmt.Fprintf(a.err, "%s:%d: %s\n", printable(file), e.Line, oneLine(strings.Join([]string{e.Err.Error(), failure.HintOf(e.Err)}, "; ")))
+}
+
+func (a *app) printBatch(r batchResult) error {
+	return a.print(r, func(w io.Writer) {
+		verb := "Issued"
+		if r.DryRun {
+			verb = "Would issue"
+		}
+		fmt.Fprintf(w, "%s %d certificates in %.1f s", verb, r.Issued, r.Seconds)
+		if r.Issued > 0 && !r.DryRun {
+			fmt.Fprintf(w, " (%.0f a second)", float64(r.Issued)/max(r.Seconds, 0.001))
+		}
+		fmt.Fprintln(w)
+		if r.Skipped > 0 {
+			fmt.Fprintf(w, "  %d skipped: there already\n", r.Skipped)
+		}
+		if r.Failed > 0 {
+			fmt.Fprintf(w, "  %d failed\n", r.Failed)
+		}
+	})
+}
