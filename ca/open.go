@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -31,6 +32,10 @@ type CA struct {
 	// root last, as far as ca-chain.crt has them.
 	Chain []*x509.Certificate
 	key   crypto.Signer // nil until loadKey
+
+	standInOnce sync.Once
+	standInCA   *standIn
+	standInErr  error
 }
 
 // CertPath returns the path of the CA certificate in a PKI directory.
@@ -140,6 +145,12 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 	}
 	return nil, failure.New(failure.Failed, "a certificate file begins with -----BEGIN CERTIFICATE-----",
 		"%q holds no certificate in PEM form", path)
+}
+
+// standIn returns what signs in place of the CA until all is checked.
+func (c *CA) standIn() (*standIn, error) {
+	c.standInOnce.Do(func() { c.standInCA, c.standInErr = newStandIn(c.Certificate) })
+	return c.standInCA, c.standInErr
 }
 
 // loadKey reads the CA's key and checks that it is the certificate's.

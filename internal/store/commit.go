@@ -137,21 +137,27 @@ func CheckAbsent(paths ...string) error {
 // symbolic links, and refuses those that may not be written.
 func targets(files []File, replace bool) ([]string, error) {
 	paths := make([]string, len(files))
+	real := map[string]string{} // directories without symbolic links
+	taken := map[string]bool{}
 	for i, f := range files {
-		dir, err := filepath.Abs(filepath.Dir(f.Path))
-		if err != nil {
-			return nil, err
-		}
-		if dir, err = filepath.EvalSymlinks(dir); err != nil {
-			return nil, diskError(err, "write %q", f.Path)
+		dir := filepath.Dir(f.Path)
+		if real[dir] == "" {
+			abs, err := filepath.Abs(dir)
+			if err != nil {
+				return nil, err
+			}
+			if real[dir], err = filepath.EvalSymlinks(abs); err != nil {
+				return nil, diskError(err, "write %q", f.Path)
+			}
 		}
 		if err := checkTarget(f.Path, replace); err != nil {
 			return nil, err
 		}
-		paths[i] = filepath.Join(dir, filepath.Base(f.Path))
-		if slices.Contains(paths[:i], paths[i]) {
+		paths[i] = filepath.Join(real[dir], filepath.Base(f.Path))
+		if taken[paths[i]] {
 			return nil, failure.New(failure.Usage, "choose different names", "%q would hold two things at once", f.Path)
 		}
+		taken[paths[i]] = true
 	}
 	return paths, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -104,13 +105,26 @@ func write(path string, flag int, data []byte, then func(f *os.File) error) (*os
 	return f, nil
 }
 
-// syncAll brings files to the disk and closes them. It does so at once for all,
-// as a file system writes its journal once for all that wait.
+// syncers is how many files are brought to the disk at once.
+const syncers = 16
+
+// syncAll brings files to the disk and closes them. It does so at once for
+// several, as a file system writes its journal once for all that wait.
 func syncAll(files ...*os.File) error {
+	if len(files) > syncers {
+		for _, f := range files {
+			startWriteback(f)
+		}
+	}
 	errs := make([]error, len(files))
+	var next atomic.Int64
 	var wait sync.WaitGroup
-	for i, f := range files {
-		wait.Go(func() { errs[i] = errors.Join(f.Sync(), f.Close()) })
+	for range min(len(files), syncers) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
+				errs[i] = errors.Join(files[i].Sync(), files[i].Close())
+			}
+		})
 	}
 	wait.Wait()
 	return errors.Join(errs...)
