@@ -54,6 +54,16 @@ type Credential struct {
 	CAPEM       []byte // the CA, with those above it
 }
 
+// credential returns a certificate of the CA with what goes with it.
+func (c *CA) credential(cert *x509.Certificate, keyPEM []byte) Credential {
+	return Credential{
+		Certificate: cert,
+		CertPEM:     EncodeCertificates(append([]*x509.Certificate{cert}, c.Presented()...)...),
+		KeyPEM:      keyPEM,
+		CAPEM:       EncodeCertificates(c.Bundle()...),
+	}
+}
+
 // IssueResult is what Issue made.
 type IssueResult struct {
 	Certificate *x509.Certificate // with DryRun signed by a key that was thrown away
@@ -239,22 +249,21 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 // pending returns the prepared certificate with the files that are written
 // once it is signed.
 func (o IssueOptions) pending(authority *CA, p *Prepared, result *IssueResult) (*pending, error) {
-	credential := Credential{CAPEM: EncodeCertificates(authority.Bundle()...)}
+	var keyPEM []byte
 	var files []store.File
 	if p.key != nil {
 		var err error
-		if credential.KeyPEM, err = MarshalKey(p.key); err != nil {
+		if keyPEM, err = MarshalKey(p.key); err != nil {
 			return nil, err
 		}
-		files = append(files, store.File{Path: result.KeyPath, Data: credential.KeyPEM, Mode: 0o600})
+		files = append(files, store.File{Path: result.KeyPath, Data: keyPEM, Mode: 0o600})
 	}
 	return &pending{
 		meta:   o.metadata(result.Profile),
 		linted: p.Linted,
 		sign:   func() (*x509.Certificate, error) { return p.sign(authority.Certificate, authority.key) },
 		files: func(cert *x509.Certificate) ([]store.File, error) {
-			credential.Certificate = cert
-			credential.CertPEM = EncodeCertificates(append([]*x509.Certificate{cert}, authority.Presented()...)...)
+			credential := authority.credential(cert, keyPEM)
 			files := append(files, store.File{Path: result.CertPath, Data: credential.CertPEM, Mode: 0o644})
 			if o.Also == nil {
 				return files, nil
@@ -266,14 +275,13 @@ func (o IssueOptions) pending(authority *CA, p *Prepared, result *IssueResult) (
 }
 
 func (o IssueOptions) metadata(profile string) Metadata {
-	prefix := o.Prefix()
-	out := prefix
-	if rel, err := filepath.Rel(o.Dir, prefix); err == nil && filepath.IsLocal(rel) {
-		out = rel
-	} else if abs, err := filepath.Abs(prefix); err == nil {
-		out = abs
+	meta := Metadata{
+		Name: filepath.Base(o.Prefix()), Groups: o.Groups, Profile: profile, Out: recordedPath(o.Dir, o.Prefix()),
 	}
-	return Metadata{Name: filepath.Base(prefix), Groups: o.Groups, Profile: profile, Out: out}
+	for _, path := range o.AlsoPaths {
+		meta.Also = append(meta.Also, recordedPath(o.Dir, path))
+	}
+	return meta
 }
 
 // Fingerprint returns the SHA-256 of the certificate's DER form as pairs of

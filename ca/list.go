@@ -41,6 +41,8 @@ type Entry struct {
 	NotAfter   time.Time `json:"notAfter"`
 	IssuedAt   time.Time `json:"issuedAt"`
 	State      State     `json:"state"`
+	Out        string    `json:"out,omitempty"`  // path of its files without .crt and .key, absolute or below the PKI directory
+	Also       []string  `json:"also,omitempty"` // paths of other files with it, likewise
 
 	PEM string `json:"-"`
 }
@@ -122,6 +124,7 @@ func newEntry(record certdb.CertificateRecord, now time.Time) (Entry, error) {
 		}
 	}
 	entry.Name, entry.Groups, entry.Profile, entry.Key = meta.Name, meta.Groups, meta.Profile, meta.Key
+	entry.Out, entry.Also = meta.Out, meta.Also
 	if entry.Name == "" {
 		entry.Name = entry.CommonName
 	}

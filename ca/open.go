@@ -129,6 +129,12 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseCertificates(data, path)
+}
+
+// parseCertificates reads all certificates in PEM data, of which there is at
+// least one; name is what errors call it.
+func parseCertificates(data []byte, name string) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -136,7 +142,7 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, failure.Wrap(err, failure.Failed, "restore the file from a backup", "certificate %q is damaged", path)
+			return nil, failure.Wrap(err, failure.Failed, "restore the file from a backup", "certificate %q is damaged", name)
 		}
 		certs = append(certs, cert)
 	}
@@ -144,7 +150,7 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 		return certs, nil
 	}
 	return nil, failure.New(failure.Failed, "a certificate file begins with -----BEGIN CERTIFICATE-----",
-		"%q holds no certificate in PEM form", path)
+		"%q holds no certificate in PEM form", name)
 }
 
 // standIn returns what signs in place of the CA until all is checked.

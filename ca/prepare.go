@@ -45,6 +45,20 @@ type Request struct {
 	// PublicKey is that of somebody else's certificate request, or of a key that
 	// is kept. Nil: a key of kind Key is made.
 	PublicKey crypto.PublicKey
+
+	rawSubject []byte        // of a certificate that is renewed; nil: made from CommonName and Groups
+	keyUsage   x509.KeyUsage // of a certificate that is renewed; 0: the profile's
+}
+
+// usage returns the key usage for a certificate with that public key.
+func (r Request) usage(pub crypto.PublicKey) x509.KeyUsage {
+	if r.keyUsage == 0 {
+		return r.Profile.keyUsage(pub)
+	}
+	if _, isRSA := pub.(*rsa.PublicKey); !isRSA {
+		return r.keyUsage &^ x509.KeyUsageKeyEncipherment // RFC 5480, section 3
+	}
+	return r.keyUsage
 }
 
 // Prepared is a certificate that may be signed: it was linted and compared
@@ -89,7 +103,7 @@ func (c *CA) Prepare(req Request, now time.Time) (*Prepared, error) {
 		return nil, failure.New(failure.Usage, "choose another common name",
 			"%q is the name of the CA itself; verifiers would take the certificate for self-signed", req.CommonName)
 	}
-	p.template.KeyUsage = req.Profile.keyUsage(public)
+	p.template.KeyUsage = req.usage(public)
 	p.template.AuthorityKeyId = c.Certificate.SubjectKeyId
 	if err := p.lint(c); err != nil {
 		return nil, err
@@ -127,9 +141,12 @@ func (c *CA) period(req Request, now time.Time, p *Prepared) (notBefore, notAfte
 
 // newTemplate turns a request into what crypto/x509 signs.
 func newTemplate(req Request, profile config.SigningProfile, pub crypto.PublicKey, notBefore, notAfter time.Time) (*x509.Certificate, error) {
-	rawSubject, err := subject(req.Groups, req.CommonName)
-	if err != nil {
-		return nil, err
+	rawSubject := req.rawSubject
+	if rawSubject == nil {
+		var err error
+		if rawSubject, err = subject(req.Groups, req.CommonName); err != nil {
+			return nil, err
+		}
 	}
 	serial, err := newSerial()
 	if err != nil {
@@ -209,6 +226,8 @@ func (p *Prepared) compare(issuer *x509.Certificate) error {
 	switch {
 	case got.Subject.CommonName != req.CommonName || !slices.Equal(got.Subject.Organization, req.Groups):
 		return differs("subject")
+	case !bytes.Equal(got.RawSubject, p.template.RawSubject):
+		return differs("subject")
 	case !bytes.Equal(got.RawIssuer, issuer.RawSubject):
 		return differs("issuer")
 	case !bytes.Equal(got.AuthorityKeyId, issuer.SubjectKeyId) || len(got.SubjectKeyId) == 0:
@@ -219,7 +238,7 @@ func (p *Prepared) compare(issuer *x509.Certificate) error {
 		return differs("serial number")
 	case !got.BasicConstraintsValid || got.IsCA:
 		return differs("basic constraints")
-	case got.KeyUsage != req.Profile.keyUsage(p.template.PublicKey):
+	case got.KeyUsage != req.usage(p.template.PublicKey):
 		return differs("key usage")
 	case !slices.Equal(got.ExtKeyUsage, extended) || len(got.UnknownExtKeyUsage) > 0:
 		return differs("extended key usage")

@@ -22,8 +22,9 @@ type Metadata struct {
 	Name    string   `json:"name"`             // base name of its files
 	Groups  []string `json:"groups,omitempty"` // organizations of its subject
 	Profile string   `json:"profile"`
-	Key     string   `json:"key,omitempty"` // kind of its key
-	Out     string   `json:"out"`           // path of its files without .crt and .key, absolute or below the PKI directory
+	Key     string   `json:"key,omitempty"`  // kind of its key
+	Out     string   `json:"out,omitempty"`  // path of its files without .crt and .key, absolute or below the PKI directory
+	Also    []string `json:"also,omitempty"` // paths of other files with it, such as kubeconfigs, likewise
 }
 
 // newRecord describes a certificate that is about to be signed; cert may be its

@@ -2,6 +2,8 @@
 package kubeconfig
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"net/url"
 	"strings"
 	"unicode"
@@ -132,4 +134,18 @@ func isConfig(file v1.Config) bool {
 		return len(file.Clusters)+len(file.AuthInfos)+len(file.Contexts) > 0
 	}
 	return file.APIVersion == "v1" && file.Kind == "Config"
+}
+
+// Certificates returns the certificates that are embedded for a user, none
+// where there are none or they cannot be read.
+func Certificates(user *api.AuthInfo) []*x509.Certificate {
+	var certs []*x509.Certificate
+	for block, rest := pem.Decode(user.ClientCertificateData); block != nil; block, rest = pem.Decode(rest) {
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil
+		}
+		certs = append(certs, cert)
+	}
+	return certs
 }

@@ -21,6 +21,9 @@ type File struct {
 	Path string      // where it goes; its directory must exist
 	Data []byte      //
 	Mode fs.FileMode // 0644 for certificates, 0600 for all that holds a key
+	// Keep gives it owner and group of the file that it replaces, and its mode
+	// as far as that lets nobody else write, nor others read what Mode hides.
+	Keep bool
 }
 
 // A Commit works in the directory .staging of the PKI directory. There,
@@ -231,13 +234,32 @@ func (c *commit) stage(files []File) error {
 		if i == len(files) {
 			break
 		}
-		f, err = create(c.new(i), files[i].Data, files[i].Mode)
+		f, err = c.create(i, files[i])
 	}
 	err = errors.Join(err, syncAll(open...))
 	for i := 0; err == nil && i < len(files); i++ {
 		err = linkOrCopy(c.new(i), c.beside(i))
 	}
 	return err
+}
+
+// create makes new file i.
+func (c *commit) create(i int, file File) (*os.File, error) {
+	info, err := os.Stat(c.Paths[i])
+	if !file.Keep || err != nil { // there is none
+		return create(c.new(i), file.Data, file.Mode)
+	}
+	mode := info.Mode().Perm() & (file.Mode | 0o640)
+	f, err := create(c.new(i), file.Data, mode&0o700) // for the owner alone, who may change
+	if err == nil {
+		if err = keepOwner(f, info); err == nil {
+			err = f.Chmod(mode)
+		}
+		if err != nil {
+			_ = f.Close() // the first error says it
+		}
+	}
+	return f, err
 }
 
 // manifest returns what is written to files.json.

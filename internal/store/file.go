@@ -145,7 +145,11 @@ func linkOrCopy(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return writeSynced(to, data, info.Mode().Perm())
+	f, err := create(to, data, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	return errors.Join(keepOwner(f, info), syncAll(f))
 }
 
 // openDirs opens directories for syncAll, which then brings their entries to

@@ -1,0 +1,203 @@
+package ca
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// HoldingAt returns what stands in the file at path, a certificate that the CA
+// has signed. Its key is in PREFIX.key beside PREFIX.crt, or in PREFIX-key.pem
+// beside PREFIX.pem, as cfssl names them.
+func (c *CA) HoldingAt(ctx context.Context, path string, now time.Time) (*Holding, error) {
+	cert, err := ReadCertificate(path)
+	if err != nil {
+		return nil, err
+	}
+	h, err := c.HoldingOf(ctx, cert, now)
+	if err != nil {
+		return nil, err
+	}
+	h.CertPath, h.KeyPath = path, keyPathOf(path)
+	return h, nil
+}
+
+// Add adds another file that may hold the certificate.
+func (h *Holding) Add(path string) {
+	if !slices.ContainsFunc(h.Also, func(known string) bool { return isSameFile(known, path) }) {
+		h.Also = append(h.Also, path)
+	}
+}
+
+// stands says whether any of its files is there.
+func (h *Holding) stands() bool {
+	return h.CertPath != "" || slices.ContainsFunc(h.Also, func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
+}
+
+// HoldingOf returns a certificate that the CA has signed, and where it stands
+// as far as the inventory knows.
+func (c *CA) HoldingOf(ctx context.Context, cert *x509.Certificate, now time.Time) (*Holding, error) {
+	name := cert.Subject.CommonName
+	switch {
+	case cert.IsCA:
+		return nil, failure.New(failure.Failed, "make a new CA, and have everything that trusts it trust both for a time",
+			"%q is the certificate of a CA", name)
+	case !bytes.Equal(cert.RawIssuer, c.Certificate.RawSubject) || cert.CheckSignatureFrom(c.Certificate) != nil:
+		return nil, failure.New(failure.Failed, "name the directory of its CA with --dir",
+			"the certificate of %q is not signed by the CA in %q but by %s", name, c.Dir, FormatName(cert.RawIssuer))
+	}
+	entries, err := List(ctx, ListOptions{Dir: c.Dir, Serial: cert.SerialNumber, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if bytes.Equal([]byte(entry.PEM), EncodeCertificates(cert)) {
+			return c.holding(entry, cert)
+		}
+	}
+	return &Holding{Certificate: cert, Name: name, Profile: profileName(cert)}, nil
+}
+
+// holding returns an entry of the inventory with the files that still hold it.
+func (c *CA) holding(entry Entry, cert *x509.Certificate) (*Holding, error) {
+	if entry.State == StateRevoked {
+		return nil, failure.New(failure.Failed, "issue a new one with: pkictl issue",
+			"the certificate of %q with serial %s is revoked", entry.CommonName, entry.Serial)
+	}
+	h := &Holding{Certificate: cert, Name: entry.Name, Profile: entry.Profile}
+	for _, also := range entry.Also {
+		h.Also = append(h.Also, c.path(also))
+	}
+	if entry.Out == "" {
+		return h, nil
+	}
+	path := c.path(entry.Out) + ".crt"
+	found, err := ReadCertificate(path)
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && !found.Equal(cert)) {
+		return h, nil // moved away, or replaced
+	}
+	h.CertPath, h.KeyPath = path, keyPathOf(path)
+	return h, err
+}
+
+// path returns a path of the inventory, which is absolute or below the PKI
+// directory.
+func (c *CA) path(recorded string) string {
+	if filepath.IsAbs(recorded) {
+		return recorded
+	}
+	return filepath.Join(c.Dir, recorded)
+}
+
+// recordedPath is the reverse of path: the PKI directory may move.
+func recordedPath(dir, path string) string {
+	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+func keyPathOf(certPath string) string {
+	if prefix, isPEM := strings.CutSuffix(certPath, ".pem"); isPEM {
+		return prefix + "-key.pem"
+	}
+	return strings.TrimSuffix(certPath, ".crt") + ".key"
+}
+
+// profileName names the built-in profile that has the usages of a certificate.
+func profileName(cert *x509.Certificate) string {
+	client := slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
+	server := slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
+	switch {
+	case client && server:
+		return ProfilePeer
+	case server:
+		return ProfileServer
+	}
+	return ProfileClient
+}
+
+// HoldingNamed returns the certificate of that name: a file NAME.crt in the PKI
+// directory, or one in the inventory whose files are there.
+func (c *CA) HoldingNamed(ctx context.Context, name string, now time.Time) (*Holding, error) {
+	if path := filepath.Join(c.Dir, name+".crt"); filepath.IsLocal(name) {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return c.HoldingAt(ctx, path, now)
+		}
+	}
+	holdings, missing, err := c.holdings(ctx, ListOptions{Dir: c.Dir, CommonName: name, Now: now})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(holdings) == 1:
+		return holdings[0], nil
+	case len(holdings) > 1:
+		var files []string
+		for _, h := range holdings {
+			files = append(files, h.CertPath)
+		}
+		return nil, failure.New(failure.Usage, "name one of the files: "+strings.Join(files, ", "),
+			"there are %d certificates of %q", len(holdings), name)
+	case len(missing) > 0:
+		return nil, failure.New(failure.Failed, "name the file, or issue a new one with: pkictl issue",
+			"the inventory has a certificate of %q, but its files are not where they were written", name)
+	}
+	return nil, failure.New(failure.Failed, "see what there is with: pkictl list",
+		"there is no certificate of %q in %q", name, c.Dir)
+}
+
+// Holdings returns the certificates whose files are where they were written, of
+// those that end within that time; 0: all. Of the others in force it returns
+// the entries.
+func (c *CA) Holdings(ctx context.Context, within time.Duration, now time.Time) (holdings []*Holding, missing []Entry, err error) {
+	holdings, missing, err = c.holdings(ctx, ListOptions{Dir: c.Dir, Now: now})
+	if within == 0 {
+		return holdings, missing, err
+	}
+	isLater := func(end time.Time) bool { return end.After(now.Add(within)) }
+	holdings = slices.DeleteFunc(holdings, func(h *Holding) bool { return isLater(h.Certificate.NotAfter) })
+	missing = slices.DeleteFunc(missing, func(e Entry) bool { return isLater(e.NotAfter) })
+	return holdings, missing, err
+}
+
+func (c *CA) holdings(ctx context.Context, o ListOptions) (holdings []*Holding, missing []Entry, err error) {
+	entries, err := List(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, entry := range entries {
+		if entry.Profile == profileCA || (entry.State != StateValid && entry.State != StateExpired) {
+			continue
+		}
+		cert, err := parseCertificates([]byte(entry.PEM), "inventory")
+		if err != nil {
+			return nil, nil, err
+		}
+		h, err := c.holding(entry, cert[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case h.stands():
+			holdings = append(holdings, h)
+		case entry.State == StateValid:
+			missing = append(missing, entry)
+		}
+	}
+	return holdings, missing, nil
+}

@@ -1,0 +1,291 @@
+package ca
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/cloudflare/cfssl/config"
+
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// RenewOptions is what the command renew takes. Empty fields have defaults.
+type RenewOptions struct {
+	Dir        string
+	Validity   string // as ParseValidity reads it; as long as before if empty
+	Key        string // name of a KeyKind; that of the old key if empty
+	ReuseKey   bool   // keep the key
+	DryRun     bool   // do everything but sign and write
+	Now        time.Time
+	Waiting    func()
+	Passphrase Passphrase
+
+	// Also returns other files that hold the old certificate, with the new one
+	// in its place, such as kubeconfigs. It may be nil. KeyPEM of the new
+	// credential is nil where the key is kept.
+	Also func(old *Holding, renewed Credential) ([]store.File, error)
+}
+
+// Holding is a certificate of the CA, and where it stands.
+type Holding struct {
+	Certificate *x509.Certificate
+	Name        string // what results call it
+	Profile     string
+	CertPath    string   // empty: in none but other files
+	KeyPath     string   //
+	Also        []string // other files that were written with it, or hold it
+}
+
+// Renewal is what became of a Holding.
+type Renewal struct {
+	*Holding
+	Renewed  *x509.Certificate // with DryRun signed by a key that was thrown away
+	Written  []string          // files
+	Warnings []string
+}
+
+// Renew makes a new certificate with the subject, names and usages of the old
+// one, and puts it in all places of the old one as one step. Until the new one
+// was verified nothing is touched.
+func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, error) {
+	req, err := o.request(h.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	req.Profile.name = h.Profile
+	if err := o.checkHolding(h); err != nil {
+		return nil, err
+	}
+	if err := c.loadKey(o.Passphrase); err != nil {
+		return nil, err
+	}
+	p, err := c.Prepare(req, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	renewal := &Renewal{Holding: h, Renewed: p.Linted, Warnings: append(p.Warnings, lostExtensions(h.Certificate, p.Linted)...)}
+	if o.DryRun {
+		return renewal, nil
+	}
+	return renewal, o.write(ctx, c, p, renewal)
+}
+
+// request returns the request that leads to the same certificate once more.
+func (o RenewOptions) request(old *x509.Certificate) (Request, error) {
+	req := Request{
+		CommonName: old.Subject.CommonName, Groups: old.Subject.Organization, SANs: SANsOf(old),
+		rawSubject: old.RawSubject, keyUsage: old.KeyUsage,
+	}
+	var err error
+	switch {
+	case o.ReuseKey:
+		req.PublicKey = old.PublicKey
+	case o.Key != "":
+		req.Key, err = ParseKeyKind(o.Key)
+	default:
+		if req.Key, err = ParseKeyKind(KeyName(old.PublicKey)); err != nil {
+			err = failure.New(failure.Usage, "choose a kind with --key", "its key is of the kind %s, which is not made anew", KeyName(old.PublicKey))
+		}
+	}
+	if err != nil {
+		return req, err
+	}
+	if o.Validity != "" {
+		if req.Validity, err = ParseValidity(o.Validity); err != nil {
+			return req, err
+		}
+	}
+	req.Profile, err = profileOf(old)
+	return req, err
+}
+
+// profileOf returns a profile that leads to the usages of a certificate.
+func profileOf(cert *x509.Certificate) (Profile, error) {
+	raw := config.SigningProfile{
+		Expiry: validityOf(cert), OCSP: first(cert.OCSPServer), CRL: first(cert.CRLDistributionPoints),
+		IssuerURL: cert.IssuingCertificateURL,
+	}
+	for _, usage := range cert.ExtKeyUsage {
+		for name, known := range config.ExtKeyUsage {
+			if known == usage {
+				raw.Usage = append(raw.Usage, name)
+				break // the others are other names of the same
+			}
+		}
+	}
+	if len(cert.UnknownExtKeyUsage) > 0 {
+		return Profile{}, failure.New(failure.Failed, "issue a new one with: pkictl issue",
+			"the certificate has the extended key usage %s, which pkictl does not know", cert.UnknownExtKeyUsage[0])
+	}
+	return NewProfile("", raw)
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// validityOf returns for how long a certificate was made, without the time by
+// which pkictl, kubeadm and kube-controller-manager put its beginning back.
+func validityOf(cert *x509.Certificate) time.Duration {
+	validity := cert.NotAfter.Sub(cert.NotBefore)
+	if validity%time.Hour == Backdate {
+		validity -= Backdate
+	}
+	return validity
+}
+
+// lostExtensions names what the old certificate has and the new one lacks.
+func lostExtensions(old, renewed *x509.Certificate) []string {
+	var lost []string
+	for _, extension := range old.Extensions {
+		found := false
+		for _, other := range renewed.Extensions {
+			found = found || other.Id.Equal(extension.Id)
+		}
+		if !found {
+			lost = append(lost, extension.Id.String())
+		}
+	}
+	if lost == nil {
+		return nil
+	}
+	return []string{"the new certificate lacks the extensions " + strings.Join(lost, ", ") + " of the old one"}
+}
+
+// checkHolding checks that the files still hold what is to be renewed: a pair
+// that was changed by hand is not written over.
+func (o RenewOptions) checkHolding(h *Holding) error {
+	if h.CertPath == "" {
+		return nil
+	}
+	cert, err := ReadCertificate(h.CertPath)
+	if err != nil {
+		return err
+	}
+	if !cert.Equal(h.Certificate) {
+		return failure.New(failure.Failed, "see what it is with: pkictl inspect "+shellQuote(h.CertPath),
+			"%q holds another certificate than the one to renew", h.CertPath)
+	}
+	key, err := ReadKey(h.KeyPath, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return failure.New(failure.Failed, "renew it where its key is, or sign a new request with: pkictl issue --csr FILE",
+			"there is no key %q beside the certificate", h.KeyPath)
+	}
+	if err != nil {
+		return err
+	}
+	if !equalKeys(key.Public(), cert.PublicKey) {
+		return failure.New(failure.Failed, "restore the pair from a backup, or issue a new one with: pkictl issue --force",
+			"key %q does not belong to certificate %q", h.KeyPath, h.CertPath)
+	}
+	return nil
+}
+
+func (o RenewOptions) write(ctx context.Context, authority *CA, p *Prepared, r *Renewal) (err error) {
+	var keyPEM []byte
+	if p.key != nil {
+		if keyPEM, err = MarshalKey(p.key); err != nil {
+			return err
+		}
+	}
+	dir, err := store.Lock(ctx, o.Dir, o.Waiting)
+	if err != nil {
+		return err
+	}
+	defer func() { release(dir, err) }()
+	// Another process may have renewed it while this one waited.
+	if err := o.checkHolding(r.Holding); err != nil {
+		return err
+	}
+	inv, err := dir.Inventory()
+	if err != nil {
+		return err
+	}
+	defer inv.Close()
+	renewed := &pending{
+		meta:   r.metadata(o.Dir),
+		linted: p.Linted,
+		sign:   func() (*x509.Certificate, error) { return p.sign(authority.Certificate, authority.key) },
+		files: func(cert *x509.Certificate) ([]store.File, error) {
+			if err := checkRenewed(cert, authority, keyPEM, o.Now); err != nil {
+				return nil, err
+			}
+			files, err := o.files(r.Holding, authority.credential(cert, keyPEM))
+			for _, f := range files {
+				r.Written = append(r.Written, f.Path)
+			}
+			return files, err
+		},
+	}
+	err = issuance{inv: inv, dir: dir, now: o.Now, replace: true}.run(renewed)
+	if err == nil {
+		r.Renewed = renewed.cert
+	}
+	return err
+}
+
+// metadata describes the new certificate as the old one was, with the places
+// where it stands.
+func (r *Renewal) metadata(dir string) Metadata {
+	meta := Metadata{Name: r.Name, Groups: r.Certificate.Subject.Organization, Profile: r.Profile}
+	if r.CertPath != "" {
+		meta.Out = recordedPath(dir, strings.TrimSuffix(r.CertPath, ".crt"))
+	}
+	for _, path := range r.Also {
+		meta.Also = append(meta.Also, recordedPath(dir, path))
+	}
+	return meta
+}
+
+// files returns all that is replaced.
+func (o RenewOptions) files(h *Holding, renewed Credential) ([]store.File, error) {
+	var files []store.File
+	if h.CertPath != "" {
+		if renewed.KeyPEM != nil {
+			files = append(files, store.File{Path: h.KeyPath, Data: renewed.KeyPEM, Mode: 0o600, Keep: true})
+		}
+		files = append(files, store.File{Path: h.CertPath, Data: renewed.CertPEM, Mode: 0o644, Keep: true})
+	}
+	if o.Also != nil {
+		also, err := o.Also(h, renewed)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, also...)
+	}
+	if len(files) == 0 {
+		return nil, failure.New(failure.Failed, "issue a new one with: pkictl issue", "no file holds the certificate of %q", h.Name)
+	}
+	return files, nil
+}
+
+// checkRenewed verifies the new certificate as its users will, and that its
+// key is the one that will stand beside it.
+func checkRenewed(cert *x509.Certificate, authority *CA, keyPEM []byte, now time.Time) error {
+	roots := x509.NewCertPool()
+	for _, above := range authority.Bundle() {
+		roots.AddCert(above)
+	}
+	if _, err := cert.Verify(x509.VerifyOptions{
+		Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	}); err != nil {
+		return fmt.Errorf("the new certificate does not verify: %w", err)
+	}
+	if keyPEM == nil {
+		return nil
+	}
+	if _, err := tls.X509KeyPair(EncodeCertificates(cert), keyPEM); err != nil {
+		return fmt.Errorf("the new key does not belong to the new certificate: %w", err)
+	}
+	return nil
+}
