@@ -59,6 +59,8 @@ type IssueResult struct {
 	CertPath    string
 	KeyPath     string
 	Warnings    []string
+	CertPEM     []byte // as in CertPath; nil with DryRun
+	CAPEM       []byte // the CA, with those above it; nil with DryRun
 }
 
 // Request checks the options and returns the request that they stand for.
@@ -172,7 +174,7 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 // checkTargets says no before a key is made; Commit checks again.
 func (o IssueOptions) checkTargets(result *IssueResult) error {
 	for _, path := range append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...) {
-		for _, own := range []string{CertPath(o.Dir), KeyPath(o.Dir)} {
+		for _, own := range []string{CertPath(o.Dir), KeyPath(o.Dir), ChainPath(o.Dir), store.InventoryPath(o.Dir)} {
 			if isSameFile(path, own) {
 				return failure.New(failure.Usage, "choose other file names with --out",
 					"the certificate of %q would replace the CA's own %q", o.CommonName, own)
@@ -225,6 +227,7 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 		sign: func() (*x509.Certificate, error) { return p.sign(authority.Certificate, authority.key) },
 		files: func(cert *x509.Certificate) ([]store.File, error) {
 			certPEM := EncodeCertificates(append([]*x509.Certificate{cert}, authority.Presented()...)...)
+			result.CertPEM, result.CAPEM = certPEM, EncodeCertificates(authority.Bundle()...)
 			files := []store.File{
 				{Path: result.KeyPath, Data: keyPEM, Mode: 0o600},
 				{Path: result.CertPath, Data: certPEM, Mode: 0o644},
@@ -232,9 +235,7 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 			if o.Also == nil {
 				return files, nil
 			}
-			also, err := o.Also(Credential{
-				Certificate: cert, CertPEM: certPEM, KeyPEM: keyPEM, CAPEM: EncodeCertificates(authority.Bundle()...),
-			})
+			also, err := o.Also(Credential{Certificate: cert, CertPEM: certPEM, KeyPEM: keyPEM, CAPEM: result.CAPEM})
 			return append(files, also...), err
 		},
 	}.run()
