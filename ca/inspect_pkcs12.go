@@ -165,7 +165,8 @@ func (c pkcs12Content) items(name string) ([]Item, error) {
 func pkcs12Error(err error, name string) error {
 	var unknown pkcs12.NotImplementedError
 	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
+	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption),
+		strings.HasSuffix(err.Error(), "cannot be encoded in UCS-2"):
 		return failure.New(failure.Failed, "check the password; a line feed at its end is not part of it",
 			"the password is not that of the PKCS#12 file %q", name)
 	case errors.Is(err, errPKCS12Time):
