@@ -18,12 +18,12 @@ import (
 )
 
 const (
-	// maxPKCS12Iterations is how often a file may have its password hashed. The
-	// most that a program is known to write is some 600,000.
-	maxPKCS12Iterations = 10_000_000
+	// maxPKCS12Iterations is how often a file may have its password hashed. That
+	// takes some tenths of a second; no program is known to write more than 600,000.
+	maxPKCS12Iterations = 2_000_000
 	// maxPKCS12Time bounds what maxPKCS12Iterations cannot: a count that is
 	// itself encrypted.
-	maxPKCS12Time = 10 * time.Second
+	maxPKCS12Time = 5 * time.Second
 	// maxPKCS12Depth is how deep values are nested that are looked into.
 	maxPKCS12Depth = 24
 )
@@ -195,7 +195,7 @@ func checkPKCS12(data []byte, name string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, errIterations):
-		return failure.New(failure.Failed, "do not trust where it came from",
+		return failure.New(failure.Failed, "do not trust where it came from; if you do, OpenSSL reads it: openssl pkcs12 -in FILE",
 			"the PKCS#12 file %q has its password hashed more than %d times", name, maxPKCS12Iterations)
 	case strings.Contains(err.Error(), "indefinite length"): // BER, which Windows and NSS once wrote
 		return failure.New(failure.Failed, pkcs12ConvertHint, "the PKCS#12 file %q is in BER with indefinite lengths, not DER", name)
