@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -70,7 +71,7 @@ func TestExport(t *testing.T) {
 					path := filepath.Join(t.TempDir(), "export")
 					var made ca.Credential
 					issue(t, ca.IssueOptions{
-						Dir: dir, CommonName: cn, Key: string(kind), AlsoPaths: []string{path},
+						Dir: dir, CommonName: cn, Key: string(kind), Now: time.Now().Add(time.Minute), AlsoPaths: []string{path},
 						Also: func(c ca.Credential) ([]store.File, error) {
 							data, err := export.Encode(c)
 							made = c

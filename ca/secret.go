@@ -13,8 +13,8 @@ import (
 // Types of Secrets (k8s.io/api/core/v1). The module itself is not used: it
 // makes the program 5.9 MB larger and each start a tenth slower.
 const (
-	secretTLS    = "kubernetes.io/tls"
-	secretOpaque = "Opaque"
+	typeTLS    = "kubernetes.io/tls"
+	typeOpaque = "Opaque"
 )
 
 // Keys in the data of a Secret: those of kubernetes.io/tls, the key under which
@@ -48,7 +48,7 @@ func (e Export) secret(c Credential) ([]byte, error) {
 		return nil, err
 	}
 	manifest := secretManifest{
-		APIVersion: "v1", Kind: "Secret", Type: secretTLS,
+		APIVersion: "v1", Kind: "Secret", Type: typeTLS,
 		Metadata: secretMetadata{
 			Name: e.Name, Namespace: e.Namespace,
 			Labels: map[string]string{"app.kubernetes.io/managed-by": "pkictl"},
@@ -60,7 +60,7 @@ func (e Export) secret(c Credential) ([]byte, error) {
 		Data: map[string][]byte{secretCert: c.CertPEM, secretKey: c.KeyPEM, secretCA: c.CAPEM},
 	}
 	if e.Form == ExportOpaqueSecret {
-		manifest.Type = secretOpaque
+		manifest.Type = typeOpaque
 		if e.Kubeconfig != nil {
 			manifest.Data[secretKubeconfig] = e.Kubeconfig
 		}
@@ -109,9 +109,9 @@ func checkSecretName(name, namespace string) error {
 // explainSecret uses generic for both types: kubectl create secret tls takes no
 // CA.
 func (e Export) explainSecret(p ExportPaths, cert, key string) string {
-	kind := secretTLS
+	kind := typeTLS
 	if e.Form == ExportOpaqueSecret {
-		kind = secretOpaque
+		kind = typeOpaque
 	}
 	var b strings.Builder
 	b.WriteString("kubectl create secret generic " + e.Name + " --type=" + kind)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,8 +14,8 @@ import (
 	"github.com/pkictl/pkictl/internal/store"
 )
 
-// exportPassphraseEnv has the password of PKCS#12 files.
-const exportPassphraseEnv = "PKICTL_EXPORT_PASSPHRASE"
+// exportEnv has the password of PKCS#12 files.
+const exportEnv = "PKICTL_EXPORT_PASSPHRASE"
 
 // resultForms are the values of -o that every command takes.
 var resultForms = []string{"text", "json", "yaml"}
@@ -79,7 +78,7 @@ func (e *exportFlags) add(cmd *cobra.Command) {
 	cmd.Annotations[moreForms] = strings.Join(forms, ",")
 	flags := cmd.Flags()
 	flags.StringVar(&e.file, "export", "", "write the form of -o to this `FILE`, - for standard output (default PREFIX.p12, PREFIX.pem or PREFIX.secret.yaml)")
-	flags.StringVar(&e.passwordFile, "export-passphrase-file", "", "`FILE` with the password of the PKCS#12 file (default the environment variable "+exportPassphraseEnv+")")
+	flags.StringVar(&e.passwordFile, "export-passphrase-file", "", "`FILE` with the password of the PKCS#12 file (default the environment variable "+exportEnv+")")
 	flags.StringVar(&e.secretName, "secret-name", "", "`NAME` of the Secret (default that of the files)")
 	flags.StringVar(&e.namespace, "secret-namespace", "", "`NAMESPACE` of the Secret (default that of --namespace)")
 }
@@ -168,15 +167,15 @@ func (a *app) readExportPassword(f *issueFlags) error {
 	switch {
 	case e.passwordFile != "":
 		e.passwordArg = "file:" + e.passwordFile
-	case a.env(exportPassphraseEnv) != "":
-		e.passwordArg = "env:" + exportPassphraseEnv
+	case a.env(exportEnv) != "":
+		e.passwordArg = "env:" + exportEnv
 	}
 	if f.explain {
 		return nil
 	}
 	var err error
 	e.export.Password, err = a.exportPassphrase(e.passwordFile, failure.New(failure.Usage,
-		"put it in a file for --export-passphrase-file, or in "+exportPassphraseEnv, "a PKCS#12 file needs a password"))
+		"put it in a file for --export-passphrase-file, or in "+exportEnv, "a PKCS#12 file needs a password"))
 	return err
 }
 
@@ -186,7 +185,7 @@ func (a *app) exportPassphrase(file string, missing error) ([]byte, error) {
 	if file != "" {
 		return readPassphraseFile(file)
 	}
-	if password := a.env(exportPassphraseEnv); password != "" {
+	if password := a.env(exportEnv); password != "" {
 		return []byte(password), nil
 	}
 	return nil, missing
@@ -195,14 +194,14 @@ func (a *app) exportPassphrase(file string, missing error) ([]byte, error) {
 // addPassphraseFile declares the flag of a command that reads PKCS#12 files.
 func (a *app) addPassphraseFile(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.passphraseFile, "passphrase-file", "",
-		"`FILE` with the password of a PKCS#12 file (default the environment variable "+exportPassphraseEnv+")")
+		"`FILE` with the password of a PKCS#12 file (default the environment variable "+exportEnv+")")
 }
 
 // askPKCS12 returns how inspect and verify learn the password of a PKCS#12 file.
 func (a *app) askPKCS12() ca.Passphrase {
 	return func(name string) ([]byte, error) {
 		return a.exportPassphrase(a.passphraseFile, failure.New(failure.Failed,
-			"put it in a file for --passphrase-file, or in "+exportPassphraseEnv, "%s needs a password", name))
+			"put it in a file for --passphrase-file, or in "+exportEnv, "%s needs a password", name))
 	}
 }
 
@@ -261,7 +260,7 @@ func (e *exportFlags) print(a *app) (*app, error) {
 	if e.file != "-" {
 		return a, nil
 	}
-	_, err := io.WriteString(a.out, string(e.data))
+	_, err := a.out.Write(e.data)
 	other := *a
 	other.out = a.err
 	return &other, err

@@ -110,7 +110,7 @@ func (a *app) issue(cmd *cobra.Command, f issueFlags) error {
 func (f *issueFlags) addKubeconfig(cmd *cobra.Command) error {
 	if f.kubeconfig == "" {
 		for _, name := range []string{"server", "cluster", "namespace"} {
-			if cmd.Flags().Changed(name) && !(name == "namespace" && f.export.form.IsSecret()) {
+			if cmd.Flags().Changed(name) && (name != "namespace" || !f.export.form.IsSecret()) {
 				return failure.New(failure.Usage, "add --kubeconfig FILE", "--%s is for a kubeconfig", name)
 			}
 		}
