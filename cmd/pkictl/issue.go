@@ -52,7 +52,8 @@ to standard error.`,
   pkictl issue --cn kube-apiserver --profile server --dns kubernetes.default.svc --ip 10.96.0.1 --out pki/apiserver
   pkictl issue --cn web --profile server --dns web.example.com -o tls-secret --namespace shop
   pkictl issue --cn jane --force -o pem --export - | openssl x509 -noout -subject
-  PKICTL_EXPORT_PASSPHRASE=changeit pkictl issue --cn joe -o p12
+  openssl rand -hex 16 > joe.password
+  pkictl issue --cn joe -o p12 --export-passphrase-file joe.password
   pkictl issue --cn kube-admin --group system:masters --force`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.issue(cmd, f) },
