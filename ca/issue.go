@@ -71,6 +71,8 @@ type IssueResult struct {
 	CertPath    string
 	KeyPath     string
 	Warnings    []string
+	CertPEM     []byte // as in CertPath; nil with DryRun
+	CAPEM       []byte // the CA, with those above it; nil with DryRun
 }
 
 // Request checks the options and returns the request that they stand for.
@@ -189,7 +191,7 @@ func (o IssueOptions) result(req Request) *IssueResult {
 // checkTargets says no before a key is made; Commit checks again.
 func (o IssueOptions) checkTargets(result *IssueResult) error {
 	for _, path := range append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...) {
-		for _, own := range []string{CertPath(o.Dir), KeyPath(o.Dir)} {
+		for _, own := range []string{CertPath(o.Dir), KeyPath(o.Dir), ChainPath(o.Dir), store.InventoryPath(o.Dir)} {
 			if isSameFile(path, own) {
 				return failure.New(failure.Usage, "choose other file names with --out",
 					"the certificate of %q would replace the CA's own %q", o.CommonName, own)
@@ -264,6 +266,7 @@ func (o IssueOptions) pending(authority *CA, p *Prepared, result *IssueResult) (
 		sign:   func() (*x509.Certificate, error) { return p.sign(authority.Certificate, authority.key) },
 		files: func(cert *x509.Certificate) ([]store.File, error) {
 			credential := authority.credential(cert, keyPEM)
+			result.CertPEM, result.CAPEM = credential.CertPEM, credential.CAPEM
 			files := append(files, store.File{Path: result.CertPath, Data: credential.CertPEM, Mode: 0o644})
 			if o.Also == nil {
 				return files, nil

@@ -25,6 +25,8 @@ type app struct {
 	dir    string
 	output string
 	quiet  bool
+	// passphraseFile is for what inspect and verify read.
+	passphraseFile string
 }
 
 // run executes a command line and returns the exit code.
@@ -71,9 +73,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.dir, "dir", dir, "PKI `DIRECTORY`; the environment variable PKICTL_DIR sets the default")
-	flags.StringVarP(&a.output, "output", "o", "text", "`FORM` of the result: text, json or yaml")
+	flags.StringVarP(&a.output, "output", "o", "text", "`FORM` of the result: text, json or yaml; issue has more")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
-	complete(root, "output", "text", "json", "yaml")
+	completeForms(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
 	root.AddCommand(
 		a.initCACmd(), a.issueCmd(), a.renewCmd(), a.listCmd(), a.inspectCmd(), a.verifyCmd(),
@@ -136,11 +138,7 @@ func (a *app) checkFlags(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	switch a.output {
-	case "text", "json", "yaml":
-		return nil
-	}
-	return failure.New(failure.Usage, "choose one of text, json, yaml", "unknown output form %q", a.output)
+	return a.checkForm(cmd)
 }
 
 // errFound ends a check that found something; what it found has been printed

@@ -199,6 +199,8 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 		refused(t)(with("pki/server", "get", "namespaces"))
 	})
 
+	t.Run("Secrets", func(t *testing.T) { userDir{t, w.dir}.checkSecrets(kubectl, server) })
+
 	t.Run("inspect and verify what is served", func(t *testing.T) {
 		w := userDir{t, w.dir}
 		if out := w.pkictl("inspect " + server); !strings.Contains(out, "CN=kube-apiserver") || !strings.Contains(out, "10.96.0.1") {

@@ -9,13 +9,16 @@ import (
 )
 
 func (a *app) inspectCmd() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "inspect FILE|-|NAME|https://HOST:PORT",
 		Short: "Show what is in a certificate, key, request, CRL or kubeconfig",
 		Long: `Show all that is in a file: certificates, certificate requests, keys and
-revocation lists in PEM or DER form, in any number, or a kubeconfig with the
-certificates and keys in it. Of a private key it shows the kind and the hash
+revocation lists in PEM or DER form, in any number, a PKCS#12 file, or a
+kubeconfig with the certificates and keys in it. Of a private key it shows the kind and the hash
 of its public part, never the key; of a token or password, that there is one.
+
+A PKCS#12 file is shown with its certificates and the kind of its key. If it
+has a password, that stands in --passphrase-file or PKICTL_EXPORT_PASSPHRASE.
 
 - is standard input. A word that names no file is a certificate of that name
 in the PKI directory, or else in the CA's inventory.
@@ -36,6 +39,8 @@ The SHA-256 of a public key is in the form that kubeadm takes for
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.inspect(cmd, args[0]) },
 	}
+	a.addPassphraseFile(cmd)
+	return cmd
 }
 
 // inspection is the result of inspect.

@@ -36,21 +36,21 @@ func (a *app) load(ctx context.Context, arg string) (*source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newSource(data, name, "")
+		return a.newSource(data, name, "")
 	}
 	if _, err := os.Stat(arg); !errors.Is(err, fs.ErrNotExist) {
-		return loadFile(arg)
+		return a.loadFile(arg)
 	}
 	// An absolute path, or one with "..", is not a name.
 	if path := filepath.Join(a.dir, arg+".crt"); filepath.IsLocal(arg) {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			return loadFile(path)
+			return a.loadFile(path)
 		}
 	}
 	return a.loadRecorded(ctx, arg)
 }
 
-func loadFile(path string) (*source, error) {
+func (a *app) loadFile(path string) (*source, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, failure.New(failure.Failed, "name a file in it; a PKI directory is what --dir takes", "%q is a directory", path)
 	}
@@ -59,15 +59,19 @@ func loadFile(path string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSource(data, path, path)
+	return a.newSource(data, path, path)
 }
 
-func newSource(data []byte, name, path string) (*source, error) {
+func (a *app) newSource(data []byte, name, path string) (*source, error) {
 	if len(data) == 0 {
 		return nil, failure.New(failure.Failed, "check that what wrote it did not fail", "%q is empty", name)
 	}
 	src := &source{name: name, path: path}
 	var err error
+	if ca.IsPKCS12(data) {
+		src.items, err = ca.DecodePKCS12(data, name, a.askPKCS12())
+		return src, err
+	}
 	if ca.IsEncoded(data) {
 		src.items, err = ca.Decode(data, name)
 		return src, err

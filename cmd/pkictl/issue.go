@@ -21,6 +21,7 @@ type issueFlags struct {
 	file       string // of many
 	kubeconfig string
 	entry      kubeconfig.Entry
+	export     exportFlags
 }
 
 func (a *app) issueCmd() *cobra.Command {
@@ -36,11 +37,24 @@ certificate works until it ends, so give people short ones. The group
 system:masters passes every authorizer, and only a new CA takes it back.
 
 A server's common name is also an alternative name if it is a DNS name or an
-IP address; clients look at nothing else.`,
+IP address; clients look at nothing else.
+
+With -o, key and certificate are also written to one file of mode 0600:
+  p12            PKCS#12 with all CAs up to the root, under a password
+  pem            key, certificate and intermediate CAs, in this order
+  tls-secret     manifest of a Kubernetes Secret of type kubernetes.io/tls, with
+                 tls.crt, tls.key and ca.crt
+  opaque-secret  the same as type Opaque, and with kubeconfig if there is one
+--export says where; with --export - it goes to standard output, and the result
+to standard error.`,
 		Example: `  pkictl init-ca
   pkictl issue --cn kube-admin --group system:masters
   pkictl issue --cn jane --group developers --validity 8h --kubeconfig jane.conf --server https://10.0.0.10:6443
   pkictl issue --cn kube-apiserver --profile server --dns kubernetes.default.svc --ip 10.96.0.1 --out pki/apiserver
+  pkictl issue --cn web --profile server --dns web.example.com -o tls-secret --namespace shop
+  pkictl issue --cn jane --force -o pem --export - | openssl x509 -noout -subject
+  openssl rand -hex 16 > joe.password
+  pkictl issue --cn joe -o p12 --export-passphrase-file joe.password
   pkictl issue --cn kube-admin --group system:masters --force`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.issue(cmd, f) },
@@ -61,7 +75,8 @@ IP address; clients look at nothing else.`,
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "also write a kubeconfig to this `FILE`")
 	flags.StringVar(&f.entry.Server, "server", "", "`URL` of the API server, for the kubeconfig")
 	flags.StringVar(&f.entry.Cluster, "cluster", kubeconfig.DefaultCluster, "`NAME` of the cluster in the kubeconfig")
-	flags.StringVar(&f.entry.Namespace, "namespace", "", "`NAMESPACE` of the context in the kubeconfig")
+	flags.StringVar(&f.entry.Namespace, "namespace", "", "`NAMESPACE` of the context in the kubeconfig, and of a Secret")
+	f.export.add(cmd)
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
 	complete(cmd, "profile", ca.ProfileNames()...)
@@ -72,6 +87,7 @@ IP address; clients look at nothing else.`,
 func (a *app) issue(cmd *cobra.Command, f issueFlags) error {
 	f.Dir, f.Now, f.Waiting = a.dir, a.now(), a.waiting
 	f.entry.User = f.CommonName
+	f.export.form, _ = ca.ParseExportForm(a.output)
 	if f.file != "" {
 		return a.issueBatch(cmd, f)
 	}
@@ -79,6 +95,9 @@ func (a *app) issue(cmd *cobra.Command, f issueFlags) error {
 		return failure.New(failure.Usage, "name the user or server, as in --cn kube-admin, or many with -f FILE", "--cn is missing")
 	}
 	if err := f.addKubeconfig(cmd); err != nil {
+		return err
+	}
+	if err := a.addExport(cmd, &f); err != nil {
 		return err
 	}
 	if f.explain {
@@ -97,7 +116,7 @@ func (a *app) issue(cmd *cobra.Command, f issueFlags) error {
 func (f *issueFlags) addKubeconfig(cmd *cobra.Command) error {
 	if f.kubeconfig == "" {
 		for _, name := range []string{"server", "cluster", "namespace"} {
-			if cmd.Flags().Changed(name) {
+			if cmd.Flags().Changed(name) && (name != "namespace" || !f.export.form.IsSecret()) {
 				return failure.New(failure.Usage, "add --kubeconfig FILE", "--%s is for a kubeconfig", name)
 			}
 		}
@@ -137,11 +156,13 @@ func (f *issueFlags) planKubeconfig() error {
 // recipe is what --explain prints.
 func (f *issueFlags) recipe() (string, error) {
 	recipe, err := ca.ExplainIssue(f.IssueOptions)
-	if err != nil || f.kubeconfig == "" {
-		return recipe, err
+	if err != nil {
+		return "", err
 	}
-	prefix := f.Prefix()
-	return recipe + f.entry.Explain(f.kubeconfig, ca.CertPath(f.Dir), prefix+".crt", prefix+".key"), nil
+	if prefix := f.Prefix(); f.kubeconfig != "" {
+		recipe += f.entry.Explain(f.kubeconfig, ca.CertPath(f.Dir), prefix+".crt", prefix+".key")
+	}
+	return recipe + f.export.explain(f), nil
 }
 
 type issueResult struct {
@@ -159,6 +180,8 @@ type issueResult struct {
 	CertificateFile   string    `json:"certificateFile"`
 	KeyFile           string    `json:"keyFile"`
 	KubeconfigFile    string    `json:"kubeconfigFile,omitempty"`
+	CertificatePEM    string    `json:"certificate,omitempty"`   // with the intermediate CAs behind it
+	CACertificatePEM  string    `json:"caCertificate,omitempty"` // the CA, with those above it
 	DryRun            bool      `json:"dryRun,omitempty"`
 }
 
@@ -176,21 +199,26 @@ func (a *app) printIssued(f issueFlags, r *ca.IssueResult) error {
 		first = "Would issue " + printable(f.CommonName) + " (dry run: nothing was signed or written)"
 	} else {
 		result.Serial, result.FingerprintSHA256 = ca.FormatSerial(cert.SerialNumber), ca.Fingerprint(cert)
+		result.CertificatePEM, result.CACertificatePEM = string(r.CertPEM), string(r.CAPEM)
+	}
+	a, err := f.export.print(a)
+	if err != nil {
+		return err
 	}
 	return a.print(result, func(w io.Writer) {
 		fmt.Fprintln(w, first)
-		printRows(w, "  ",
-			row{"subject", result.Subject},
-			row{"profile", r.Profile},
-			row{"names", strings.Join(result.SANs, ", ")},
-			row{"key", result.Key},
-			row{"serial", result.Serial},
-			row{"ends", ends(cert.NotAfter, a.now())},
-			row{"SHA-256", result.FingerprintSHA256},
-			row{"certificate", r.CertPath},
-			row{"private key", r.KeyPath},
-			row{"kubeconfig", f.kubeconfig},
-		)
+		printRows(w, "  ", append([]row{
+			{"subject", result.Subject},
+			{"profile", r.Profile},
+			{"names", strings.Join(result.SANs, ", ")},
+			{"key", result.Key},
+			{"serial", result.Serial},
+			{"ends", ends(cert.NotAfter, a.now())},
+			{"SHA-256", result.FingerprintSHA256},
+			{"certificate", r.CertPath},
+			{"private key", r.KeyPath},
+			{"kubeconfig", f.kubeconfig},
+		}, f.export.rows()...)...)
 	})
 }
 

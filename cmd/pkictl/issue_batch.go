@@ -23,6 +23,9 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 	if err := f.checkBatch(cmd); err != nil {
 		return err
 	}
+	if err := a.checkExport(cmd, &f); err != nil {
+		return err
+	}
 	in, total, err := a.openBatch(f.file)
 	if err != nil {
 		return err
@@ -34,8 +37,8 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 	}
 	o := ca.BatchOptions{IssueOptions: f.IssueOptions, Lines: lines}
 	o.OutDir, o.Out = f.Out, ""
-	if f.kubeconfig != "" {
-		o.Each = f.eachKubeconfig
+	if f.kubeconfig != "" || f.export.form != "" {
+		o.Each = func(one *ca.IssueOptions) error { return a.each(f, one) }
 	}
 	bar := a.newProgress(cmp.Or(lines.Total, total))
 	result := batchResult{typeMeta: kind("IssueResult"), DryRun: f.DryRun, Errors: []batchError{}}
@@ -78,9 +81,9 @@ func more(lines int) string {
 
 // checkBatch refuses flags that are for one certificate.
 func (f *issueFlags) checkBatch(cmd *cobra.Command) error {
-	for _, name := range []string{"cn", "dns", "ip", "uri", "email", "explain"} {
+	for _, name := range []string{"cn", "dns", "ip", "uri", "email", "export", "secret-name"} {
 		if cmd.Flags().Changed(name) {
-			return failure.New(failure.Usage, "write it in the file, in a column of that name", "--%s is for one certificate, not for a file of many", name)
+			return failure.New(failure.Usage, "leave it out; what differs between certificates is in the file", "--%s is for one certificate, not for a file of many", name)
 		}
 	}
 	for _, dir := range []struct{ flag, path string }{{"out", f.Out}, {"kubeconfig", f.kubeconfig}} {
@@ -94,16 +97,23 @@ func (f *issueFlags) checkBatch(cmd *cobra.Command) error {
 	return nil
 }
 
-// eachKubeconfig gives a line a kubeconfig in the directory of --kubeconfig.
-func (f *issueFlags) eachKubeconfig(o *ca.IssueOptions) error {
-	one := *f
-	one.IssueOptions = *o
-	one.kubeconfig = filepath.Join(f.kubeconfig, filepath.Base(o.Prefix())+".conf")
-	one.entry.User = o.CommonName
-	if err := one.planKubeconfig(); err != nil {
-		return err
+// each gives a line what else is written with its certificate: a kubeconfig in
+// the directory of --kubeconfig, and the form of -o.
+func (a *app) each(f issueFlags, o *ca.IssueOptions) error {
+	f.IssueOptions = *o
+	f.entry.User = o.CommonName
+	if f.kubeconfig != "" {
+		f.kubeconfig = filepath.Join(f.kubeconfig, filepath.Base(o.Prefix())+".conf")
+		if err := f.planKubeconfig(); err != nil {
+			return err
+		}
 	}
-	*o = one.IssueOptions
+	if f.export.form != "" {
+		if err := a.planExport(&f); err != nil {
+			return err
+		}
+	}
+	*o = f.IssueOptions
 	return nil
 }
 
@@ -164,8 +174,8 @@ func (a *app) printBatch(r batchResult) error {
 			verb = "Would issue"
 		}
 		fmt.Fprintf(w, "%s %d certificates in %.1f s", verb, r.Issued, r.Seconds)
-		if r.Issued > 0 && !r.DryRun {
-			fmt.Fprintf(w, " (%.0f a second)", float64(r.Issued)/max(r.Seconds, 0.001))
+		if r.Seconds >= 1 && !r.DryRun {
+			fmt.Fprintf(w, " (%.0f a second)", float64(r.Issued)/r.Seconds)
 		}
 		fmt.Fprintln(w)
 		if r.Skipped > 0 {

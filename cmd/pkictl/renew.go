@@ -147,7 +147,7 @@ func (a *app) named(ctx context.Context, authority *ca.CA, args []string) ([]*ca
 
 // holdingIn returns what a file holds: a certificate, or a kubeconfig with one.
 func (a *app) holdingIn(ctx context.Context, authority *ca.CA, path string) (*ca.Holding, error) {
-	src, err := loadFile(path)
+	src, err := a.loadFile(path)
 	if err != nil {
 		return nil, err
 	}

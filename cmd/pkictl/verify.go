@@ -33,7 +33,7 @@ Each check is a line: ok, FAIL, or - where it was not made.
 The first certificate of the file is checked; those behind it may stand
 between it and the CA. A word that names no file is a certificate in the PKI
 directory, or in the inventory. The key is that of --key, or FILE with .key in
-place of .crt, or one in the same file.
+place of .crt, or one in the same file, as in a PKCS#12 file.
 
 Of a kubeconfig, the client certificate of the current context is checked as a
 client's, with its key, and that the cluster's CA is the one in the PKI
@@ -56,6 +56,7 @@ Exit codes: 0 all checks passed, 3 one failed, 1 it could not be checked.`,
 	flags.StringVar(&f.purpose, "purpose", "", "`PURPOSE` it must be good for: client, server or any (default what it says itself)")
 	flags.StringVar(&f.key, "key", "", "`FILE` of its private key (default the one beside it)")
 	flags.StringVar(&f.at, "at", "", "`TIME` at which to check, as in 2027-01-31T00:00:00Z (default now)")
+	a.addPassphraseFile(cmd)
 	complete(cmd, "purpose", ca.Purposes()...)
 	return cmd
 }

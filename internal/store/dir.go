@@ -21,6 +21,9 @@ const (
 	inventoryName = "inventory.db"
 )
 
+// InventoryPath returns the path of the inventory of a PKI directory.
+func InventoryPath(dir string) string { return filepath.Join(dir, inventoryName) }
+
 // noticeAfter is how long Lock waits before it tells that it is waiting.
 const noticeAfter = time.Second
 

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// exportEnv has the password of PKCS#12 files.
+const exportEnv = "PKICTL_EXPORT_PASSPHRASE"
+
+// resultForms are the values of -o that every command takes.
+var resultForms = []string{"text", "json", "yaml"}
+
+// moreForms is the annotation of a command that takes more, with commas.
+const moreForms = "pkictl.dev/forms"
+
+// formsOf returns the values of -o that a command takes.
+func formsOf(cmd *cobra.Command) []string {
+	more := cmd.Annotations[moreForms]
+	if more == "" {
+		return resultForms
+	}
+	return slices.Concat(resultForms, strings.Split(more, ","))
+}
+
+// completeForms offers the values of -o that the command takes.
+func completeForms(root *cobra.Command) {
+	// The only error is a flag that does not exist, which a test would show.
+	_ = root.RegisterFlagCompletionFunc("output", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return formsOf(cmd), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// checkForm checks the value of -o.
+func (a *app) checkForm(cmd *cobra.Command) error {
+	forms := formsOf(cmd)
+	if slices.Contains(forms, a.output) {
+		return nil
+	}
+	hint := "choose one of " + strings.Join(forms, ", ")
+	if _, known := ca.ParseExportForm(a.output); known {
+		hint += "; only issue has the form " + a.output
+	}
+	return failure.New(failure.Usage, hint, "unknown output form %q", a.output)
+}
+
+// exportFlags say which file beside key and certificate holds both.
+type exportFlags struct {
+	form         ca.ExportForm // empty: none
+	file         string        // --export; - is standard output
+	passwordFile string
+	secretName   string
+	namespace    string // --secret-namespace
+
+	passwordArg string // of openssl, for --explain
+	export      ca.Export
+	data        []byte // what goes to standard output
+}
+
+// add declares the flags.
+func (e *exportFlags) add(cmd *cobra.Command) {
+	var forms []string
+	for _, form := range ca.ExportForms() {
+		forms = append(forms, string(form))
+	}
+	if cmd.Annotations == nil {
+		cmd.Annotations = map[string]string{}
+	}
+	cmd.Annotations[moreForms] = strings.Join(forms, ",")
+	flags := cmd.Flags()
+	flags.StringVar(&e.file, "export", "", "write the form of -o to this `FILE`, - for standard output (default PREFIX.p12, PREFIX.pem or PREFIX.secret.yaml)")
+	flags.StringVar(&e.passwordFile, "export-passphrase-file", "", "`FILE` with the password of the PKCS#12 file (default the environment variable "+exportEnv+")")
+	flags.StringVar(&e.secretName, "secret-name", "", "`NAME` of the Secret (default that of the files)")
+	flags.StringVar(&e.namespace, "secret-namespace", "", "`NAMESPACE` of the Secret (default that of --namespace)")
+}
+
+// addExport checks what was said of the export and has it written with key and
+// certificate. It comes after addKubeconfig, whose file an Opaque Secret holds.
+func (a *app) addExport(cmd *cobra.Command, f *issueFlags) error {
+	if err := a.checkExport(cmd, f); err != nil || f.export.form == "" {
+		return err
+	}
+	return a.planExport(f)
+}
+
+// checkExport checks what was said of the export, and reads its password.
+func (a *app) checkExport(cmd *cobra.Command, f *issueFlags) error {
+	e := &f.export
+	if err := e.checkFlags(cmd); err != nil {
+		return err
+	}
+	e.export = ca.Export{Form: e.form}
+	if e.form != ca.ExportPKCS12 {
+		return nil
+	}
+	return a.readExportPassword(f)
+}
+
+// planExport has the export of one certificate written with it.
+func (a *app) planExport(f *issueFlags) error {
+	e := &f.export
+	if e.file == "" {
+		e.file = f.Prefix() + e.form.Extension()
+	}
+	if err := a.checkExportFile(f); err != nil {
+		return err
+	}
+	if e.form.IsSecret() {
+		e.export.Name, e.export.Namespace = e.secretName, e.namespace
+		if e.export.Name == "" {
+			e.export.Name = ca.SecretName(filepath.Base(f.Prefix()))
+		}
+		if e.export.Namespace == "" {
+			e.export.Namespace = f.entry.Namespace
+		}
+	}
+	if f.explain && e.form == ca.ExportPKCS12 {
+		return nil // openssl reads the password itself
+	}
+	if err := e.export.Validate(); err != nil {
+		return err
+	}
+	kubeconfigs := f.Also
+	f.Also = func(c ca.Credential) ([]store.File, error) { return e.files(c, kubeconfigs) }
+	if e.file != "-" {
+		f.AlsoPaths = append(f.AlsoPaths, e.file)
+	}
+	return nil
+}
+
+// checkFlags refuses flags that say something of a form that was not asked for.
+func (e *exportFlags) checkFlags(cmd *cobra.Command) error {
+	for _, flag := range []struct {
+		name, what, hint string
+		fits             bool
+	}{
+		{"export", "one file with key and certificate", "add -o with one of p12, pem, tls-secret, opaque-secret", e.form != ""},
+		{"export-passphrase-file", "a PKCS#12 file", "add -o p12", e.form == ca.ExportPKCS12},
+		{"secret-name", "a Secret", "add -o tls-secret or -o opaque-secret", e.form.IsSecret()},
+		{"secret-namespace", "a Secret", "add -o tls-secret or -o opaque-secret", e.form.IsSecret()},
+	} {
+		if cmd.Flags().Changed(flag.name) && !flag.fits {
+			return failure.New(failure.Usage, flag.hint, "--%s is for %s", flag.name, flag.what)
+		}
+	}
+	return nil
+}
+
+// checkExportFile refuses the place for the export that another file takes, and
+// a terminal.
+func (a *app) checkExportFile(f *issueFlags) error {
+	e := &f.export
+	if e.file == "-" {
+		if out, ok := a.out.(*os.File); ok && e.form == ca.ExportPKCS12 && term.IsTerminal(int(out.Fd())) {
+			return failure.New(failure.Usage, "name a file with --export, or send it on with > or |",
+				"a PKCS#12 file is binary and not for a terminal")
+		}
+		return nil
+	}
+	prefix := f.Prefix()
+	for _, other := range []string{prefix + ".crt", prefix + ".key", f.kubeconfig} {
+		if other != "" && filepath.Clean(e.file) == filepath.Clean(other) {
+			return failure.New(failure.Usage, "choose different names", "%q would hold two things at once", e.file)
+		}
+	}
+	return nil
+}
+
+// readExportPassword reads the password of a PKCS#12 file. --explain needs
+// none, and says where openssl finds it.
+func (a *app) readExportPassword(f *issueFlags) error {
+	e := &f.export
+	switch {
+	case e.passwordFile != "":
+		e.passwordArg = "file:" + e.passwordFile
+	case a.env(exportEnv) != "":
+		e.passwordArg = "env:" + exportEnv
+	}
+	if f.explain {
+		return nil
+	}
+	var err error
+	e.export.Password, err = a.exportPassphrase(e.passwordFile, failure.New(failure.Usage,
+		"put it in a file for --export-passphrase-file, or in "+exportEnv, "a PKCS#12 file needs a password"))
+	return err
+}
+
+// exportPassphrase returns the password from the file, if there is one, or from
+// the environment; otherwise it fails with missing.
+func (a *app) exportPassphrase(file string, missing error) ([]byte, error) {
+	if file != "" {
+		return readPassphraseFile(file)
+	}
+	if password := a.env(exportEnv); password != "" {
+		return []byte(password), nil
+	}
+	return nil, missing
+}
+
+// addPassphraseFile declares the flag of a command that reads PKCS#12 files.
+func (a *app) addPassphraseFile(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.passphraseFile, "passphrase-file", "",
+		"`FILE` with the password of a PKCS#12 file (default the environment variable "+exportEnv+")")
+}
+
+// askPKCS12 returns how inspect and verify learn the password of a PKCS#12 file.
+func (a *app) askPKCS12() ca.Passphrase {
+	return func(name string) ([]byte, error) {
+		return a.exportPassphrase(a.passphraseFile, failure.New(failure.Failed,
+			"put it in a file for --passphrase-file, or in "+exportEnv, "%s needs a password", name))
+	}
+}
+
+// maxPassphrase is the size of a file with a passphrase, in bytes.
+const maxPassphrase = 4096
+
+// readPassphraseFile returns the first line of a file, as openssl's file: does.
+func readPassphraseFile(path string) ([]byte, error) {
+	data, err := store.Read(path, maxPassphrase)
+	if err != nil {
+		return nil, err
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return nil, failure.New(failure.Failed, "write the password on its first line", "the first line of %q is empty", path)
+	}
+	return []byte(line), nil
+}
+
+// files encodes the export and returns it with the files that others write.
+func (e *exportFlags) files(c ca.Credential, kubeconfigs func(ca.Credential) ([]store.File, error)) ([]store.File, error) {
+	var files []store.File
+	if kubeconfigs != nil {
+		var err error
+		if files, err = kubeconfigs(c); err != nil {
+			return nil, err
+		}
+		e.export.Kubeconfig = files[0].Data
+	}
+	data, err := e.export.Encode(c)
+	if err != nil {
+		return nil, err
+	}
+	if e.file == "-" {
+		e.data = data
+		return files, nil
+	}
+	return append(files, store.File{Path: e.file, Data: data, Mode: 0o600}), nil
+}
+
+// explain returns the recipe for the export.
+func (e *exportFlags) explain(f *issueFlags) string {
+	if e.form == "" {
+		return ""
+	}
+	paths := ca.ExportPaths{Dir: f.Dir, Prefix: f.Prefix(), File: e.file, Password: e.passwordArg, Kubeconfig: f.kubeconfig}
+	if paths.File == "-" {
+		paths.File = ""
+	}
+	return e.export.Explain(paths)
+}
+
+// print writes an export for standard output there, and has the result for
+// people go to standard error.
+func (e *exportFlags) print(a *app) (*app, error) {
+	if e.file != "-" {
+		return a, nil
+	}
+	_, err := a.out.Write(e.data)
+	other := *a
+	other.out = a.err
+	return &other, err
+}
+
+// rows are what the result says of the export.
+func (e *exportFlags) rows() []row {
+	if e.form == "" {
+		return nil
+	}
+	where := e.file
+	if where == "-" {
+		where = "standard output"
+	}
+	if e.form.IsSecret() {
+		name := e.export.Name
+		if e.export.Namespace != "" {
+			name = e.export.Namespace + "/" + name
+		}
+		where = name + " in " + where
+	}
+	return []row{{e.form.Title(), where}}
+}
