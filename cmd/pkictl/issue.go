@@ -27,7 +27,7 @@ type issueFlags struct {
 func (a *app) issueCmd() *cobra.Command {
 	var f issueFlags
 	cmd := &cobra.Command{
-		Use:   "issue --cn NAME [--group GROUP]...",
+		Use:   "issue --cn NAME [--group GROUP]... | -f FILE",
 		Short: "Make a key and a certificate",
 		Long: `Make a key and a certificate that the CA in the PKI directory signs.
 
@@ -46,7 +46,14 @@ With -o, key and certificate are also written to one file of mode 0600:
                  tls.crt, tls.key and ca.crt
   opaque-secret  the same as type Opaque, and with kubeconfig if there is one
 --export says where; with --export - it goes to standard output, and the result
-to standard error.`,
+to standard error.
+
+With -f there is a certificate for each line of a file: CSV, whose first line
+names the columns, of cn, group, profile, dns, ip, uri, email, key, validity and
+out, with ';' between several values in one cell; or YAML, a list of objects
+with these keys. Flags say what a line leaves out; --out and --kubeconfig name
+directories. A line that fails is reported with its number and does not stop the
+others. Run it again after an interruption: what is there is skipped.`,
 		Example: `  pkictl init-ca
   pkictl issue --cn kube-admin --group system:masters
   pkictl issue --cn jane --group developers --validity 8h --kubeconfig jane.conf --server https://10.0.0.10:6443
@@ -55,7 +62,9 @@ to standard error.`,
   pkictl issue --cn jane --force -o pem --export - | openssl x509 -noout -subject
   openssl rand -hex 16 > joe.password
   pkictl issue --cn joe -o p12 --export-passphrase-file joe.password
-  pkictl issue --cn kube-admin --group system:masters --force`,
+  pkictl issue --cn kube-admin --group system:masters --force
+  printf 'cn,group\nann,developers\ntom,developers;oncall\n' > users.csv
+  pkictl issue -f users.csv --validity 30d`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.issue(cmd, f) },
 	}
