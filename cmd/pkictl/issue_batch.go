@@ -59,8 +59,7 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 		a.warn(fmt.Sprintf("line %d%s: %s", w.First, more(w.Lines-1), w.Text))
 	}
 	if err != nil {
-		return failure.Wrap(err, failure.KindOf(err), "run it again when that is mended: it goes on where it stopped",
-			"after %d certificates", result.Issued)
+		return stopped(err, result.Issued)
 	}
 	if err := a.printBatch(result); err != nil {
 		return err
@@ -70,6 +69,18 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 			"%d of %d lines failed", result.Failed, result.Issued+result.Skipped+result.Failed)
 	}
 	return nil
+}
+
+// stopped says how far a batch came.
+func stopped(err error, issued int) error {
+	if issued == 0 {
+		return err
+	}
+	hint := "run it again: it goes on where it stopped"
+	if first := failure.HintOf(err); first != "" && first != hint {
+		hint = first + "; then " + hint
+	}
+	return failure.Wrap(err, failure.KindOf(err), hint, "stopped after %d certificates", issued)
 }
 
 func more(lines int) string {
