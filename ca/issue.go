@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -23,7 +24,9 @@ type IssueOptions struct {
 	Dir        string
 	CommonName string
 	Groups     []string
-	Profile    string // name of a built-in profile
+	Profiles   *Profiles // nil: the built-in ones
+	Profile    string    // name of one of them
+	Allow      []string  // what TakeRequest lets through, of Allowances
 	DNS        []string
 	IPs        []string
 	URIs       []string
@@ -42,6 +45,8 @@ type IssueOptions struct {
 	// to refuse early those that exist.
 	Also      func(Credential) ([]store.File, error)
 	AlsoPaths []string
+
+	foreign *foreign // of a certificate request that was taken
 }
 
 // Credential is a key with its certificate.
@@ -57,7 +62,7 @@ type IssueResult struct {
 	Certificate *x509.Certificate // with DryRun signed by a key that was thrown away
 	Profile     string
 	CertPath    string
-	KeyPath     string
+	KeyPath     string // empty where the key is that of a certificate request
 	Warnings    []string
 }
 
@@ -71,11 +76,14 @@ func (o IssueOptions) Request() (Request, error) {
 		return req, err
 	}
 	var err error
-	if req.Profile, err = BuiltinProfile(o.Profile); err != nil {
+	if req.Profile, err = o.Profiles.Get(o.Profile); err != nil {
 		return req, err
 	}
-	if req.Key, err = ParseKeyKind(o.Key); err != nil {
+	if req.Key, err = ParseKeyKind(cmp.Or(o.Key, string(req.Profile.Key()))); err != nil {
 		return req, err
+	}
+	if o.foreign != nil {
+		req.PublicKey = o.foreign.key
 	}
 	if o.Validity != "" {
 		if req.Validity, err = ParseValidity(o.Validity); err != nil {
@@ -154,6 +162,12 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 	result := &IssueResult{
 		CertPath: o.Prefix() + ".crt", KeyPath: o.Prefix() + ".key", Profile: req.Profile.Name(),
 	}
+	if o.foreign != nil {
+		if err := o.checkKeyFile(); err != nil {
+			return nil, err
+		}
+		result.KeyPath = "" // it stays where it is
+	}
 	if err := o.checkTargets(result); err != nil {
 		return nil, err
 	}
@@ -162,6 +176,9 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 		return nil, err
 	}
 	result.Warnings = prepared.Warnings
+	if o.foreign != nil {
+		result.Warnings = slices.Concat(o.foreign.warnings, prepared.Warnings)
+	}
 	result.Certificate = prepared.Linted
 	if o.DryRun {
 		return result, nil
@@ -171,7 +188,8 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 
 // checkTargets says no before a key is made; Commit checks again.
 func (o IssueOptions) checkTargets(result *IssueResult) error {
-	for _, path := range append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...) {
+	paths := append(nonEmpty(result.CertPath, result.KeyPath), o.AlsoPaths...)
+	for _, path := range paths {
 		for _, own := range []string{CertPath(o.Dir), KeyPath(o.Dir)} {
 			if isSameFile(path, own) {
 				return failure.New(failure.Usage, "choose other file names with --out",
@@ -182,7 +200,7 @@ func (o IssueOptions) checkTargets(result *IssueResult) error {
 	if o.Force {
 		return nil
 	}
-	return existsError(store.CheckAbsent(append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...)...))
+	return existsError(store.CheckAbsent(paths...))
 }
 
 // isSameFile says whether two paths, however they are written, are one file.
@@ -205,9 +223,13 @@ func existsError(err error) error {
 }
 
 func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, result *IssueResult) (err error) {
-	keyPEM, err := MarshalKey(p.key)
-	if err != nil {
-		return err
+	var keyPEM []byte
+	var keyFiles []store.File
+	if p.key != nil {
+		if keyPEM, err = MarshalKey(p.key); err != nil {
+			return err
+		}
+		keyFiles = []store.File{{Path: result.KeyPath, Data: keyPEM, Mode: 0o600}}
 	}
 	dir, err := store.Lock(ctx, o.Dir, o.Waiting)
 	if err != nil {
@@ -225,10 +247,7 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 		sign: func() (*x509.Certificate, error) { return p.sign(authority.Certificate, authority.key) },
 		files: func(cert *x509.Certificate) ([]store.File, error) {
 			certPEM := EncodeCertificates(append([]*x509.Certificate{cert}, authority.Presented()...)...)
-			files := []store.File{
-				{Path: result.KeyPath, Data: keyPEM, Mode: 0o600},
-				{Path: result.CertPath, Data: certPEM, Mode: 0o644},
-			}
+			files := append(keyFiles, store.File{Path: result.CertPath, Data: certPEM, Mode: 0o644})
 			if o.Also == nil {
 				return files, nil
 			}

@@ -17,15 +17,17 @@ import (
 
 type issueFlags struct {
 	ca.IssueOptions
-	explain    bool
-	kubeconfig string
+	explain     bool
+	profileFile string
+	csr         string
+	kubeconfig  string
 	entry      kubeconfig.Entry
 }
 
 func (a *app) issueCmd() *cobra.Command {
 	var f issueFlags
 	cmd := &cobra.Command{
-		Use:   "issue --cn NAME [--group GROUP]...",
+		Use:   "issue --cn NAME [--group GROUP]... | --csr FILE",
 		Short: "Make a key and a certificate",
 		Long: `Make a key and a certificate that the CA in the PKI directory signs.
 
@@ -35,19 +37,24 @@ certificate works until it ends, so give people short ones. The group
 system:masters passes every authorizer, and only a new CA takes it back.
 
 A server's common name is also an alternative name if it is a DNS name or an
-IP address; clients look at nothing else.`,
+IP address; clients look at nothing else.
+`+profileFileHelp+csrHelp,
 		Example: `  pkictl init-ca
   pkictl issue --cn kube-admin --group system:masters
   pkictl issue --cn jane --group developers --validity 8h --kubeconfig jane.conf --server https://10.0.0.10:6443
   pkictl issue --cn kube-apiserver --profile server --dns kubernetes.default.svc --ip 10.96.0.1 --out pki/apiserver
-  pkictl issue --cn kube-admin --group system:masters --force`,
+  pkictl issue --cn kube-admin --group system:masters --force
+`+profileFileExample+csrExample,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.issue(cmd, f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.CommonName, "cn", "", "common `NAME`: the user's or the server's")
 	flags.StringArrayVar(&f.Groups, "group", nil, "`GROUP` (organization); may be given several times")
-	flags.StringVar(&f.Profile, "profile", ca.ProfileClient, "`PROFILE`, what it is for: client, server or peer (both)")
+	flags.StringVar(&f.Profile, "profile", ca.ProfileClient, "`PROFILE`, what it is for: client, server or peer (both), or one of --profile-file")
+	flags.StringVar(&f.profileFile, "profile-file", "", "`FILE` with profiles in place of the built-in ones: YAML, or cfssl's JSON")
+	flags.StringVar(&f.csr, "csr", "", "make no key, but sign the certificate request in this `FILE` (- is standard input)")
+	flags.StringArrayVar(&f.Allow, "allow", nil, "let a request have what is refused otherwise, by `NAME`: "+strings.Join(ca.Allowances(), ", "))
 	flags.StringArrayVar(&f.DNS, "dns", nil, "alternative DNS `NAME`; may be given several times")
 	flags.StringArrayVar(&f.IPs, "ip", nil, "alternative IP `ADDRESS`; may be given several times")
 	flags.StringArrayVar(&f.URIs, "uri", nil, "alternative `URI`; may be given several times")
@@ -64,13 +71,17 @@ IP address; clients look at nothing else.`,
 	addExplain(cmd, &f.explain)
 	complete(cmd, "profile", ca.ProfileNames()...)
 	complete(cmd, "key", keyKindNames()...)
+	complete(cmd, "allow", ca.Allowances()...)
 	return cmd
 }
 
 func (a *app) issue(cmd *cobra.Command, f issueFlags) error {
 	f.Dir, f.Now, f.Waiting = a.dir, a.now(), a.waiting
+	if err := f.readFiles(cmd, a.in); err != nil {
+		return err
+	}
 	f.entry.User = f.CommonName
-	if !cmd.Flags().Changed("cn") {
+	if f.CommonName == "" {
 		return failure.New(failure.Usage, "name the user or server, as in --cn kube-admin", "--cn is missing")
 	}
 	if err := f.addKubeconfig(cmd); err != nil {
@@ -101,7 +112,7 @@ func (f *issueFlags) addKubeconfig(cmd *cobra.Command) error {
 	if err := f.entry.Validate(); err != nil {
 		return err
 	}
-	profile, err := ca.BuiltinProfile(f.Profile)
+	profile, err := f.Profiles.Get(f.Profile)
 	if err != nil {
 		return err
 	}
@@ -147,7 +158,7 @@ type issueResult struct {
 	NotAfter          time.Time `json:"notAfter"`
 	FingerprintSHA256 string    `json:"fingerprintSHA256,omitempty"`
 	CertificateFile   string    `json:"certificateFile"`
-	KeyFile           string    `json:"keyFile"`
+	KeyFile           string    `json:"keyFile,omitempty"`
 	KubeconfigFile    string    `json:"kubeconfigFile,omitempty"`
 	DryRun            bool      `json:"dryRun,omitempty"`
 }
