@@ -21,7 +21,9 @@ import (
 // CertificateRequest is a certificate request that somebody else made (PKCS#10,
 // RFC 2986), as it was read. What it asks for is not granted yet.
 type CertificateRequest struct {
-	name        string // of the file
+	name        string // what errors call it
+	path        string // of the file; empty where it comes from elsewhere
+	isDER       bool
 	request     *x509.CertificateRequest
 	info        RequestedInfo
 	commonNames []string
@@ -46,7 +48,11 @@ func ReadRequest(path string) (*CertificateRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ParseRequest(data, path)
+	request, err := ParseRequest(data, path)
+	if err == nil {
+		request.path = path
+	}
+	return request, err
 }
 
 // ParseRequest reads one certificate request in PEM or DER form. The name is
@@ -61,7 +67,11 @@ func ParseRequest(data []byte, name string) (*CertificateRequest, error) {
 	if err != nil {
 		return nil, failure.Wrap(errors.New(plain(err)), failure.Failed, newRequestHint, "certificate request %q cannot be read", name)
 	}
-	return newCertificateRequest(request, name)
+	r, err := newCertificateRequest(request, name)
+	if err == nil {
+		r.isDER = len(splitPEM(data)) == 0
+	}
+	return r, err
 }
 
 // requestDER returns the DER form of the one request in data.

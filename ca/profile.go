@@ -165,10 +165,11 @@ func (p Profile) has(usage x509.ExtKeyUsage) bool {
 }
 
 // keyUsage returns the key usage for a certificate with that public key. Only
-// RSA keys can encipher a key (RFC 5480, section 3; RFC 8410, section 5).
+// RSA keys can encipher a key, and only TLS servers are sent one (RFC 5480,
+// section 3; RFC 5280, 4.2.1.12).
 func (p Profile) keyUsage(pub crypto.PublicKey) x509.KeyUsage {
 	usage, _, _ := p.raw.Usages()
-	if _, isRSA := pub.(*rsa.PublicKey); !isRSA {
+	if _, isRSA := pub.(*rsa.PublicKey); !isRSA || !p.ServerAuth() {
 		usage &^= x509.KeyUsageKeyEncipherment
 	}
 	return usage
@@ -178,7 +179,7 @@ func (p Profile) keyUsage(pub crypto.PublicKey) x509.KeyUsage {
 func (p Profile) warningsFor(pub crypto.PublicKey) []string {
 	warnings := slices.Clone(p.warnings)
 	if usage, _, _ := p.raw.Usages(); p.cfssl && usage != p.keyUsage(pub) {
-		warnings = append(warnings, "the usage key encipherment is left out, other than with cfssl: it is for RSA keys alone (RFC 5480, section 3)")
+		warnings = append(warnings, "the usage key encipherment is left out, other than by cfssl: it is for RSA keys of servers (RFC 5480, 3; RFC 5280, 4.2.1.12)")
 	}
 	return warnings
 }

@@ -21,7 +21,7 @@ type issueFlags struct {
 	profileFile string
 	csr         string
 	kubeconfig  string
-	entry      kubeconfig.Entry
+	entry       kubeconfig.Entry
 }
 
 func (a *app) issueCmd() *cobra.Command {
@@ -38,13 +38,13 @@ system:masters passes every authorizer, and only a new CA takes it back.
 
 A server's common name is also an alternative name if it is a DNS name or an
 IP address; clients look at nothing else.
-`+profileFileHelp+csrHelp,
+` + profileFileHelp + csrHelp,
 		Example: `  pkictl init-ca
   pkictl issue --cn kube-admin --group system:masters
   pkictl issue --cn jane --group developers --validity 8h --kubeconfig jane.conf --server https://10.0.0.10:6443
   pkictl issue --cn kube-apiserver --profile server --dns kubernetes.default.svc --ip 10.96.0.1 --out pki/apiserver
   pkictl issue --cn kube-admin --group system:masters --force
-`+profileFileExample+csrExample,
+` + profileFileExample + csrExample,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.issue(cmd, f) },
 	}
