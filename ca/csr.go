@@ -130,8 +130,7 @@ func (r *CertificateRequest) readSubject() error {
 			value, isText := attribute.Value.(string)
 			switch {
 			case !attribute.Type.Equal(oidCommonName) && !attribute.Type.Equal(oidOrganization):
-				one := pkix.RDNSequence{{attribute}}
-				r.ignored = append(r.ignored, "subject attribute "+one.String())
+				r.ignored = append(r.ignored, "subject attribute "+attributeText(attribute))
 			case !isText:
 				return errors.New("its subject holds something that is not a text")
 			case attribute.Type.Equal(oidCommonName):
@@ -144,7 +143,18 @@ func (r *CertificateRequest) readSubject() error {
 	return nil
 }
 
+// attributeText shows an attribute that Kubernetes does not read, such as the
+// e-mail address that OpenSSL asks for.
+func attributeText(attribute pkix.AttributeTypeAndValue) string {
+	value, isText := attribute.Value.(string)
+	if isText && attribute.Type.Equal(oidEmailAddress) {
+		return "emailAddress=" + value
+	}
+	return pkix.RDNSequence{{attribute}}.String()
+}
+
 var (
+	oidEmailAddress      = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}
 	oidExtensionRequest  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 14}
 	oidChallengePassword = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 7}
 )
