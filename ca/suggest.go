@@ -17,12 +17,15 @@ func suggest(word string, known []string) string {
 }
 
 // closest returns the known word that is the given one but for case,
-// punctuation, or a slip of the finger or two; empty if there is none.
+// punctuation, or a slip of the finger or two, or that is its beginning; empty
+// if there is none.
 func closest(word string, known []string) string {
 	best, least := "", 3
 	for _, candidate := range known {
-		d := distance(letters(word), letters(candidate))
-		if d < least && d*2 < len(candidate) {
+		a, b := letters(word), letters(candidate)
+		d := distance(a, b)
+		begins := len(b) > 2 && strings.HasPrefix(a, b)
+		if d < least && d*2 < len(candidate) || begins && best == "" {
 			best, least = candidate, d
 		}
 	}
