@@ -2,7 +2,6 @@ package ca
 
 import (
 	"crypto"
-	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
@@ -227,13 +226,11 @@ func weakKey(pub crypto.PublicKey) (weak, useless string) {
 			return "the curve P-224 is one that TLS does not know", ""
 		}
 		return "", ""
-	case *dsa.PublicKey:
-		return "", "DSA is what no TLS program takes any more"
 	}
 	if KeyName(pub) == string(Ed25519) {
 		return "", ""
 	}
-	return "", "its algorithm is unknown"
+	return "", "it is none of RSA, ECDSA and Ed25519"
 }
 
 func (r *CertificateRequest) checkKey() {

@@ -148,7 +148,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"RSA with the exponent 3", newRequest(t, "/CN=x", "-newkey", "rsa:2048", "-pkeyopt", "rsa_keygen_pubexp:3"), "", "exponent 3", ca.AllowWeakKey, ""},
 		{"P-224", newRequest(t, "/CN=x", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-224"), "", "P-224", ca.AllowWeakKey, ""},
 		{"a curve that Go does not know", newRequest(t, "/CN=x", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"), "", "", "", ""},
-		{"Ed448", newRequest(t, "/CN=x", "-newkey", "ed448"), "", "algorithm is unknown", "", ""},
+		{"Ed448", newRequest(t, "/CN=x", "-newkey", "ed448"), "", "none of RSA, ECDSA and Ed25519", "", ""},
 		{"SHA-1", newRequest(t, "/CN=x", "-sha1"), "", "SHA-1 can be forged", ca.AllowWeakHash, ca.AllowWeakKey},
 		{"MD5", newRequest(t, "/CN=x", "-newkey", "rsa:2048", "-md5"), "", "worth nothing", "", ""},
 		{"two common names", newRequest(t, "/CN=a/CN=b"), "", "2 common names", "", ""},

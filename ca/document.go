@@ -209,6 +209,7 @@ type readJSON struct {
 	decoder *json.Decoder
 	node    yaml.Node // where the next token is
 	offset  int       // as far as lines are counted
+	line    int       // where the line of that offset begins
 }
 
 func (d document) parseJSON(data []byte) (*yaml.Node, error) {
@@ -231,8 +232,12 @@ func (r *readJSON) locate() {
 	for offset < len(r.data) && strings.IndexByte(" \t\r\n,:", r.data[offset]) >= 0 {
 		offset++
 	}
-	r.node.Line += bytes.Count(r.data[r.offset:offset], []byte("\n"))
-	r.node.Column = offset - bytes.LastIndexByte(r.data[:offset], '\n')
+	passed := r.data[r.offset:offset]
+	r.node.Line += bytes.Count(passed, []byte("\n"))
+	if last := bytes.LastIndexByte(passed, '\n'); last >= 0 {
+		r.line = r.offset + last + 1
+	}
+	r.node.Column = offset - r.line + 1
 	r.offset = offset
 }
 

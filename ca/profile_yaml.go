@@ -43,7 +43,7 @@ func (p *Profiles) readOwn(d document, root *yaml.Node) error {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(p.Names(), profile.name) && (def == nil || p.find(profile.name)) {
+		if p.find(profile.name) {
 			return d.errorAt(n, "give it another name", "there are two profiles %q", profile.name)
 		}
 		p.add(profile.name, profile, nil)
@@ -74,12 +74,10 @@ func (d document) constant(want string) func(*yaml.Node) error {
 // profileReader reads one profile.
 type profileReader struct {
 	document
-	name     string
-	raw      config.SigningProfile
-	key      KeyKind
-	limits   limits
-	requests *requestRules // nil: not given
-	hasNames bool
+	name   string
+	raw    config.SigningProfile
+	key    KeyKind
+	limits limits
 }
 
 func (r *profileReader) read(n *yaml.Node) (Profile, error) {

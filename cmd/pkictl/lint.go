@@ -77,12 +77,14 @@ func (a *app) lint(ctx context.Context, args []string, failOn string) error {
 	report := &lintReport{typeMeta: kind("LintReport"), Findings: []lintFinding{}}
 	var unread []error
 	for _, arg := range args {
-		if err := a.lintSource(ctx, arg, o, report); err != nil {
+		linted, err := a.lintSource(ctx, arg, o, report)
+		if err != nil {
 			unread = append(unread, err)
-			report.Sources = append(report.Sources, lintedSource{Source: arg, Error: err.Error()})
+			linted.Error = err.Error()
 		}
+		report.Sources = append(report.Sources, linted)
 	}
-	if len(unread) == len(args) && len(args) == 1 {
+	if len(args) == 1 && unread != nil && report.Sources[0].Items == 0 {
 		return unread[0]
 	}
 	if err := a.print(report, report.text); err != nil {
@@ -102,19 +104,19 @@ func (a *app) lint(ctx context.Context, args []string, failOn string) error {
 	return nil
 }
 
-// lintSource looks at one argument.
-func (a *app) lintSource(ctx context.Context, arg string, o ca.LintOptions, report *lintReport) error {
+// lintSource looks at one argument. What it can read of it, it has looked at
+// even if there is an error.
+func (a *app) lintSource(ctx context.Context, arg string, o ca.LintOptions, report *lintReport) (lintedSource, error) {
+	linted := lintedSource{Source: arg}
 	src, err := a.load(ctx, arg)
 	if err != nil {
-		return err
+		return linted, err
 	}
+	linted.Source = src.name
 	parts := []lintPart{{src.name, src.items}}
 	if src.config != nil {
-		if parts, err = kubeconfigParts(src, a); err != nil {
-			return err
-		}
+		parts, err = a.kubeconfigParts(src)
 	}
-	linted := lintedSource{Source: src.name}
 	for _, part := range parts {
 		for _, item := range part.items {
 			if item.Certificate != nil || item.CRL != nil || item.Request != nil {
@@ -125,11 +127,10 @@ func (a *app) lintSource(ctx context.Context, arg string, o ca.LintOptions, repo
 			report.Findings = append(report.Findings, lintFinding{part.name, finding})
 		}
 	}
-	if linted.Items == 0 {
-		return failure.New(failure.Failed, "see what is in it with: pkictl inspect", "%q holds no certificate, request or revocation list", src.name)
+	if err == nil && linted.Items == 0 {
+		err = failure.New(failure.Failed, "see what is in it with: pkictl inspect", "%q holds no certificate, request or revocation list", src.name)
 	}
-	report.Sources = append(report.Sources, linted)
-	return nil
+	return linted, err
 }
 
 // lintPart is items with what results call the place they come from.
@@ -138,8 +139,9 @@ type lintPart struct {
 	items []ca.Item
 }
 
-// kubeconfigParts returns the certificates of clusters and users.
-func kubeconfigParts(src *source, a *app) ([]lintPart, error) {
+// kubeconfigParts returns the certificates of clusters and users, and with them
+// the error of those that cannot be read.
+func (a *app) kubeconfigParts(src *source) ([]lintPart, error) {
 	var parts []lintPart
 	var errs []error
 	view := newKubeconfigReader(src).view(a.now())
