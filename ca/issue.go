@@ -236,6 +236,11 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 		return err
 	}
 	defer func() { release(dir, err) }()
+	if o.foreign != nil { // again: it may have come since
+		if err := o.checkKeyFile(); err != nil {
+			return err
+		}
+	}
 	inv, err := dir.Inventory()
 	if err != nil {
 		return err

@@ -159,3 +159,22 @@ func TestLintOrder(t *testing.T) {
 		t.Error("the order of severities")
 	}
 }
+
+// FuzzLint: whatever was decoded, the lints end, and each finding says what it
+// is about.
+func FuzzLint(f *testing.F) {
+	for _, seed := range decodeSeeds(f) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		items, err := ca.Decode(data, "file")
+		if err != nil {
+			return
+		}
+		for _, finding := range ca.Lint(items, ca.LintOptions{Now: now}) {
+			if finding.Lint == "" || finding.Details == "" || !slices.Contains(ca.Severities(), string(finding.Severity)) {
+				t.Errorf("%+v", finding)
+			}
+		}
+	})
+}
