@@ -2,11 +2,14 @@ package ca
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // recipe is what the template of the openssl commands is filled with.
@@ -23,6 +26,9 @@ type recipe struct {
 	Start     string
 	End       string
 	CA        bool
+	Request   string   // path of somebody else's request; empty: one is made
+	DER       bool     // the request is in DER form
+	Addresses []string // of the CA: lines of extensions
 }
 
 // openssl x509 takes its validity in whole days from now; openssl ca takes
@@ -51,7 +57,9 @@ organizationName = optional
 commonName = supplied
 [extensions]
 basicConstraints = critical,CA:{{if .CA}}TRUE{{else}}FALSE{{end}}
-keyUsage = critical,{{.Usage}}
+{{- with .Usage}}
+keyUsage = critical,{{.}}
+{{- end}}
 {{- with .Extended}}
 extendedKeyUsage = {{.}}
 {{- end}}
@@ -60,13 +68,18 @@ authorityKeyIdentifier = keyid:always
 {{- with .Names}}
 subjectAltName = {{.}}
 {{- end}}
+{{- range .Addresses}}
+{{.}}
+{{- end}}
 EOF
 export work; : > "$work/index.txt"
+{{- if not .Request}}
 (umask 077; openssl genpkey {{.Genpkey}} -out {{.Key}})
 openssl req -new -utf8 -config "$work/openssl.cnf" -key {{.Key}} -subj {{.Subject}} -out "$work/request.csr"
+{{- end}}
 openssl ca -batch -notext -preserveDN -utf8 -config "$work/openssl.cnf" \
   {{.Signer}} -md {{.Digest}} \
-  -startdate {{.Start}} -enddate {{.End}} -in "$work/request.csr" -out {{.Cert}}
+  -startdate {{.Start}} -enddate {{.End}}{{if .Request}} -subj {{.Subject}}{{if .DER}} -inform DER{{end}} -in {{.Request}}{{else}} -in "$work/request.csr"{{end}} -out {{.Cert}}
 rm -r -- "$work"
 `))
 
@@ -121,24 +134,38 @@ func ExplainIssue(o IssueOptions) (string, error) {
 		authority, signerKey = found, KeyName(found.Certificate.PublicKey)
 	}
 	notBefore, notAfter, err := authority.period(req, o.Now, &Prepared{})
+	if err == nil {
+		err = req.checkLimits(o.Now, notAfter)
+	}
+	if err == nil && (len(req.Profile.raw.Policies) > 0 || req.Profile.raw.OCSPNoCheck) {
+		err = failure.New(failure.Failed, "leave --explain out", "there is no recipe for the certificate policies of %s", req.Profile)
+	}
 	if err != nil {
 		return "", err
 	}
 	key := o.Prefix() + ".key"
-	return recipe{
-		Title:    fmt.Sprintf("a %s certificate for %s", req.Profile.Name(), shellQuote(req.CommonName)),
-		Key:      shellQuote(key),
-		Cert:     shellQuote(o.Prefix() + ".crt"),
-		Genpkey:  genpkey(req.Key),
-		Subject:  shellQuote(opensslSubject(req.Groups, req.CommonName)),
-		Usage:    opensslUsage(req),
-		Extended: opensslExtended(req.Profile),
-		Names:    opensslNames(req.SANs),
-		Signer:   "-cert " + shellQuote(CertPath(o.Dir)) + " -keyfile " + shellQuote(KeyPath(o.Dir)),
-		Digest:   digest(signerKey),
-		Start:    opensslTime(notBefore),
-		End:      opensslTime(notAfter),
-	}.String(), nil
+	r := recipe{
+		Title:     fmt.Sprintf("a %s certificate for %s", req.Profile.Name(), shellQuote(req.CommonName)),
+		Key:       shellQuote(key),
+		Cert:      shellQuote(o.Prefix() + ".crt"),
+		Genpkey:   genpkey(req.Key),
+		Subject:   shellQuote(opensslSubject(req.Groups, req.CommonName)),
+		Usage:     opensslUsage(req),
+		Addresses: opensslAddresses(req.Profile),
+		Extended:  opensslExtended(req.Profile),
+		Names:     opensslNames(req.SANs),
+		Signer:    "-cert " + shellQuote(CertPath(o.Dir)) + " -keyfile " + shellQuote(KeyPath(o.Dir)),
+		Digest:    digest(signerKey),
+		Start:     opensslTime(notBefore),
+		End:       opensslTime(notAfter),
+	}
+	if o.foreign != nil {
+		r.Request, r.DER = "/dev/stdin", o.foreign.request.isDER
+		if path := o.foreign.request.path; path != "" {
+			r.Request = shellQuote(path)
+		}
+	}
+	return r.String(), nil
 }
 
 func opensslTime(t time.Time) string { return t.UTC().Format("20060102150405Z") }
@@ -176,22 +203,63 @@ func opensslSubject(groups []string, commonName string) string {
 	return b.String() + "/CN=" + escape.Replace(commonName)
 }
 
-func opensslUsage(req Request) string {
-	if strings.HasPrefix(string(req.Key), "rsa-") && req.Profile.ServerAuth() {
-		return "digitalSignature,keyEncipherment"
+// opensslKeyUsages are the names of the bits of a key usage, opensslExtendedUsages
+// those of extended usages, in openssl.cnf (x509v3_config).
+var (
+	opensslKeyUsages = []string{
+		"digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement",
+		"keyCertSign", "cRLSign", "encipherOnly", "decipherOnly",
 	}
-	return "digitalSignature"
+	opensslExtendedUsages = map[x509.ExtKeyUsage]string{
+		x509.ExtKeyUsageAny: "anyExtendedKeyUsage", x509.ExtKeyUsageServerAuth: "serverAuth", x509.ExtKeyUsageClientAuth: "clientAuth",
+		x509.ExtKeyUsageCodeSigning: "codeSigning", x509.ExtKeyUsageEmailProtection: "emailProtection",
+		x509.ExtKeyUsageIPSECEndSystem: "ipsecEndSystem", x509.ExtKeyUsageIPSECTunnel: "ipsecTunnel", x509.ExtKeyUsageIPSECUser: "ipsecUser",
+		x509.ExtKeyUsageTimeStamping: "timeStamping", x509.ExtKeyUsageOCSPSigning: "OCSPSigning",
+		x509.ExtKeyUsageMicrosoftServerGatedCrypto: "msSGC", x509.ExtKeyUsageNetscapeServerGatedCrypto: "nsSGC",
+	}
+)
+
+func opensslUsage(req Request) string {
+	pub := req.PublicKey
+	if pub == nil && strings.HasPrefix(string(req.Key), "rsa-") {
+		pub = &rsa.PublicKey{} // its kind is all that counts
+	}
+	usage := req.Profile.keyUsage(pub)
+	var names []string
+	for bit, name := range opensslKeyUsages {
+		if usage&(1<<bit) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 func opensslExtended(p Profile) string {
-	var usages []string
-	if p.ServerAuth() {
-		usages = append(usages, "serverAuth")
+	_, extended, _ := p.raw.Usages()
+	names := make([]string, len(extended))
+	for i, usage := range extended {
+		names[i] = opensslExtendedUsages[usage]
 	}
-	if p.ClientAuth() {
-		usages = append(usages, "clientAuth")
+	return strings.Join(names, ",")
+}
+
+// opensslAddresses are the lines of the extensions that crypto/x509 makes of a
+// profile's addresses.
+func opensslAddresses(p Profile) []string {
+	var lines, access []string
+	if p.raw.OCSP != "" {
+		access = append(access, "OCSP;URI:"+p.raw.OCSP)
 	}
-	return strings.Join(usages, ",")
+	for _, url := range p.raw.IssuerURL {
+		access = append(access, "caIssuers;URI:"+url)
+	}
+	if access != nil {
+		lines = append(lines, "authorityInfoAccess = "+strings.Join(access, ","))
+	}
+	if p.raw.CRL != "" {
+		lines = append(lines, "crlDistributionPoints = URI:"+p.raw.CRL)
+	}
+	return lines
 }
 
 func opensslNames(sans SANs) string {

@@ -20,6 +20,8 @@ type CRLInfo struct {
 	Extensions     []Extension `json:"extensions,omitempty"`
 	Count          int         `json:"count"`
 	Entries        []CRLEntry  `json:"entries"`
+
+	raw []byte // in DER form
 }
 
 // CRLEntry is a revoked certificate.
@@ -72,6 +74,7 @@ func decodeCRL(der []byte) (Item, error) {
 	}
 	tbs := list.TBS
 	info := &CRLInfo{
+		raw:    der,
 		Issuer: FormatName(tbs.Issuer.FullBytes), Version: tbs.Version + 1, ThisUpdate: tbs.ThisUpdate.UTC(),
 		Extensions: listExtensions(tbs.Extensions), Count: len(tbs.Revoked), Entries: make([]CRLEntry, 0, len(tbs.Revoked)),
 	}

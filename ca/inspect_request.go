@@ -11,6 +11,8 @@ type RequestInfo struct {
 	RequestedInfo
 	SignatureValid  bool   `json:"signatureValid"`
 	SignatureReason string `json:"signatureReason,omitempty"` // why it is not valid
+
+	x509 *x509.CertificateRequest
 }
 
 func decodeRequest(der []byte) (Item, error) {
@@ -32,6 +34,7 @@ func decodeRequest(der []byte) (Item, error) {
 		SignatureAlgorithm: signatureName(req.SignatureAlgorithm, req.Raw),
 		RequestedInfo:      requested,
 		SignatureValid:     true,
+		x509:               req,
 	}
 	if err := req.CheckSignature(); err != nil {
 		info.SignatureValid, info.SignatureReason = false, plain(err)

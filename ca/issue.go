@@ -24,7 +24,9 @@ type IssueOptions struct {
 	Dir        string
 	CommonName string
 	Groups     []string
-	Profile    string // name of a built-in profile
+	Profiles   *Profiles // nil: the built-in ones
+	Profile    string    // name of one of them
+	Allow      []string  // what TakeRequest lets through, of Allowances
 	DNS        []string
 	IPs        []string
 	URIs       []string
@@ -44,6 +46,8 @@ type IssueOptions struct {
 	// to refuse early those that exist.
 	Also      func(Credential) ([]store.File, error)
 	AlsoPaths []string
+
+	foreign *foreign // of a certificate request that was taken
 }
 
 // Credential is a key with its certificate.
@@ -69,7 +73,7 @@ type IssueResult struct {
 	Certificate *x509.Certificate // with DryRun signed by a key that was thrown away
 	Profile     string
 	CertPath    string
-	KeyPath     string
+	KeyPath     string // empty where the key is that of a certificate request
 	Warnings    []string
 	CertPEM     []byte // as in CertPath; nil with DryRun
 	CAPEM       []byte // the CA, with those above it; nil with DryRun
@@ -85,11 +89,14 @@ func (o IssueOptions) Request() (Request, error) {
 		return req, err
 	}
 	var err error
-	if req.Profile, err = BuiltinProfile(o.Profile); err != nil {
+	if req.Profile, err = o.Profiles.Get(o.Profile); err != nil {
 		return req, err
 	}
-	if req.Key, err = ParseKeyKind(o.Key); err != nil {
+	if req.Key, err = ParseKeyKind(cmp.Or(o.Key, string(req.Profile.Key()))); err != nil {
 		return req, err
+	}
+	if o.foreign != nil {
+		req.PublicKey = o.foreign.key
 	}
 	if o.Validity != "" {
 		if req.Validity, err = ParseValidity(o.Validity); err != nil {
@@ -166,6 +173,11 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 		return nil, err
 	}
 	result := o.result(req)
+	if o.foreign != nil {
+		if err := o.checkKeyFile(); err != nil {
+			return nil, err
+		}
+	}
 	if err := o.checkTargets(result); err != nil {
 		return nil, err
 	}
@@ -174,6 +186,9 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 		return nil, err
 	}
 	result.Warnings = prepared.Warnings
+	if o.foreign != nil {
+		result.Warnings = slices.Concat(o.foreign.warnings, prepared.Warnings)
+	}
 	result.Certificate = prepared.Linted
 	if o.DryRun {
 		return result, nil
@@ -183,14 +198,19 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 
 // result says where the files go.
 func (o IssueOptions) result(req Request) *IssueResult {
-	return &IssueResult{
+	result := &IssueResult{
 		CertPath: o.Prefix() + ".crt", KeyPath: o.Prefix() + ".key", Profile: req.Profile.Name(),
 	}
+	if o.foreign != nil {
+		result.KeyPath = "" // it stays where it is
+	}
+	return result
 }
 
 // checkTargets says no before a key is made; Commit checks again.
 func (o IssueOptions) checkTargets(result *IssueResult) error {
-	for _, path := range append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...) {
+	paths := append(nonEmpty(result.CertPath, result.KeyPath), o.AlsoPaths...)
+	for _, path := range paths {
 		for _, own := range []string{CertPath(o.Dir), KeyPath(o.Dir), ChainPath(o.Dir), store.InventoryPath(o.Dir)} {
 			if isSameFile(path, own) {
 				return failure.New(failure.Usage, "choose other file names with --out",
@@ -201,7 +221,7 @@ func (o IssueOptions) checkTargets(result *IssueResult) error {
 	if o.Force {
 		return nil
 	}
-	return existsError(store.CheckAbsent(append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...)...))
+	return existsError(store.CheckAbsent(paths...))
 }
 
 // isSameFile says whether two paths, however they are written, are one file.
@@ -236,6 +256,11 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 		return err
 	}
 	defer func() { release(dir, err) }()
+	if o.foreign != nil { // again: it may have come since
+		if err := o.checkKeyFile(); err != nil {
+			return err
+		}
+	}
 	inv, err := dir.Inventory()
 	if err != nil {
 		return err

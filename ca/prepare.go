@@ -32,6 +32,9 @@ const serialOctets = 20
 // GroupMasters passes every authorizer of an API server.
 const GroupMasters = "system:masters"
 
+// groupNodes is that of the kubelets; the node authorizer looks for it.
+const groupNodes = "system:nodes"
+
 const ed25519Warning = "kubeadm and some Kubernetes parts cannot load Ed25519 keys; ecdsa-p256 works everywhere"
 
 // Request is what a certificate is asked to hold. Its values are checked.
@@ -88,6 +91,12 @@ func (c *CA) Prepare(req Request, now time.Time) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := req.checkLimits(now.UTC().Truncate(time.Second), notAfter); err != nil {
+		return nil, err
+	}
+	if err := c.checkForeignKey(req.PublicKey); err != nil {
+		return nil, err
+	}
 	public := req.PublicKey
 	if public == nil {
 		if p.key, err = GenerateKey(req.Key); err != nil {
@@ -115,15 +124,21 @@ func (c *CA) Prepare(req Request, now time.Time) (*Prepared, error) {
 // period returns when the certificate begins and ends.
 func (c *CA) period(req Request, now time.Time, p *Prepared) (notBefore, notAfter time.Time, err error) {
 	now = now.UTC().Truncate(time.Second)
-	notBefore = now.Add(-Backdate)
-	if notBefore.Before(c.Certificate.NotBefore) {
-		notBefore = c.Certificate.NotBefore
+	notBefore, notAfter = req.Profile.period(now)
+	if req.Validity != 0 {
+		notAfter = now.Add(req.Validity)
 	}
-	validity := req.Validity
-	if validity == 0 {
-		validity = req.Profile.Validity()
+	if begin := c.Certificate.NotBefore; notBefore.Before(begin) {
+		if begin.Sub(notBefore) > Backdate {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("it begins with its CA on %s, not on %s, as its profile says",
+				begin.Format(time.RFC3339), notBefore.Format(time.RFC3339)))
+		}
+		notBefore = begin
 	}
-	notAfter = now.Add(validity)
+	if !notAfter.After(now) || !notAfter.After(notBefore) {
+		return notBefore, notAfter, failure.New(failure.Usage, "choose another profile, or say when it ends with --validity",
+			"%s ends its certificates on %s", req.Profile, notAfter.Format(time.RFC3339))
+	}
 	end := c.Certificate.NotAfter
 	if !notAfter.After(end) {
 		return notBefore, notAfter, nil
@@ -134,8 +149,8 @@ func (c *CA) period(req Request, now time.Time, p *Prepared) (notBefore, notAfte
 			"the certificate would end on %s, after its CA, which ends on %s",
 			notAfter.Format(time.DateOnly), end.Format(time.DateOnly))
 	}
-	p.Warnings = append(p.Warnings, fmt.Sprintf("it ends with its CA on %s, not after %d days",
-		end.Format(time.DateOnly), int(validity/Day)))
+	p.Warnings = append(p.Warnings, fmt.Sprintf("it ends with its CA on %s, not after %s",
+		end.Format(time.DateOnly), FormatValidity(notAfter.Sub(now))))
 	return notBefore, end, nil
 }
 
@@ -248,6 +263,8 @@ func (p *Prepared) compare(issuer *x509.Certificate) error {
 		return differs("validity")
 	case !sameNames(SANsOf(got), req.SANs):
 		return differs("alternative names")
+	case !req.Profile.sameAddresses(got):
+		return differs("addresses of the CA")
 	}
 	return nil
 }
@@ -264,6 +281,7 @@ func sameNames(a, b SANs) bool {
 
 // warn collects what is allowed but has a price.
 func (p *Prepared) warn() {
+	p.Warnings = append(p.Warnings, p.request.Profile.warningsFor(p.template.PublicKey)...)
 	if slices.Contains(p.request.Groups, GroupMasters) {
 		p.Warnings = append(p.Warnings,
 			GroupMasters+" passes every authorizer of the API server, and nothing but a new CA takes it back; "+

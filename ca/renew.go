@@ -112,6 +112,9 @@ func profileOf(cert *x509.Certificate) (Profile, error) {
 		Expiry: validityOf(cert), OCSP: first(cert.OCSPServer), CRL: first(cert.CRLDistributionPoints),
 		IssuerURL: cert.IssuingCertificateURL,
 	}
+	for _, id := range cert.PolicyIdentifiers {
+		raw.Policies = append(raw.Policies, config.CertificatePolicy{ID: config.OID(id)})
+	}
 	for _, usage := range cert.ExtKeyUsage {
 		for name, known := range config.ExtKeyUsage {
 			if known == usage {

@@ -176,6 +176,20 @@ var badUsage = []fault{
 	{name: "export is the CA", args: issueOf("-o", "pem", "--export", "pki/ca.crt", "--force"), says: "replace the CA's own", hint: "--out"},
 	{name: "export is the CA's key", args: issueOf("-o", "pem", "--export", "pki/ca.key", "--force"), says: "replace the CA's own", hint: "--out"},
 	{name: "export is the inventory", args: issueOf("-o", "pem", "--export", "pki/inventory.db", "--force"), says: "replace the CA's own", hint: "--out"},
+	{name: "bad profile file", args: issueOf("--profile-file", "x"), says: `"x", line 1, column 1: there are no profiles`, hint: "--help", prepare: written("x", "noise")},
+	{name: "unknown usage in a profile file", args: issueOf("--profile-file", "x"), says: `line 4, column 22: unknown usage "clientauth"`, hint: "did you mean client auth?",
+		prepare: written("x", "apiVersion: pkictl.dev/v1\nkind: Profiles\nprofiles:\n- {name: a, usages: [clientauth]}\n")},
+	{name: "profile that the file has not", args: issueOf("--profile-file", "x", "--profile", "server"), says: `no profile "server" in "x"`, hint: "known: a",
+		prepare: written("x", "apiVersion: pkictl.dev/v1\nkind: Profiles\nprofiles:\n- {name: a, usages: [client auth]}\n")},
+	{name: "neither name nor request", args: in("issue"), says: "--cn is missing", hint: "--cn kube-admin"},
+	{name: "allowance without a request", args: issueOf("--allow", "names"), says: "--allow is for certificate requests", hint: "--csr"},
+	{name: "request and key kind", args: in("issue", "--csr", "x", "--key", "rsa-2048"), says: "exclude each other", hint: "--key", prepare: request("-subj", "/CN=x")},
+	{name: "request and kubeconfig", args: in("issue", "--csr", "x", "--kubeconfig", "y", "--server", "https://x"), says: "stays with the owner", hint: "--kubeconfig",
+		prepare: request("-subj", "/CN=x")},
+	{name: "unknown allowance", args: in("issue", "--csr", "x", "--allow", "weak"), says: `"weak"`, hint: "weak-key", prepare: request("-subj", "/CN=x")},
+	{name: "request with the CA's name", args: in("issue", "--csr", "x"), says: "name of the CA itself", hint: "another", prepare: request("-subj", "/CN=KUBERNETES-CA")},
+	{name: "request named ca", args: in("issue", "--csr", "x", "--out", "pki/ca", "--force"), says: "is not the key of certificate request", hint: "--out", code: 4,
+		prepare: request("-subj", "/CN=x")},
 
 	{name: "init: bad CN", args: in("init-ca", "--dir", "new", "--cn", "/CN=x"), says: "distinguished name", hint: "--cn jane"},
 	{name: "init: bad organization", args: in("init-ca", "--dir", "new", "--org", "a\nb"), says: `organization "a\nb"`, hint: "leave it out"},
@@ -265,7 +279,21 @@ var badState = []fault{
 	{name: "no password file", args: issueOf("-o", "p12", "--export-passphrase-file", "pw"), says: `cannot read "pw"`, hint: "name"},
 	{name: "empty password file", args: issueOf("-o", "p12", "--export-passphrase-file", "pw"), says: `first line of "pw" is empty`, hint: "first line",
 		prepare: written("pw", "\nsecret\n")},
-	{name: "endless password file", args: issueOf("-o", "p12", "--export-passphrase-file", "/dev/zero"), says: "larger than 4096 bytes", hint: "file you mean"},
+	{name: "endless password file", args: issueOf("-o", "p12", "--export-passphrase-file", "/dev/zero"), says: "larger than 4 KiB", hint: "file you mean"},
+	{name: "no profile file", args: issueOf("--profile-file", "none"), says: `cannot read "none"`, hint: "check the name"},
+	{name: "profile file is a directory", args: issueOf("--profile-file", "pki"), says: "is a directory", hint: "--dir"},
+	{name: "endless profile file", args: issueOf("--profile-file", "/dev/zero"), says: "is larger than", hint: "the file you mean"},
+	{name: "no request", args: in("issue", "--csr", "none"), says: `cannot read "none"`, hint: "check the name"},
+	{name: "request that is none", args: in("issue", "--csr", "pki/old.crt"), says: `a block "CERTIFICATE", not a certificate request`, hint: "pkictl inspect"},
+	{name: "endless request", args: in("issue", "--csr", "/dev/zero"), says: "is larger than", hint: "the file you mean"},
+	{name: "certificate exists for a request", args: in("issue", "--csr", "x"), says: `"pki/old.crt" exists`, hint: "--force", prepare: func(t *testing.T, dir string) {
+		request("-subj", "/CN=old")(t, dir)
+		remove("pki/old.key")(t, dir)
+	}},
+	{name: "damaged key beside a request", args: in("issue", "--csr", "x"), says: `"pki/x.key" holds no private key`, hint: "BEGIN PRIVATE KEY", prepare: func(t *testing.T, dir string) {
+		request("-subj", "/CN=x")(t, dir)
+		written("pki/x.key", "noise")(t, dir)
+	}},
 
 	{name: "damaged inventory", args: issueOf(), says: "not a database", hint: "backup",
 		prepare: written("pki/inventory.db", strings.Repeat("noise", 1000))},
@@ -279,6 +307,34 @@ var badState = []fault{
 		remove("pki/inventory.db")(t, dir)
 		ok(t, os.Mkdir(filepath.Join(dir, "pki/inventory.db"), 0o700))
 	}},
+}
+
+// forbidden are wishes that a rule stands against.
+var forbidden = []fault{
+	{name: "group beyond the profile", args: issueOf("--group", "ops", "--profile-file", "x"), says: `does not allow the group "ops"`, hint: "dev-*",
+		prepare: written("x", "apiVersion: pkictl.dev/v1\nkind: Profiles\nprofiles:\n- {name: a, usages: [client auth], limits: {groups: [dev-*]}}\n")},
+	{name: "name beyond cfssl's list", args: issueOf("--profile-file", "x"), says: `does not allow the name "jane"`, hint: "name_whitelist",
+		prepare: written("x", `{"signing": {"default": {"usages": ["client auth"], "expiry": "1h", "name_whitelist": "^joe$"}}}`)},
+	{name: "request for a CA", args: in("issue", "--csr", "x"), says: "CA:TRUE", hint: "init-ca --parent",
+		prepare: request("-subj", "/CN=x", "-addext", "basicConstraints=CA:TRUE")},
+	{name: "request for system:masters", args: in("issue", "--csr", "x"), says: "asks for the group system:masters", hint: "--allow group:system:masters",
+		prepare: request("-subj", "/O=system:masters/CN=x")},
+	{name: "request beside another key", args: in("issue", "--csr", "x", "--force"), says: "is not the key of", hint: "--out", prepare: request("-subj", "/CN=old")},
+	{name: "request of the CA", args: in("issue", "--csr", "x"), says: "is that of the CA", hint: "of its own", prepare: request("-subj", "/CN=x", "-key", "pki/ca.key")},
+}
+
+// request has OpenSSL make the request x.
+func request(args ...string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		if !slices.Contains(args, "-key") {
+			args = append(args, "-newkey", "rsa:2048", "-nodes", "-keyout", "x.pem")
+		}
+		cmd := exec.Command("openssl", append(in("req", "-new", "-out", "x"), args...)...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("openssl: %v\n%s", err, out)
+		}
+	}
 }
 
 func ok(t testing.TB, err error) {
@@ -338,7 +394,7 @@ func newSite(t *testing.T) string {
 // TestFaults: every fault gives one error and one hint, and changes nothing.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	for code, faults := range map[int][]fault{2: badUsage, 1: badState} {
+	for code, faults := range map[int][]fault{2: badUsage, 1: badState, 4: forbidden} {
 		for _, f := range faults {
 			t.Run(f.name, func(t *testing.T) {
 				t.Parallel()

@@ -17,17 +17,19 @@ import (
 
 type issueFlags struct {
 	ca.IssueOptions
-	explain    bool
-	file       string // of many
-	kubeconfig string
-	entry      kubeconfig.Entry
-	export     exportFlags
+	explain     bool
+	file        string // of many
+	profileFile string
+	csr         string
+	kubeconfig  string
+	entry       kubeconfig.Entry
+	export      exportFlags
 }
 
 func (a *app) issueCmd() *cobra.Command {
 	var f issueFlags
 	cmd := &cobra.Command{
-		Use:   "issue --cn NAME [--group GROUP]... | -f FILE",
+		Use:   "issue --cn NAME [--group GROUP]... | --csr FILE | -f FILE",
 		Short: "Make a key and a certificate",
 		Long: `Make a key and a certificate that the CA in the PKI directory signs.
 
@@ -53,7 +55,8 @@ names the columns, of cn, group, profile, dns, ip, uri, email, key, validity and
 out, with ';' between several values in one cell; or YAML, a list of objects
 with these keys. Flags say what a line leaves out; --out and --kubeconfig name
 directories. A line that fails is reported with its number and does not stop the
-others. Run it again after an interruption: what is there is skipped.`,
+others. Run it again after an interruption: what is there is skipped.
+` + profileFileHelp + csrHelp,
 		Example: `  pkictl init-ca
   pkictl issue --cn kube-admin --group system:masters
   pkictl issue --cn jane --group developers --validity 8h --kubeconfig jane.conf --server https://10.0.0.10:6443
@@ -64,14 +67,18 @@ others. Run it again after an interruption: what is there is skipped.`,
   pkictl issue --cn joe -o p12 --export-passphrase-file joe.password
   pkictl issue --cn kube-admin --group system:masters --force
   printf 'cn,group\nann,developers\ntom,developers;oncall\n' > users.csv
-  pkictl issue -f users.csv --validity 30d`,
+  pkictl issue -f users.csv --validity 30d
+` + profileFileExample + csrExample,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.issue(cmd, f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.CommonName, "cn", "", "common `NAME`: the user's or the server's")
 	flags.StringArrayVar(&f.Groups, "group", nil, "`GROUP` (organization); may be given several times")
-	flags.StringVar(&f.Profile, "profile", ca.ProfileClient, "`PROFILE`, what it is for: client, server or peer (both)")
+	flags.StringVar(&f.Profile, "profile", ca.ProfileClient, "`PROFILE`, what it is for: client, server or peer (both), or one of --profile-file")
+	flags.StringVar(&f.profileFile, "profile-file", "", "`FILE` with profiles in place of the built-in ones: YAML, or cfssl's JSON")
+	flags.StringVar(&f.csr, "csr", "", "make no key, but sign the certificate request in this `FILE` (- is standard input)")
+	flags.StringArrayVar(&f.Allow, "allow", nil, "let a request have what is refused otherwise, by `NAME`: "+strings.Join(ca.Allowances(), ", "))
 	flags.StringArrayVar(&f.DNS, "dns", nil, "alternative DNS `NAME`; may be given several times")
 	flags.StringArrayVar(&f.IPs, "ip", nil, "alternative IP `ADDRESS`; may be given several times")
 	flags.StringArrayVar(&f.URIs, "uri", nil, "alternative `URI`; may be given several times")
@@ -90,17 +97,21 @@ others. Run it again after an interruption: what is there is skipped.`,
 	addExplain(cmd, &f.explain)
 	complete(cmd, "profile", ca.ProfileNames()...)
 	complete(cmd, "key", keyKindNames()...)
+	complete(cmd, "allow", ca.Allowances()...)
 	return cmd
 }
 
 func (a *app) issue(cmd *cobra.Command, f issueFlags) error {
 	f.Dir, f.Now, f.Waiting = a.dir, a.now(), a.waiting
-	f.entry.User = f.CommonName
 	f.export.form, _ = ca.ParseExportForm(a.output)
+	if err := f.readFiles(cmd, a.in); err != nil {
+		return err
+	}
+	f.entry.User = f.CommonName
 	if f.file != "" {
 		return a.issueBatch(cmd, f)
 	}
-	if !cmd.Flags().Changed("cn") {
+	if f.CommonName == "" {
 		return failure.New(failure.Usage, "name the user or server, as in --cn kube-admin, or many with -f FILE", "--cn is missing")
 	}
 	if err := f.addKubeconfig(cmd); err != nil {
@@ -139,7 +150,7 @@ func (f *issueFlags) planKubeconfig() error {
 	if err := f.entry.Validate(); err != nil {
 		return err
 	}
-	profile, err := ca.BuiltinProfile(f.Profile)
+	profile, err := f.Profiles.Get(f.Profile)
 	if err != nil {
 		return err
 	}
@@ -187,7 +198,7 @@ type issueResult struct {
 	NotAfter          time.Time `json:"notAfter"`
 	FingerprintSHA256 string    `json:"fingerprintSHA256,omitempty"`
 	CertificateFile   string    `json:"certificateFile"`
-	KeyFile           string    `json:"keyFile"`
+	KeyFile           string    `json:"keyFile,omitempty"`
 	KubeconfigFile    string    `json:"kubeconfigFile,omitempty"`
 	CertificatePEM    string    `json:"certificate,omitempty"`   // with the intermediate CAs behind it
 	CACertificatePEM  string    `json:"caCertificate,omitempty"` // the CA, with those above it
