@@ -253,6 +253,9 @@ func (r *CertificateRequest) checkSignature() {
 	case x509.MD2WithRSA, x509.MD5WithRSA:
 		r.never(newRequestHint, "its signature is worth nothing: %s", r.request.SignatureAlgorithm)
 		return
+	case x509.UnknownSignatureAlgorithm: // such as RSA-PSS with a salt of another length than the hash
+		r.never(newRequestHint+" with a usual signature, as of SHA-256", "its signature cannot be checked: the algorithm is unknown")
+		return
 	}
 	if err := r.request.CheckSignature(); err != nil {
 		r.never(newRequestHint, "its signature is not valid, which leaves open who has the private key: %s", plain(err))

@@ -151,6 +151,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"Ed448", newRequest(t, "/CN=x", "-newkey", "ed448"), "", "none of RSA, ECDSA and Ed25519", "", ""},
 		{"SHA-1", newRequest(t, "/CN=x", "-sha1"), "", "SHA-1 can be forged", ca.AllowWeakHash, ca.AllowWeakKey},
 		{"MD5", newRequest(t, "/CN=x", "-newkey", "rsa:2048", "-md5"), "", "worth nothing", "", ""},
+		{"a signature that Go does not know", newRequest(t, "/CN=x", "-newkey", "rsa:2048", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:20"), "", "cannot be checked", "", ""},
 		{"two common names", newRequest(t, "/CN=a/CN=b"), "", "2 common names", "", ""},
 		{"no common name", newRequest(t, "/O=dev"), "", "no common name", "", ""},
 		{"no subject", newRequest(t, "/"), "", "no common name", "", ""},
