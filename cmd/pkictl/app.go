@@ -77,6 +77,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
 	root.AddCommand(
 		a.initCACmd(), a.issueCmd(), a.listCmd(), a.inspectCmd(), a.verifyCmd(),
+		a.revokeCmd(), a.crlCmd(),
 		a.versionCmd(), a.manCmd(),
 	)
 	for _, cmd := range root.Commands() {

@@ -85,7 +85,7 @@ func (a *app) loadRecorded(ctx context.Context, name string) (*source, error) {
 	if noCA(a.dir) {
 		return nil, a.notFound(name)
 	}
-	entries, err := ca.List(ctx, ca.ListOptions{Dir: a.dir, Now: a.now()})
+	entries, err := ca.List(ctx, ca.ListOptions{Dir: a.dir, Name: name, Now: a.now(), WithPEM: true})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (a *app) loadRecorded(ctx context.Context, name string) (*source, error) {
 	slices.SortStableFunc(entries, func(a, b ca.Entry) int { return b.IssuedAt.Compare(a.IssuedAt) })
 	src := &source{name: name}
 	for _, entry := range entries {
-		if (entry.Name != name && entry.CommonName != name) || entry.PEM == "" {
+		if entry.PEM == "" {
 			continue
 		}
 		items, err := ca.Decode([]byte(entry.PEM), "serial "+entry.Serial+" of the inventory")

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"embed"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -176,47 +174,6 @@ func (inv *Inventory) Forget(serial, aki string) error {
 	_, err := inv.db.Exec(`DELETE FROM certificates
 		WHERE serial_number = ? AND authority_key_identifier = ?`, serial, aki)
 	return inventoryError(err, "")
-}
-
-// Filter limits what List returns; zero fields do not limit.
-type Filter struct {
-	Serial     string // decimal, as in the record
-	CommonName string
-	Group      string    // one of the groups in the metadata
-	EndsBefore time.Time //
-	EndsAfter  time.Time //
-}
-
-// List returns the records that match the filter, the first to end first.
-func (inv *Inventory) List(ctx context.Context, f Filter) ([]certdb.CertificateRecord, error) {
-	var where []string
-	var args []any
-	add := func(condition string, arg any) {
-		where = append(where, condition)
-		args = append(args, arg)
-	}
-	if f.Serial != "" {
-		add("serial_number = ?", f.Serial)
-	}
-	if f.CommonName != "" {
-		add("common_name = ?", f.CommonName)
-	}
-	if f.Group != "" {
-		add("EXISTS (SELECT 1 FROM json_each(metadata, '$.groups') WHERE value = ?)", f.Group)
-	}
-	if !f.EndsBefore.IsZero() {
-		add("expiry < ?", f.EndsBefore.UTC())
-	}
-	if !f.EndsAfter.IsZero() {
-		add("expiry >= ?", f.EndsAfter.UTC())
-	}
-	query := "SELECT * FROM certificates"
-	if where != nil {
-		query += " WHERE " + strings.Join(where, " AND ")
-	}
-	var records []certdb.CertificateRecord
-	err := inv.db.SelectContext(ctx, &records, query+" ORDER BY expiry, serial_number", args...)
-	return records, inventoryError(err, "")
 }
 
 // inventoryError turns an error of the database into one that a user can act

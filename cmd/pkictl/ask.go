@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// isTerminal says whether a person is at the other end.
+func isTerminal(r io.Reader) bool {
+	file, isFile := r.(interface{ Fd() uintptr })
+	return isFile && term.IsTerminal(int(file.Fd())) //nolint:gosec // G115: a file descriptor is small
+}
+
+// ask asks for consent on the terminal. It returns nil for yes alone: no answer
+// is a no, and without a terminal there is nobody to ask. What is about to
+// happen is shown before the question.
+func (a *app) ask(show func(w io.Writer), question string) error {
+	if !isTerminal(a.in) {
+		return failure.New(failure.Refused, "see what it would do with --dry-run, then add --yes", "%s There is no terminal to ask on", question)
+	}
+	show(a.err)
+	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil {
+		fmt.Fprintln(a.err) // the cursor stands behind the question
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+		answer = "" // half a line is no consent
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return failure.New(failure.Refused, "run the command again and answer y", "%s The answer was not yes; nothing was changed", question)
+}
