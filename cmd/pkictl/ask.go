@@ -23,7 +23,7 @@ func isTerminal(r io.Reader) bool {
 // happen is shown before the question.
 func (a *app) ask(show func(w io.Writer), question string) error {
 	if !isTerminal(a.in) {
-		return failure.New(failure.Refused, "see what it would do with --dry-run, then add --yes", "%s There is no terminal to ask on", question)
+		return failure.New(failure.Refused, "see what it would do with --dry-run, then add --yes", "there is no terminal to ask on: %s", question)
 	}
 	show(a.err)
 	fmt.Fprintf(a.err, "%s [y/N] ", question)
@@ -39,5 +39,5 @@ func (a *app) ask(show func(w io.Writer), question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return failure.New(failure.Refused, "run the command again and answer y", "%s The answer was not yes; nothing was changed", question)
+	return failure.New(failure.Refused, "run the command again and answer y", "the answer was not yes, so nothing was changed: %s", question)
 }
