@@ -141,7 +141,7 @@ func (o RevokeOptions) candidates(ctx context.Context) ([]Entry, error) {
 		list.Serial = cert.SerialNumber
 		wanted = append(wanted, list)
 	} else {
-		serials, isSerial, err := parseSerials(o.Name)
+		serials, isSerial, err := ParseSerials(o.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -11,12 +11,12 @@ import (
 // have, in hexadecimal. RFC 5280 allows 40; some CAs have one octet more.
 const maxSerialDigits = 42
 
-// parseSerials returns the serial numbers that a text may stand for. It is
+// ParseSerials returns the serial numbers that a text may stand for. It is
 // hexadecimal in either case, with or without colons or 0x, as OpenSSL, Go and
 // browsers print it. A number with more digits than a serial has is decimal, as
 // cfssl prints it. Only with colons or 0x it certainly is a serial: a word like
 // "decade" may be a name too.
-func parseSerials(text string) (serials []*big.Int, certain bool, err error) {
+func ParseSerials(text string) (serials []*big.Int, certain bool, err error) {
 	digits := text
 	if rest, found := cutPrefixFold(text, "0x"); found {
 		digits, certain = rest, true
