@@ -220,3 +220,29 @@ func TestCRLMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// TestCRLLarge: what is written is read again, by all who read lists.
+func TestCRLLarge(t *testing.T) {
+	t.Parallel()
+	dir := newCA(t, ca.ECDSAP256)
+	issued := issue(t, ca.IssueOptions{Dir: dir, CommonName: "jane"})
+	good := issue(t, ca.IssueOptions{Dir: dir, CommonName: "good"})
+	must(revoke(dir, "jane", "superseded"))
+	const n = 30_000
+	copies(t, dir, "jane", n-1)
+	first := signCRL(t, ca.CRLOptions{Dir: dir})
+	if len(first.Entries) != n || len(first.Data) <= 1<<20 {
+		t.Fatalf("%d entries in %d bytes", len(first.Entries), len(first.Data))
+	}
+	if again := signCRL(t, ca.CRLOptions{Dir: dir}); again.Number.Cmp(first.Number) <= 0 {
+		t.Errorf("number %v after %v", again.Number, first.Number)
+	}
+	items := must(ca.Decode(must(os.ReadFile(ca.CRLPath(dir))), "ca.crl"))
+	if items[0].CRL.Count != n {
+		t.Errorf("inspect finds %d", items[0].CRL.Count)
+	}
+	root := must(ca.ReadCertificate(ca.CertPath(dir)))
+	crl := must(ca.ReadCRL(ca.CRLPath(dir)))
+	wantCheck(t, ca.CheckRevocation(issued.Certificate, root, crl, now), ca.CheckFailed, "for the reason superseded")
+	wantCheck(t, ca.CheckRevocation(good.Certificate, root, crl, now), ca.CheckOK, "without it")
+}

@@ -15,7 +15,7 @@ import (
 // isTerminal says whether a person is at the other end.
 func isTerminal(r io.Reader) bool {
 	file, isFile := r.(interface{ Fd() uintptr })
-	return isFile && term.IsTerminal(int(file.Fd())) //nolint:gosec // G115: a file descriptor is small
+	return isFile && term.IsTerminal(int(file.Fd()))
 }
 
 // ask asks for consent on the terminal. It returns nil for yes alone: no answer

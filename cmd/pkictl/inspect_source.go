@@ -55,7 +55,11 @@ func loadFile(path string) (*source, error) {
 		return nil, failure.New(failure.Failed, "name a file in it; a PKI directory is what --dir takes", "%q is a directory", path)
 	}
 	// What is in it decides which limit holds; ca.Decode checks that of PEM.
-	data, err := store.Read(path, store.MaxYAML)
+	limit := int64(store.MaxYAML)
+	if strings.HasSuffix(path, ".crl") {
+		limit = store.MaxCRL
+	}
+	data, err := store.Read(path, limit)
 	if err != nil {
 		return nil, err
 	}
