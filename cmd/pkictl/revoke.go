@@ -78,7 +78,7 @@ func (a *app) revoke(cmd *cobra.Command, f revokeFlags) error {
 	if !f.yes && !f.DryRun {
 		f.Confirm = func(r ca.Revocation) error {
 			asked = true
-			return a.ask(func(w io.Writer) { a.printRevocation(w, r) }, "Revoke "+printable(r.CommonName)+"?")
+			return a.ask(cmd.Context(), func(w io.Writer) { a.printRevocation(w, r) }, "Revoke "+printable(r.CommonName)+"?")
 		}
 	}
 	r, err := ca.Revoke(cmd.Context(), f.RevokeOptions)

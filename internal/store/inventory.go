@@ -118,6 +118,10 @@ func migrate(db *sqlx.DB, write bool) error {
 		return err
 	}
 	defer tx.Rollback()
+	// Another process may have been faster, as readers bring it up to date, too.
+	if err := tx.Get(&version, "PRAGMA user_version"); err != nil || version >= len(files) {
+		return err
+	}
 	for _, file := range files[version:] {
 		script, err := migrations.ReadFile(file)
 		if err != nil {
