@@ -32,11 +32,11 @@ func advice(entry Entry, cert *x509.Certificate) []string {
 		}
 	}
 	readers := "etcd reads the list that --client-crl-file names"
-	if isClient && isServer {
+	if isServer {
 		readers += ", and of its peers the one of --peer-crl-file"
 	}
 	if isClient {
-		lines = append(lines, readers+"; so do nginx (ssl_crl), HAProxy (crl-file) and OpenVPN (crl-verify).")
+		lines = append(lines, readers+", in DER form (pkictl crl --der); nginx (ssl_crl), HAProxy (crl-file) and OpenVPN (crl-verify) read PEM.")
 	}
 	return lines
 }

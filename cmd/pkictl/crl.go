@@ -28,12 +28,14 @@ stays on it until the first list after its end. The number of each list is above
 that of all before, whatever was killed or restored.
 
 Make a new one before the next update: who reads lists refuses everything once
-it is past. An API server reads none; see: pkictl revoke --help.`,
+it is past. etcd wants the list in DER form, and with one in PEM refuses everybody.
+An API server reads none; see: pkictl revoke --help.`,
 		Example: `  pkictl init-ca
   pkictl issue --cn jane
   pkictl revoke jane --reason key-compromise --yes
   pkictl crl
-  pkictl crl --next-update 24h --out - -q > copy.crl
+  pkictl crl --next-update 24h --out - > copy.crl
+  pkictl crl --der --out etcd.crl
   pkictl verify jane --crl pki/ca.crl || true`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.crl(cmd, f) },
@@ -41,7 +43,7 @@ it is past. An API server reads none; see: pkictl revoke --help.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.Out, "out", "", "`FILE` to write, - for standard output (default ca.crl in the PKI directory)")
 	flags.StringVar(&f.NextUpdate, "next-update", "", "`TIME` until there is a new list, as in 24h (default 7d, or until the CA ends)")
-	flags.BoolVar(&f.DER, "der", false, "write DER, not PEM")
+	flags.BoolVar(&f.DER, "der", false, "write DER, which etcd wants, not PEM")
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
 	return cmd

@@ -199,6 +199,10 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 		refused(t)(with("pki/server", "get", "namespaces"))
 	})
 
+	t.Run("a revoked one works on, until its binding goes", func(t *testing.T) {
+		checkRevokedOnAPIServer(t, w, kubectl, server)
+	})
+
 	t.Run("inspect and verify what is served", func(t *testing.T) {
 		w := userDir{t, w.dir}
 		if out := w.pkictl("inspect " + server); !strings.Contains(out, "CN=kube-apiserver") || !strings.Contains(out, "10.96.0.1") {

@@ -115,18 +115,22 @@ func (a *app) printRevoked(f revokeFlags, r *ca.Revocation, asked bool) error {
 }
 
 func (a *app) printRevocation(w io.Writer, r ca.Revocation) {
+	issued, end := utc(r.IssuedAt), ends(r.NotAfter, a.now())
+	if r.IssuedAt.IsZero() { // in rows that another tool wrote
+		issued = ""
+	}
+	if r.Certificate == nil { // nobody knows
+		end = ""
+	}
 	rows := []row{
 		{"subject", r.Subject},
 		{"serial", r.Serial},
 		{"profile", r.Profile},
 		{"names", strings.Join(r.SANs, ", ")},
-		{"issued", utc(r.IssuedAt)},
-		{"ends", ends(r.NotAfter, a.now())},
+		{"issued", issued},
+		{"ends", end},
 		{"files", strings.Join(r.Files, ", ")},
 		{"reason", r.Reason},
-	}
-	if r.Certificate == nil {
-		rows[5].value = "" // nobody knows
 	}
 	if r.RevokedAt != nil {
 		rows = append(rows, row{"revoked", utc(*r.RevokedAt)})
