@@ -28,6 +28,9 @@ func (c *CA) HoldingAt(ctx context.Context, path string, now time.Time) (*Holdin
 		return nil, err
 	}
 	h.CertPath, h.KeyPath = path, keyPathOf(path)
+	if h.out == "" {
+		h.Name = filepath.Base(strings.TrimSuffix(path, ".crt"))
+	}
 	return h, nil
 }
 
@@ -58,7 +61,7 @@ func (c *CA) HoldingOf(ctx context.Context, cert *x509.Certificate, now time.Tim
 		return nil, failure.New(failure.Failed, "name the directory of its CA with --dir",
 			"the certificate of %q is not signed by the CA in %q but by %s", name, c.Dir, FormatName(cert.RawIssuer))
 	}
-	entries, err := List(ctx, ListOptions{Dir: c.Dir, Serial: cert.SerialNumber, Now: now})
+	entries, err := List(ctx, ListOptions{Dir: c.Dir, Serial: cert.SerialNumber, Now: now, WithPEM: true})
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +79,11 @@ func (c *CA) holding(entry Entry, cert *x509.Certificate) (*Holding, error) {
 		return nil, failure.New(failure.Failed, "issue a new one with: pkictl issue",
 			"the certificate of %q with serial %s is revoked", entry.CommonName, entry.Serial)
 	}
-	h := &Holding{Certificate: cert, Name: entry.Name, Profile: entry.Profile}
-	for _, also := range entry.Also {
-		h.Also = append(h.Also, c.path(also))
-	}
+	h := &Holding{Certificate: cert, Name: entry.Name, Profile: entry.Profile, Also: entry.Also, out: entry.Out}
 	if entry.Out == "" {
 		return h, nil
 	}
-	path := c.path(entry.Out) + ".crt"
+	path := entry.Out + ".crt"
 	found, err := ReadCertificate(path)
 	if errors.Is(err, fs.ErrNotExist) || (err == nil && !found.Equal(cert)) {
 		return h, nil // moved away, or replaced
@@ -92,16 +92,16 @@ func (c *CA) holding(entry Entry, cert *x509.Certificate) (*Holding, error) {
 	return h, err
 }
 
-// path returns a path of the inventory, which is absolute or below the PKI
-// directory.
-func (c *CA) path(recorded string) string {
-	if filepath.IsAbs(recorded) {
-		return recorded
+// recordedIn returns a path of the inventory of the PKI directory dir.
+func recordedIn(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
 	}
-	return filepath.Join(c.Dir, recorded)
+	return filepath.Join(dir, path)
 }
 
-// recordedPath is the reverse of path: the PKI directory may move.
+// recordedPath is the reverse of recordedIn: absolute, or below the PKI
+// directory, which may move.
 func recordedPath(dir, path string) string {
 	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
 		return rel
@@ -140,7 +140,7 @@ func (c *CA) HoldingNamed(ctx context.Context, name string, now time.Time) (*Hol
 			return c.HoldingAt(ctx, path, now)
 		}
 	}
-	holdings, missing, err := c.holdings(ctx, ListOptions{Dir: c.Dir, CommonName: name, Now: now})
+	holdings, missing, err := c.holdings(ctx, ListOptions{Dir: c.Dir, Name: name, Now: now})
 	switch {
 	case err != nil:
 		return nil, err
@@ -176,6 +176,7 @@ func (c *CA) Holdings(ctx context.Context, within time.Duration, now time.Time) 
 }
 
 func (c *CA) holdings(ctx context.Context, o ListOptions) (holdings []*Holding, missing []Entry, err error) {
+	o.WithPEM = true
 	entries, err := List(ctx, o)
 	if err != nil {
 		return nil, nil, err

@@ -84,8 +84,12 @@ const derSequence = 0x30
 // which is PEM with any number of blocks, or DER. The name is what errors call
 // the data; they hold nothing of a private key.
 func Decode(data []byte, name string) ([]Item, error) {
-	if len(data) > store.MaxPEM {
-		return nil, failure.New(failure.Failed, "check that it is the file you mean", "%q is larger than 1 MiB", name)
+	limit := store.MaxPEM
+	if bytes.HasPrefix(data, []byte("-----BEGIN X509 CRL-----")) {
+		limit = store.MaxCRL // nothing else of a PKI grows like a revocation list
+	}
+	if len(data) > limit {
+		return nil, failure.New(failure.Failed, "check that it is the file you mean", "%q is larger than %d MiB", name, limit>>20)
 	}
 	segments := splitPEM(data)
 	if len(segments) == 0 {

@@ -4,7 +4,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
-	"fmt"
 	"math/big"
 	"time"
 )
@@ -49,12 +48,6 @@ type certificateList struct {
 	}
 	Algorithm pkix.AlgorithmIdentifier
 	Signature asn1.BitString
-}
-
-// crlReasons are the values of CRLReason (RFC 5280, 5.3.1).
-var crlReasons = map[asn1.Enumerated]string{
-	0: "unspecified", 1: "keyCompromise", 2: "cACompromise", 3: "affiliationChanged", 4: "superseded",
-	5: "cessationOfOperation", 6: "certificateHold", 8: "removeFromCRL", 9: "privilegeWithdrawn", 10: "aACompromise",
 }
 
 const (
@@ -128,10 +121,7 @@ func crlReason(extensions []pkix.Extension) (string, error) {
 		if _, err := asn1.Unmarshal(extension.Value, &code); err != nil {
 			return "", err
 		}
-		if name := crlReasons[code]; name != "" {
-			return name, nil
-		}
-		return fmt.Sprintf("reason %d", code), nil
+		return reasonName(int(code)), nil
 	}
 	return "", nil
 }

@@ -68,7 +68,7 @@ func TestIssue(t *testing.T) {
 	if _, err := tls.LoadX509KeyPair(result.CertPath, result.KeyPath); err != nil {
 		t.Error(err)
 	}
-	entries := list(t, ca.ListOptions{Dir: dir, CommonName: "jane"})
+	entries := list(t, ca.ListOptions{Dir: dir, CommonName: "jane", WithPEM: true})
 	if len(entries) != 1 {
 		t.Fatalf("%d rows", len(entries))
 	}

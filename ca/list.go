@@ -1,15 +1,16 @@
 package ca
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/big"
+	"strings"
 	"time"
-
-	"github.com/cloudflare/cfssl/certdb"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
@@ -23,38 +24,66 @@ const (
 	StateValid   State = "valid"
 	StateExpired State = "expired"
 	StateRevoked State = "revoked"
+	// StateReplaced is a certificate in whose files there is another one now. It
+	// authenticates until its end as before: who has a copy can use it.
+	StateReplaced State = "replaced"
 	// StateIncomplete is a serial whose certificate was never written: the
 	// command that took it was killed.
 	StateIncomplete State = "incomplete"
 )
 
+// States lists the states.
+func States() []State {
+	return []State{StateValid, StateReplaced, StateExpired, StateRevoked, StateIncomplete}
+}
+
+// ParseState returns the state with that name, none for an empty one.
+func ParseState(name string) (State, error) {
+	var names []string
+	for _, state := range States() {
+		if name == "" || name == string(state) {
+			return State(name), nil
+		}
+		names = append(names, string(state))
+	}
+	return "", failure.New(failure.Usage, "choose one of "+strings.Join(names, ", "), "unknown state %q", name)
+}
+
 // Entry is one certificate of the inventory.
 type Entry struct {
-	Name       string    `json:"name"`
-	CommonName string    `json:"commonName"`
-	Groups     []string  `json:"groups,omitempty"`
-	Profile    string    `json:"profile"`
-	Key        string    `json:"key"`
-	SANs       []string  `json:"sans,omitempty"`
-	Serial     string    `json:"serial"` // hexadecimal, as OpenSSL prints it
-	NotBefore  time.Time `json:"notBefore"`
-	NotAfter   time.Time `json:"notAfter"`
-	IssuedAt   time.Time `json:"issuedAt"`
-	State      State     `json:"state"`
-	Out        string    `json:"out,omitempty"`  // path of its files without .crt and .key, absolute or below the PKI directory
-	Also       []string  `json:"also,omitempty"` // paths of other files with it, likewise
+	Name       string     `json:"name"`
+	CommonName string     `json:"commonName"`
+	Groups     []string   `json:"groups,omitempty"`
+	Profile    string     `json:"profile"`
+	Key        string     `json:"key"`
+	SANs       []string   `json:"sans,omitempty"`
+	Serial     string     `json:"serial"`   // hexadecimal, as OpenSSL prints it
+	IssuerID   string     `json:"issuerID"` // authority key identifier, as OpenSSL prints it
+	NotBefore  time.Time  `json:"notBefore"`
+	NotAfter   time.Time  `json:"notAfter"`
+	IssuedAt   time.Time  `json:"issuedAt"`
+	State      State      `json:"state"`
+	RevokedAt  *time.Time `json:"revokedAt,omitempty"`
+	Reason     string     `json:"reason,omitempty"` // of the revocation, as RFC 5280 (5.3.1) names it
+	Out        string     `json:"out,omitempty"`    // path of its files without .crt and .key
+	Also       []string   `json:"also,omitempty"`   // paths of other files that were written with it
 
-	PEM string `json:"-"`
+	PEM string `json:"-"` // if ListOptions.WithPEM is set
+
+	serial, aki string // as in the inventory
 }
 
 // ListOptions is what the command list takes; zero fields do not limit.
 type ListOptions struct {
 	Dir        string
-	Expiring   time.Duration // only what is in force and ends within this time
+	Expiring   time.Duration // only what is in force, was not replaced, and ends within this time
 	CommonName string
+	Name       string // the common name, or the name of its files
 	Group      string
+	State      State
 	Serial     *big.Int
 	Now        time.Time
+	WithPEM    bool // also read the certificates themselves
 }
 
 // List returns the certificates in the inventory of the CA in o.Dir, the first
@@ -71,62 +100,88 @@ func List(ctx context.Context, o ListOptions) ([]Entry, error) {
 		return nil, err
 	}
 	defer inv.Close()
-	filter := store.Filter{CommonName: o.CommonName, Group: o.Group}
-	if o.Serial != nil {
-		filter.Serial = o.Serial.String()
-	}
-	if o.Expiring > 0 {
-		filter.EndsAfter = o.Now
-		filter.EndsBefore = o.Now.Add(o.Expiring)
-	}
-	records, err := inv.List(ctx, filter)
+	rows, err := inv.List(ctx, o.filter())
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]Entry, 0, len(records))
-	for _, record := range records {
-		entry, err := newEntry(record, o.Now)
+	wanted := o.State
+	if o.Expiring > 0 {
+		wanted = cmp.Or(wanted, StateValid)
+	}
+	entries := make([]Entry, 0, len(rows))
+	for _, row := range rows {
+		entry, err := newEntry(row, o.Dir, o.Now)
 		if err != nil {
 			return nil, err
 		}
-		if o.Expiring > 0 && entry.State != StateValid {
-			continue
+		if wanted == "" || entry.State == wanted {
+			entries = append(entries, entry)
 		}
-		entries = append(entries, entry)
 	}
 	return entries, nil
 }
 
-func newEntry(record certdb.CertificateRecord, now time.Time) (Entry, error) {
+// filter leaves out as much as the database can.
+func (o ListOptions) filter() store.Filter {
+	f := store.Filter{CommonName: o.CommonName, Name: o.Name, Group: o.Group, WithPEM: o.WithPEM}
+	if o.Serial != nil {
+		f.Serial = o.Serial.String()
+	}
+	switch o.State {
+	case StateRevoked:
+		f.Status = store.StatusRevoked
+	case StateIncomplete:
+		f.Status = store.StatusReserved
+	case StateValid, StateReplaced:
+		f.EndsAfter = o.Now
+	case StateExpired:
+		f.EndsBefore = o.Now
+	}
+	if o.Expiring > 0 {
+		f.EndsAfter = o.Now
+		f.EndsBefore = o.Now.Add(o.Expiring)
+	}
+	return f
+}
+
+func newEntry(row store.Row, dir string, now time.Time) (Entry, error) {
 	entry := Entry{
-		CommonName: record.CommonName.String,
-		Serial:     hexSerial(record.Serial),
-		NotAfter:   record.Expiry.UTC(),
-		State:      stateOf(record, now),
-		PEM:        record.PEM,
+		CommonName: row.CommonName.String,
+		Serial:     hexSerial(row.Serial),
+		IssuerID:   colonAKI(row.AKI),
+		NotAfter:   row.Expiry.UTC(),
+		PEM:        row.PEM,
+		serial:     row.Serial,
+		aki:        row.AKI,
 	}
-	if record.NotBefore != nil {
-		entry.NotBefore = record.NotBefore.UTC()
+	if row.NotBefore != nil {
+		entry.NotBefore = row.NotBefore.UTC()
 	}
-	if record.IssuedAt != nil {
-		entry.IssuedAt = record.IssuedAt.UTC()
+	if row.IssuedAt != nil {
+		entry.IssuedAt = row.IssuedAt.UTC()
 	}
 	// Rows of cfssl itself have other metadata, or none.
 	var meta Metadata
-	if len(record.MetadataJSON) > 0 {
-		if err := json.Unmarshal(record.MetadataJSON, &meta); err != nil {
+	if len(row.MetadataJSON) > 0 {
+		if err := json.Unmarshal(row.MetadataJSON, &meta); err != nil {
 			return entry, damagedRow(err, "metadata", entry.Serial)
 		}
 	}
-	if len(record.SANsJSON) > 0 {
-		if err := json.Unmarshal(record.SANsJSON, &entry.SANs); err != nil {
+	if len(row.SANsJSON) > 0 {
+		if err := json.Unmarshal(row.SANsJSON, &entry.SANs); err != nil {
 			return entry, damagedRow(err, "names", entry.Serial)
 		}
 	}
-	entry.Name, entry.Groups, entry.Profile, entry.Key = meta.Name, meta.Groups, meta.Profile, meta.Key
-	entry.Out, entry.Also = meta.Out, meta.Also
-	if entry.Name == "" {
-		entry.Name = entry.CommonName
+	entry.Name = cmp.Or(meta.Name, entry.CommonName)
+	entry.Groups, entry.Profile, entry.Key = meta.Groups, meta.Profile, meta.Key
+	entry.Out = recordedIn(dir, meta.Out)
+	for _, path := range meta.Also {
+		entry.Also = append(entry.Also, recordedIn(dir, path))
+	}
+	entry.State = stateOf(row, entry, now)
+	if entry.State == StateRevoked {
+		at := row.RevokedAt.UTC()
+		entry.RevokedAt, entry.Reason = &at, reasonName(row.Reason)
 	}
 	return entry, nil
 }
@@ -136,16 +191,35 @@ func damagedRow(err error, what, serial string) error {
 		"the %s of serial %s in the inventory are damaged", what, serial)
 }
 
-func stateOf(record certdb.CertificateRecord, now time.Time) State {
+func stateOf(row store.Row, entry Entry, now time.Time) State {
 	switch {
-	case record.Status == store.StatusReserved:
+	case row.Status == store.StatusReserved:
 		return StateIncomplete
-	case record.Status == store.StatusRevoked:
+	case row.Status == store.StatusRevoked:
 		return StateRevoked
-	case now.After(record.Expiry):
+	case now.After(row.Expiry):
 		return StateExpired
+	case row.Superseded && !entry.isInFile():
+		return StateReplaced
 	}
 	return StateValid
+}
+
+// isInFile says whether the certificate is in its file. It is, though a later
+// one was issued for the same file, where the command that did so was killed
+// before the files changed places, or where the file was restored.
+func (e Entry) isInFile() bool {
+	cert, err := ReadCertificate(e.Out + ".crt")
+	return err == nil && cert.SerialNumber.String() == e.serial && hex.EncodeToString(cert.AuthorityKeyId) == e.aki
+}
+
+// colonAKI turns cfssl's form of a key identifier into the usual one.
+func colonAKI(aki string) string {
+	octets, err := hex.DecodeString(aki)
+	if err != nil {
+		return aki
+	}
+	return colonHex(octets)
 }
 
 // hexSerial turns cfssl's decimal serial into the usual hexadecimal form.

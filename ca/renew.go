@@ -41,6 +41,8 @@ type Holding struct {
 	CertPath    string   // empty: in none but other files
 	KeyPath     string   //
 	Also        []string // other files that were written with it, or hold it
+
+	out string // where the inventory says that it stands; empty: nowhere
 }
 
 // Renewal is what became of a Holding.
@@ -241,8 +243,11 @@ func (o RenewOptions) write(ctx context.Context, authority *CA, p *Prepared, r *
 // where it stands.
 func (r *Renewal) metadata(dir string) Metadata {
 	meta := Metadata{Name: r.Name, Groups: r.Certificate.Subject.Organization, Profile: r.Profile}
-	if r.CertPath != "" {
+	switch {
+	case r.CertPath != "":
 		meta.Out = recordedPath(dir, strings.TrimSuffix(r.CertPath, ".crt"))
+	case r.out != "":
+		meta.Out = recordedPath(dir, r.out)
 	}
 	for _, path := range r.Also {
 		meta.Also = append(meta.Also, recordedPath(dir, path))

@@ -92,7 +92,10 @@ type VerifyOptions struct {
 	NoKey        string           // why Key is nil
 	Host         string           // empty: not checked
 	Purpose      Purpose
-	Now          time.Time
+	// CRL is the revocation list to look into. Without one it is that in the
+	// PKI directory, if there is one.
+	CRL *CRL
+	Now time.Time
 }
 
 // Verification is what Verify found.
@@ -111,8 +114,9 @@ func (v *Verification) Add(check Check) {
 }
 
 // Verify checks a certificate against the CA in o.Dir: its chain, time, usage,
-// host name and key, and what the inventory says of it. An error means that it
-// could not be checked; what is wrong with the certificate is in the checks.
+// host name and key, and what the inventory and the revocation list say of it.
+// An error means that it could not be checked; what is wrong with the
+// certificate is in the checks.
 func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 	authority, err := Open(o.Dir)
 	if err != nil {
@@ -134,6 +138,7 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 	v.Add(checkHost(o))
 	v.Add(checkKey(o))
 	v.Add(inventory)
+	v.Add(checkRevocation(o, chain))
 	return v, nil
 }
 
@@ -182,7 +187,7 @@ func checkInventory(ctx context.Context, o VerifyOptions, authority *CA, chain [
 		return SkippedCheck(name, "the CA in "+o.Dir+" did not issue it itself"), nil
 	}
 	found := func(cert *x509.Certificate) ([]Entry, error) {
-		return List(ctx, ListOptions{Dir: o.Dir, Serial: cert.SerialNumber, Now: o.Now})
+		return List(ctx, ListOptions{Dir: o.Dir, Serial: cert.SerialNumber, Now: o.Now, WithPEM: true})
 	}
 	check := Check{Name: name, Wanted: "serial " + FormatSerial(cert.SerialNumber) + " recorded and not revoked"}
 	entries, err := found(cert)
@@ -205,7 +210,7 @@ func checkInventory(ctx context.Context, o VerifyOptions, authority *CA, chain [
 func recorded(check Check, entry Entry, cert *x509.Certificate) Check {
 	switch {
 	case entry.State == StateRevoked:
-		return check.failed("revoked", "issue another one")
+		return check.failed("revoked on "+showTime(*entry.RevokedAt)+" for the reason "+entry.Reason, "issue another one")
 	case entry.State == StateIncomplete:
 		return check.failed("incomplete: the command that took the serial was killed", "do not use it; issue another one")
 	case entry.PEM != string(EncodeCertificates(cert)):

@@ -226,8 +226,9 @@ func TestVerify(t *testing.T) {
 		Dir: dir, Name: "etcd.crt", Certificates: []*x509.Certificate{result.Certificate},
 		Key: key.Public(), KeyName: "etcd.key", Host: "etcd.local", Now: now,
 	}
+	must(ca.SignCRL(ctx, ca.CRLOptions{Dir: dir, Now: now}))
 	v := must(ca.Verify(ctx, o))
-	if !v.OK || len(v.Checks) != 6 || v.Subject != "CN=etcd" || v.Serial != ca.FormatSerial(result.Certificate.SerialNumber) {
+	if !v.OK || len(v.Checks) != 7 || v.Subject != "CN=etcd" || v.Serial != ca.FormatSerial(result.Certificate.SerialNumber) {
 		t.Errorf("got %+v", v)
 	}
 	for _, check := range v.Checks {
@@ -305,14 +306,20 @@ func reserve(t *testing.T, dir string, serial int64) {
 // change runs SQL on the inventory.
 func change(t *testing.T, dir, statement string) {
 	t.Helper()
+	if n := execute(t, dir, statement); n != 1 {
+		t.Fatalf("%s changed %d rows", statement, n)
+	}
+}
+
+// execute runs SQL on an inventory and returns how many rows it changed.
+func execute(t *testing.T, dir, statement string) int64 {
+	t.Helper()
 	db := must(sql.Open("sqlite", filepath.Join(dir, "inventory.db")))
 	result, err := db.Exec(statement)
 	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if n := must(result.RowsAffected()); n != 1 {
-		t.Fatalf("%s changed %d rows", statement, n)
-	}
+	return must(result.RowsAffected())
 }
 
 func TestParsePurpose(t *testing.T) {

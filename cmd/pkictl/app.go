@@ -78,7 +78,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 	completeForms(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
 	root.AddCommand(
-		a.initCACmd(), a.issueCmd(), a.renewCmd(), a.listCmd(), a.inspectCmd(), a.verifyCmd(), a.lintCmd(),
+		a.initCACmd(), a.issueCmd(), a.renewCmd(), a.revokeCmd(), a.crlCmd(),
+		a.listCmd(), a.inspectCmd(), a.verifyCmd(), a.lintCmd(),
 		a.versionCmd(), a.manCmd(),
 	)
 	for _, cmd := range root.Commands() {

@@ -28,7 +28,7 @@ type contender struct{ name, command string }
 // raceScript runs and times the contenders in one shell, as at a prompt, and
 // prints a line "NUMBER MICROSECONDS" for each run. Each has a directory of its
 // own: whoever syncs one need not write what others left there.
-func raceScript(contenders []contender) string {
+func raceScript(rounds int, contenders []contender) string {
 	var b strings.Builder
 	b.WriteString("set -eu -o pipefail\nnow() { t=${EPOCHREALTIME/./}; }\n") // bash 5
 	fmt.Fprintf(&b, "for ((i = -2; i < %d; i++)); do\n", rounds)
@@ -44,7 +44,13 @@ func raceScript(contenders []contender) string {
 // milliseconds, and of all but the first how many times as long it takes.
 func race(b *testing.B, dir string, contenders ...contender) {
 	b.Helper()
-	cmd := exec.Command("bash", "-c", raceScript(contenders))
+	raceFor(b, rounds, dir, contenders...)
+}
+
+// raceFor is race with another number of rounds.
+func raceFor(b *testing.B, rounds int, dir string, contenders ...contender) {
+	b.Helper()
+	cmd := exec.Command("bash", "-c", raceScript(rounds, contenders))
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+dir)
 	var stderr bytes.Buffer

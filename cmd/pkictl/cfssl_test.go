@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/pkictl/pkictl/ca"
 )
@@ -55,6 +58,58 @@ func TestCFSSLReadsInventory(t *testing.T) {
 		t.Errorf("list shows %v", states)
 	}
 	do(t, dir, "issue", "--cn", "jane", "--force") // cfssl left nothing that is in the way
+}
+
+// TestCFSSLReadsRevocations has cfssl's own programs read what pkictl revokes:
+// its list has the same entries, and its OCSP responses the same reasons.
+func TestCFSSLReadsRevocations(t *testing.T) {
+	t.Parallel()
+	dir := newSite(t)
+	ok(t, os.WriteFile(filepath.Join(dir, "db.json"), []byte(`{"driver":"sqlite3","data_source":"pki/inventory.db"}`), 0o600))
+	reasons := map[string]int{}
+	for name, reason := range map[string]int{"unspecified": 0, "keyCompromise": 1, "superseded": 4, "privilegeWithdrawn": 9} {
+		do(t, dir, "issue", "--cn", name, "-q")
+		do(t, dir, "revoke", name, "--reason", name, "--yes", "-q")
+		cert, err := ca.ReadCertificate(filepath.Join(dir, "pki", name+".crt"))
+		ok(t, err)
+		reasons[cert.SerialNumber.String()] = reason
+	}
+	do(t, dir, "crl", "-q")
+	ours, err := ca.ReadCRL(filepath.Join(dir, "pki", "ca.crl"))
+	ok(t, err)
+	theirs := map[string]time.Time{}
+	for _, entry := range cfsslCRL(t, dir).RevokedCertificateEntries {
+		theirs[entry.SerialNumber.String()] = entry.RevocationTime
+	}
+	for _, entry := range ours.List.RevokedCertificateEntries {
+		serial := entry.SerialNumber.String()
+		if at, found := theirs[serial]; !found || !at.Equal(entry.RevocationTime) || reasons[serial] != entry.ReasonCode {
+			t.Errorf("serial %s: %v for %d; cfssl has %v, %v", serial, entry.RevocationTime, entry.ReasonCode, at, found)
+		}
+	}
+	if len(theirs) != len(reasons) || len(ours.List.RevokedCertificateEntries) != len(reasons) {
+		t.Errorf("%d and %d entries, want %d", len(theirs), len(ours.List.RevokedCertificateEntries), len(reasons))
+	}
+
+	cfssl(t, dir, "ocsprefresh", "-db-config", "db.json", "-ca", "pki/ca.crt", "-responder", "pki/ca.crt", "-responder-key", "pki/ca.key")
+	dump := cfssl(t, dir, "ocspdump", "-db-config", "db.json")
+	root, err := ca.ReadCertificate(filepath.Join(dir, "pki", "ca.crt"))
+	ok(t, err)
+	seen := 0
+	for line := range strings.Lines(dump) {
+		der, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line))
+		ok(t, err)
+		response, err := ocsp.ParseResponse(der, root)
+		ok(t, err)
+		reason, isRevoked := reasons[response.SerialNumber.String()]
+		if isRevoked != (response.Status == ocsp.Revoked) || isRevoked && reason != response.RevocationReason {
+			t.Errorf("serial %s: OCSP says %d for %d, want %v for %d", response.SerialNumber, response.Status, response.RevocationReason, isRevoked, reason)
+		}
+		seen++
+	}
+	if seen != len(reasons)+2 { // the CA and old are good
+		t.Errorf("%d OCSP responses", seen)
+	}
 }
 
 // cfssl runs the program that `make test` builds.

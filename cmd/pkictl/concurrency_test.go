@@ -30,9 +30,9 @@ func inParallel(n int, run func(i int)) {
 }
 
 // listed is what `pkictl list -o json` prints.
-type listed struct {
-	Items []struct{ Name, Serial, State string }
-}
+type listed struct{ Items []listedItem }
+
+type listedItem struct{ Name, Serial, State, Reason, RevokedAt string }
 
 func list(t testing.TB, dir string, args ...string) listed {
 	t.Helper()

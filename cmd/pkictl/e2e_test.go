@@ -200,6 +200,9 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("Secrets", func(t *testing.T) { userDir{t, w.dir}.checkSecrets(kubectl, server) })
+	t.Run("a revoked one works on, until its binding goes", func(t *testing.T) {
+		checkRevokedOnAPIServer(t, w, kubectl, server)
+	})
 
 	t.Run("inspect and verify what is served", func(t *testing.T) {
 		w := userDir{t, w.dir}

@@ -55,7 +55,11 @@ func (a *app) loadFile(path string) (*source, error) {
 		return nil, failure.New(failure.Failed, "name a file in it; a PKI directory is what --dir takes", "%q is a directory", path)
 	}
 	// What is in it decides which limit holds; ca.Decode checks that of PEM.
-	data, err := store.Read(path, store.MaxYAML)
+	limit := int64(store.MaxYAML)
+	if strings.HasSuffix(path, ".crl") {
+		limit = store.MaxCRL
+	}
+	data, err := store.Read(path, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +93,7 @@ func (a *app) loadRecorded(ctx context.Context, name string) (*source, error) {
 	if noCA(a.dir) {
 		return nil, a.notFound(name)
 	}
-	entries, err := ca.List(ctx, ca.ListOptions{Dir: a.dir, Now: a.now()})
+	entries, err := ca.List(ctx, ca.ListOptions{Dir: a.dir, Name: name, Now: a.now(), WithPEM: true})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +101,7 @@ func (a *app) loadRecorded(ctx context.Context, name string) (*source, error) {
 	slices.SortStableFunc(entries, func(a, b ca.Entry) int { return b.IssuedAt.Compare(a.IssuedAt) })
 	src := &source{name: name}
 	for _, entry := range entries {
-		if (entry.Name != name && entry.CommonName != name) || entry.PEM == "" {
+		if entry.PEM == "" {
 			continue
 		}
 		items, err := ca.Decode([]byte(entry.PEM), "serial "+entry.Serial+" of the inventory")

@@ -3,57 +3,102 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
+type listFlags struct {
+	ca.ListOptions
+	expiring   string
+	state      string
+	prometheus string
+}
+
 func (a *app) listCmd() *cobra.Command {
-	var o ca.ListOptions
-	var expiring string
+	var f listFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the certificates that the CA has issued",
 		Long: `List the certificates that the CA in the PKI directory has issued, the first
-to end first. With --expiring it lists those that end within that time, and
-exits with 3 if there are any.
+to end first. With --expiring it lists those in force that end within that time,
+and exits with 3 if there are any.
 
 The name is the common name, with the name of the files behind it where that is
-another. State is valid, expired, revoked, or incomplete: a serial number that was
-taken by a command which was killed before it wrote the certificate.`,
+another. State is valid, expired, revoked, or
+
+  replaced    there is another certificate in its files now. It still
+              authenticates until it ends: revoke it, or know who has it.
+              --expiring does not count it.
+  incomplete  a serial number that was taken by a command which was killed
+              before it wrote the certificate.
+
+With --prometheus it also writes a file for the textfile collector of
+node_exporter, with the ends of the CA, the CAs above it, all certificates in
+force, at most 10,000, and the revocation list. Other flags do not limit it.`,
 		Example: `  pkictl list
   pkictl list --group system:masters
   pkictl list --cn kube-admin -o json
-  pkictl list --expiring 30d`,
+  pkictl list --state revoked
+  pkictl list --expiring 30d
+  pkictl list --expiring 7d --quiet --prometheus pkictl.prom`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Dir, o.Now = a.dir, a.now()
-			if cmd.Flags().Changed("expiring") {
-				var err error
-				if o.Expiring, err = ca.ParseValidity(expiring); err != nil {
-					return err
-				}
-			}
-			entries, err := ca.List(cmd.Context(), o)
-			if err != nil {
-				return err
-			}
-			if err := a.printList(entries); err != nil {
-				return err
-			}
-			if o.Expiring > 0 && len(entries) > 0 {
-				return errFound
-			}
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.list(cmd, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&expiring, "expiring", "", "only those that end within this `TIME`, as in 30d")
-	flags.StringVar(&o.Group, "group", "", "only those of this `GROUP`")
-	flags.StringVar(&o.CommonName, "cn", "", "only those with this common `NAME`")
+	flags.StringVar(&f.expiring, "expiring", "", "only those in force that end within this `TIME`, as in 30d")
+	flags.StringVar(&f.Group, "group", "", "only those of this `GROUP`")
+	flags.StringVar(&f.CommonName, "cn", "", "only those with this common `NAME`")
+	flags.StringVar(&f.state, "state", "", "only those in this `STATE`: "+strings.Join(states(), ", "))
+	flags.StringVar(&f.prometheus, "prometheus", "", "also write metrics to this `FILE`, which ends in .prom")
+	complete(cmd, "state", states()...)
 	return cmd
+}
+
+func states() []string {
+	var names []string
+	for _, state := range ca.States() {
+		names = append(names, string(state))
+	}
+	return names
+}
+
+func (a *app) list(cmd *cobra.Command, f listFlags) error {
+	o := f.ListOptions
+	o.Dir, o.Now = a.dir, a.now()
+	var err error
+	if o.State, err = ca.ParseState(f.state); err != nil {
+		return err
+	}
+	if f.expiring != "" {
+		if o.Expiring, err = ca.ParseValidity(f.expiring); err != nil {
+			return err
+		}
+		if o.State != "" && o.State != ca.StateValid && o.State != ca.StateReplaced {
+			return failure.New(failure.Usage, "leave --state out, or use --state replaced",
+				"--expiring lists what is in force, which %s is not", o.State)
+		}
+	}
+	if f.prometheus != "" {
+		if err := ca.WriteMetrics(cmd.Context(), a.dir, f.prometheus, o.Now); err != nil {
+			return err
+		}
+	}
+	entries, err := ca.List(cmd.Context(), o)
+	if err != nil {
+		return err
+	}
+	if err := a.printList(entries); err != nil {
+		return err
+	}
+	if o.Expiring > 0 && len(entries) > 0 {
+		return errFound
+	}
+	return nil
 }
 
 type listResult struct {

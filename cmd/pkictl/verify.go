@@ -19,6 +19,7 @@ type verifyFlags struct {
 	purpose string
 	key     string
 	at      string
+	crl     string
 }
 
 func (a *app) verifyCmd() *cobra.Command {
@@ -27,8 +28,9 @@ func (a *app) verifyCmd() *cobra.Command {
 		Use:   "verify FILE|-|NAME",
 		Short: "Check a certificate or kubeconfig against the CA",
 		Long: `Check a certificate against the CA in the PKI directory: the chain, the time,
-what it may be used for, the host, the key, and what the inventory says of it.
-Each check is a line: ok, FAIL, or - where it was not made.
+what it may be used for, the host, the key, what the inventory says of it, and
+whether it is on a revocation list: that of --crl, or ca.crl in the PKI directory
+where there is one. Each check is a line: ok, FAIL, or - where it was not made.
 
 The first certificate of the file is checked; those behind it may stand
 between it and the CA. A word that names no file is a certificate in the PKI
@@ -55,6 +57,7 @@ Exit codes: 0 all checks passed, 3 one failed, 1 it could not be checked.`,
 	flags.StringVar(&f.host, "host", "", "DNS name or IP address of a `HOST` that it must be good for")
 	flags.StringVar(&f.purpose, "purpose", "", "`PURPOSE` it must be good for: client, server or any (default what it says itself)")
 	flags.StringVar(&f.key, "key", "", "`FILE` of its private key (default the one beside it)")
+	flags.StringVar(&f.crl, "crl", "", "`FILE` with the revocation list of its issuer (default ca.crl in the PKI directory, if it is there)")
 	flags.StringVar(&f.at, "at", "", "`TIME` at which to check, as in 2027-01-31T00:00:00Z (default now)")
 	a.addPassphraseFile(cmd)
 	complete(cmd, "purpose", ca.Purposes()...)
@@ -82,6 +85,11 @@ func (a *app) verify(cmd *cobra.Command, arg string, f verifyFlags) error {
 	add, err := src.fill(&o, f.key, authority)
 	if err != nil {
 		return err
+	}
+	if f.crl != "" {
+		if o.CRL, err = ca.ReadCRL(f.crl); err != nil {
+			return err
+		}
 	}
 	v, err := ca.Verify(cmd.Context(), o)
 	if err != nil {

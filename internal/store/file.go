@@ -17,6 +17,7 @@ import (
 const (
 	MaxPEM  = 1 << 20
 	MaxYAML = 4 << 20
+	MaxCRL  = 16 << 20 // PEM of 220,000 entries with reasons
 )
 
 // Read reads a file of at most max bytes. It stops reading at the limit, so

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"embed"
 	"errors"
@@ -9,11 +8,8 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"strings"
 	"syscall"
-	"time"
 
-	"github.com/cloudflare/cfssl/certdb"
 	"github.com/jmoiron/sqlx"
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
@@ -120,6 +116,10 @@ func migrate(db *sqlx.DB, write bool) error {
 		return err
 	}
 	defer tx.Rollback()
+	// Another process may have been faster, as readers bring it up to date, too.
+	if err := tx.Get(&version, "PRAGMA user_version"); err != nil || version >= len(files) {
+		return err
+	}
 	for _, file := range files[version:] {
 		script, err := migrations.ReadFile(file)
 		if err != nil {
@@ -137,47 +137,6 @@ func migrate(db *sqlx.DB, write bool) error {
 
 // Close closes the database.
 func (inv *Inventory) Close() error { return inv.db.Close() }
-
-// Filter limits what List returns; zero fields do not limit.
-type Filter struct {
-	Serial     string // decimal, as in the record
-	CommonName string
-	Group      string    // one of the groups in the metadata
-	EndsBefore time.Time //
-	EndsAfter  time.Time //
-}
-
-// List returns the records that match the filter, the first to end first.
-func (inv *Inventory) List(ctx context.Context, f Filter) ([]certdb.CertificateRecord, error) {
-	var where []string
-	var args []any
-	add := func(condition string, arg any) {
-		where = append(where, condition)
-		args = append(args, arg)
-	}
-	if f.Serial != "" {
-		add("serial_number = ?", f.Serial)
-	}
-	if f.CommonName != "" {
-		add("common_name = ?", f.CommonName)
-	}
-	if f.Group != "" {
-		add("EXISTS (SELECT 1 FROM json_each(metadata, '$.groups') WHERE value = ?)", f.Group)
-	}
-	if !f.EndsBefore.IsZero() {
-		add("expiry < ?", f.EndsBefore.UTC())
-	}
-	if !f.EndsAfter.IsZero() {
-		add("expiry >= ?", f.EndsAfter.UTC())
-	}
-	query := "SELECT * FROM certificates"
-	if where != nil {
-		query += " WHERE " + strings.Join(where, " AND ")
-	}
-	var records []certdb.CertificateRecord
-	err := inv.db.SelectContext(ctx, &records, query+" ORDER BY expiry, serial_number", args...)
-	return records, inventoryError(err, "")
-}
 
 // inventoryError turns an error of the database into one that a user can act
 // on. The path may be empty.
