@@ -148,15 +148,16 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := authority.loadKey(o.Passphrase); err != nil {
-		return nil, err
-	}
 	result := &IssueResult{
 		CertPath: o.Prefix() + ".crt", KeyPath: o.Prefix() + ".key", Profile: req.Profile.Name(),
 	}
 	if err := o.checkTargets(result); err != nil {
+		return nil, err // before anybody types a passphrase
+	}
+	if err := authority.loadKey(o.Passphrase); err != nil {
 		return nil, err
 	}
+	defer authority.Close()
 	prepared, err := authority.Prepare(req, o.Now)
 	if err != nil {
 		return nil, err

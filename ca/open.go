@@ -158,11 +158,19 @@ func (c *CA) loadKey(ask Passphrase) error {
 		return err
 	}
 	if !equalKeys(key.Public(), c.Certificate.PublicKey) {
+		CloseKey(key)
 		return failure.New(failure.Failed, "restore the pair ca.crt and ca.key from one backup",
 			"CA key %q does not belong to certificate %q", path, CertPath(c.Dir))
 	}
 	c.key = key
 	return nil
+}
+
+// Close ends the session with a PKCS#11 token that loadKey began, if there is
+// one. The CA can be used again.
+func (c *CA) Close() {
+	CloseKey(c.key)
+	c.key = nil
 }
 
 // checkTime refuses to sign outside the CA's own validity.

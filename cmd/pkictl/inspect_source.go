@@ -134,7 +134,7 @@ func (a *app) inspectSource(ctx context.Context, arg string, result *inspection)
 		if src.states != nil {
 			inspected.State = src.states[i]
 		}
-		if item.Kind == ca.ItemPrivateKey && !item.Key.Encrypted && cert != nil {
+		if item.Kind == ca.ItemPrivateKey && item.Key.Public != nil && cert != nil {
 			inspected.Checks = []ca.Check{ca.CheckKey(cert, certName, item.Key.Public, src.name)}
 		}
 		result.Items = append(result.Items, inspected)

@@ -60,6 +60,7 @@ IP address; clients look at nothing else.`,
 	flags.StringVar(&f.entry.Server, "server", "", "`URL` of the API server, for the kubeconfig")
 	flags.StringVar(&f.entry.Cluster, "cluster", kubeconfig.DefaultCluster, "`NAME` of the cluster in the kubeconfig")
 	flags.StringVar(&f.entry.Namespace, "namespace", "", "`NAMESPACE` of the context in the kubeconfig")
+	f.Passphrase = a.addPassphrase(cmd)
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
 	complete(cmd, "profile", ca.ProfileNames()...)
