@@ -148,12 +148,16 @@ func (c *CA) loadKey(ask Passphrase) error {
 		return nil
 	}
 	path := KeyPath(c.Dir)
-	key, err := ReadKey(path, ask)
+	data, err := store.Read(path, store.MaxPEM)
 	if errors.Is(err, fs.ErrNotExist) {
 		return failure.New(failure.Failed,
 			"restore ca.key from a backup, or run this where the key is kept",
 			"CA %q has no key: %q is missing", c.Dir, path)
 	}
+	if err != nil {
+		return err
+	}
+	key, err := ParseKey(data, path, ask)
 	if err != nil {
 		return err
 	}

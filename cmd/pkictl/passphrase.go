@@ -163,7 +163,7 @@ func (a *app) prompt(ctx context.Context, tty *os.File, name, what string) ([]by
 
 func checkAnswer(line []byte, err error, what string) ([]byte, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, failure.Wrap(err, failure.Failed, "", "cannot read the %s", what)
+		return nil, failure.Wrap(err, failure.Failed, "pass --"+passphraseFlag+", or set "+passphraseEnv, "cannot read the %s", what)
 	}
 	if len(line) == 0 || err != nil { // the end of input is no answer
 		clear(line)
