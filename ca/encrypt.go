@@ -58,7 +58,7 @@ func decryptKey(block *pem.Block, name string, ask Passphrase) (any, error) {
 		return nil, keyEncryptionError(err, name)
 	}
 	passphrase, err := askFor(ask, fmt.Sprintf("key %q", name),
-		failure.New(failure.Failed, passphraseHint, "key %q is encrypted", name))
+		failure.New(failure.Failed, hintEncrypted, "key %q is encrypted", name))
 	if err != nil {
 		return nil, err
 	}

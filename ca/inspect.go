@@ -148,7 +148,7 @@ func decodeBlock(block *pem.Block) (Item, error) {
 		return decodeRequest(block.Bytes)
 	case label == "X509 CRL":
 		return decodeCRL(block.Bytes)
-	case label == labelTokenKey:
+	case label == labelReference:
 		return decodeTokenKey(block.Bytes)
 	case label == labelEncryptedKey:
 		return decodeEncryptedKey(block.Bytes)

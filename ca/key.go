@@ -126,7 +126,7 @@ func MarshalKey(key crypto.Signer) ([]byte, error) {
 // PIN of a token; without it such a key is an error.
 func ParseKey(data []byte, name string, ask Passphrase) (crypto.Signer, error) {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == labelTokenKey {
+		if block.Type == labelReference {
 			return parseTokenKey(block.Bytes, name, ask)
 		}
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {

@@ -20,7 +20,7 @@ type Passphrase func(name string) ([]byte, error)
 // caller says what that means for what it does.
 var ErrNoPassphrase = errors.New("there is no passphrase")
 
-const passphraseHint = "pass --passphrase-file, or set PKICTL_PASSPHRASE"
+const hintEncrypted = "pass --passphrase-file, or set PKICTL_PASSPHRASE"
 
 // MinPassphrase is how many characters a new passphrase has at least. It
 // keeps out what was cut short by mistake; it makes no passphrase good.
@@ -38,7 +38,7 @@ func askFor(ask Passphrase, name string, none error) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(passphrase) == 0:
-		return nil, failure.New(failure.Failed, passphraseHint, "the passphrase of %s is empty", name)
+		return nil, failure.New(failure.Failed, hintEncrypted, "the passphrase of %s is empty", name)
 	}
 	return passphrase, nil
 }
@@ -46,7 +46,7 @@ func askFor(ask Passphrase, name string, none error) ([]byte, error) {
 // askNew asks for the passphrase that a key is to have from now on.
 func askNew(ask Passphrase, path string) ([]byte, error) {
 	name := fmt.Sprintf("the new key %q", path)
-	passphrase, err := askFor(ask, name, failure.New(failure.Failed, passphraseHint, "there is no passphrase for %s", name))
+	passphrase, err := askFor(ask, name, failure.New(failure.Failed, hintEncrypted, "there is no passphrase for %s", name))
 	if err != nil {
 		return nil, err
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
-// labelTokenKey and tokenKeyDescription mark a file that says where a key is:
+// labelReference and referenceDescription mark a file that says where a key is:
 // the form that OpenSSL's pkcs11-provider reads in place of a key.
 const (
-	labelTokenKey       = "PKCS#11 PROVIDER URI"
-	tokenKeyDescription = "PKCS#11 Provider URI v1.0"
+	labelReference       = "PKCS#11 PROVIDER URI"
+	referenceDescription = "PKCS#11 Provider URI v1.0"
 )
 
 // tagVisibleString is the ASN.1 type of the description, which encoding/asn1
@@ -30,20 +30,20 @@ type tokenReference struct {
 // marshalPEM writes the reference.
 func (u tokenURI) marshalPEM() ([]byte, error) {
 	der, err := asn1.Marshal(tokenReference{
-		Description: asn1.RawValue{Tag: tagVisibleString, Bytes: []byte(tokenKeyDescription)},
+		Description: asn1.RawValue{Tag: tagVisibleString, Bytes: []byte(referenceDescription)},
 		URI:         u.String(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: labelTokenKey, Bytes: der}), nil
+	return pem.EncodeToMemory(&pem.Block{Type: labelReference, Bytes: der}), nil
 }
 
 func unmarshalReference(der []byte) (tokenURI, error) {
 	var reference tokenReference
 	rest, err := asn1.Unmarshal(der, &reference)
 	if err != nil || len(rest) > 0 || reference.Description.Tag != tagVisibleString ||
-		string(reference.Description.Bytes) != tokenKeyDescription {
+		string(reference.Description.Bytes) != referenceDescription {
 		return tokenURI{}, fmt.Errorf("the reference to a PKCS#11 token is damaged")
 	}
 	return readTokenURI(reference.URI)

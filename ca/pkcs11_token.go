@@ -49,7 +49,7 @@ func tokenPIN(uri tokenURI, name string, ask Passphrase) ([]byte, error) {
 	if uri.pinSource != "" {
 		return ReadPassphraseFile(uri.pinSource)
 	}
-	return askFor(ask, name, failure.New(failure.Failed, passphraseHint+" to its PIN", "%s asks for a PIN", name))
+	return askFor(ask, name, failure.New(failure.Failed, hintEncrypted+" to its PIN", "%s asks for a PIN", name))
 }
 
 func loginError(err error, name string) error {
