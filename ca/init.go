@@ -37,6 +37,9 @@ type InitOptions struct {
 	// NewPassphrase is asked for the one that encrypts the new key. Nil: the key
 	// is not encrypted.
 	NewPassphrase Passphrase
+	// OpenSSLPass says in a recipe where openssl finds the passphrase, in the
+	// form that its -passin takes. Empty: it asks.
+	OpenSSLPass string
 	// PKCS11 is the URI (RFC 7512) of a key in a PKCS#11 token, which is made if
 	// it is not there. Empty: the key is in ca.key.
 	PKCS11 string

@@ -36,6 +36,9 @@ type IssueOptions struct {
 	Now        time.Time
 	Waiting    func()     // called when the directory is locked by another
 	Passphrase Passphrase // asked when the CA's key is encrypted; may be nil
+	// OpenSSLPass says in a recipe where openssl finds the passphrase, in the
+	// form that its -passin takes. Empty: it asks.
+	OpenSSLPass string
 
 	// Also returns files to be written in the same step as key and
 	// certificate, such as a kubeconfig. It may be nil. AlsoPaths names them,

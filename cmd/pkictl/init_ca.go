@@ -42,6 +42,7 @@ there, and ca.key says only where. The passphrase is then the token's PIN.`,
 					return err
 				}
 			}
+			o.OpenSSLPass = a.opensslPass(cmd)
 			if explain {
 				return a.explain(ca.ExplainInit(o))
 			}

@@ -77,6 +77,7 @@ func (a *app) issue(cmd *cobra.Command, f issueFlags) error {
 	if err := f.addKubeconfig(cmd); err != nil {
 		return err
 	}
+	f.OpenSSLPass = a.opensslPass(cmd)
 	if f.explain {
 		return a.explain(f.recipe())
 	}

@@ -20,14 +20,14 @@ import (
 )
 
 const (
-	passphraseFlag = "passphrase-file"
-	passphraseEnv  = "PKICTL_PASSPHRASE"
+	fileFlag    = "passphrase-file"
+	envVariable = "PKICTL_PASSPHRASE"
 )
 
 // addPassphrase adds --passphrase-file and returns what asks for a passphrase:
 // the file, else the environment, else the terminal.
 func (a *app) addPassphrase(cmd *cobra.Command) ca.Passphrase {
-	cmd.Flags().String(passphraseFlag, "", "`FILE` whose first line is the passphrase of an encrypted key; or set "+passphraseEnv)
+	cmd.Flags().String(fileFlag, "", "`FILE` whose first line is the passphrase of an encrypted key; or set "+envVariable)
 	return func(name string) ([]byte, error) {
 		if passphrase, err := a.givenPassphrase(cmd); passphrase != nil || err != nil {
 			return passphrase, err
@@ -40,7 +40,7 @@ func (a *app) addPassphrase(cmd *cobra.Command) ca.Passphrase {
 // prepared. It returns what says how a new key is encrypted: nil, if it is not.
 // A passphrase that is typed is asked for twice.
 func (a *app) addNewPassphrase(cmd *cobra.Command) func() ca.Passphrase {
-	encrypt := cmd.Flags().Bool("encrypt-key", false, "encrypt ca.key; follows from --"+passphraseFlag+" and "+passphraseEnv)
+	encrypt := cmd.Flags().Bool("encrypt-key", false, "encrypt ca.key; follows from --"+fileFlag+" and "+envVariable)
 	return func() ca.Passphrase {
 		if !*encrypt && !a.hasPassphrase(cmd) {
 			return nil
@@ -55,15 +55,27 @@ func (a *app) addNewPassphrase(cmd *cobra.Command) func() ca.Passphrase {
 }
 
 func (a *app) hasPassphrase(cmd *cobra.Command) bool {
-	return cmd.Flags().Changed(passphraseFlag) || a.env(passphraseEnv) != ""
+	return cmd.Flags().Changed(fileFlag) || a.env(envVariable) != ""
+}
+
+// opensslPass says where the passphrase is, as openssl takes it; empty where it
+// has to ask.
+func (a *app) opensslPass(cmd *cobra.Command) string {
+	if path := cmd.Flags().Lookup(fileFlag).Value.String(); path != "" {
+		return "file:" + path
+	}
+	if a.env(envVariable) != "" {
+		return "env:" + envVariable
+	}
+	return ""
 }
 
 // givenPassphrase returns the passphrase of --passphrase-file or of the
 // environment, nil where there is neither.
 func (a *app) givenPassphrase(cmd *cobra.Command) ([]byte, error) {
-	path := cmd.Flags().Lookup(passphraseFlag).Value.String()
+	path := cmd.Flags().Lookup(fileFlag).Value.String()
 	if path == "" {
-		if value := a.env(passphraseEnv); value != "" {
+		if value := a.env(envVariable); value != "" {
 			return []byte(value), nil
 		}
 		return nil, nil
@@ -163,7 +175,7 @@ func (a *app) prompt(ctx context.Context, tty *os.File, name, what string) ([]by
 
 func checkAnswer(line []byte, err error, what string) ([]byte, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, failure.Wrap(err, failure.Failed, "pass --"+passphraseFlag+", or set "+passphraseEnv, "cannot read the %s", what)
+		return nil, failure.Wrap(err, failure.Failed, "pass --"+fileFlag+", or set "+envVariable, "cannot read the %s", what)
 	}
 	if len(line) == 0 || err != nil { // the end of input is no answer
 		clear(line)
