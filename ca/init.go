@@ -50,6 +50,8 @@ type InitResult struct {
 	Certificate *x509.Certificate
 	CertPath    string
 	KeyPath     string
+	Encrypted   bool // the key in KeyPath is
+	InToken     bool // KeyPath says in which token the key is
 	Warnings    []string
 }
 
@@ -94,7 +96,7 @@ func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &InitResult{CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir)}
+	result := &InitResult{CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir), Encrypted: o.encrypts(), InToken: o.PKCS11 != ""}
 	if !o.DryRun {
 		if err := store.Recover(ctx, o.Dir, o.Waiting); err != nil {
 			return nil, err

@@ -27,9 +27,12 @@ func (o InitOptions) newKey(kind KeyKind) (crypto.Signer, error) {
 	return newTokenKey(o.PKCS11, kind, o.Passphrase, o.DryRun)
 }
 
+// encrypts says whether ca.key will be encrypted. A token guards its keys itself.
+func (o InitOptions) encrypts() bool { return o.NewPassphrase != nil && o.PKCS11 == "" }
+
 // marshalKey encrypts the key if there is to be a passphrase.
 func (o InitOptions) marshalKey(key crypto.Signer) ([]byte, error) {
-	if o.NewPassphrase == nil || o.PKCS11 != "" {
+	if !o.encrypts() {
 		return MarshalKey(key)
 	}
 	passphrase, err := askNew(o.NewPassphrase, KeyPath(o.Dir))

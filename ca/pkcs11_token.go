@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -74,8 +75,8 @@ func tokenError(err error, name, what string) error {
 // findSlot returns the slot of the one token that the URI names, with the
 // token's label. crypto11 would take the first of two.
 func findSlot(uri tokenURI) (int, string, error) {
-	if _, err := os.Stat(uri.modulePath); errors.Is(err, fs.ErrNotExist) {
-		return 0, "", failure.New(failure.Failed, "install it, or correct module-path", "there is no PKCS#11 library %q", uri.modulePath)
+	if err := checkModule(uri.modulePath); err != nil {
+		return 0, "", err
 	}
 	module := pkcs11.New(uri.modulePath)
 	if module == nil {
@@ -89,6 +90,20 @@ func findSlot(uri tokenURI) (int, string, error) {
 	}
 	defer func() { _ = module.Finalize() }() // nothing was written
 	return matchSlot(module, uri)
+}
+
+// checkModule refuses a library that others could have put there: it is run as
+// part of this program, and a file says where it is.
+func checkModule(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return failure.New(failure.Failed, "install it, or correct module-path", "there is no PKCS#11 library %q", path)
+	}
+	if err == nil && info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" {
+		return failure.New(failure.Failed, "install it where only root can write, or take the right from others with: chmod go-w",
+			"the PKCS#11 library %q can be changed by others", path)
+	}
+	return nil // what else is wrong shows when it is loaded
 }
 
 func matchSlot(module *pkcs11.Ctx, uri tokenURI) (int, string, error) {

@@ -92,6 +92,8 @@ type caResult struct {
 	FingerprintSHA256 string    `json:"fingerprintSHA256"`
 	CertificateFile   string    `json:"certificateFile"`
 	KeyFile           string    `json:"keyFile"`
+	KeyEncrypted      bool      `json:"keyEncrypted,omitempty"`
+	KeyInToken        bool      `json:"keyInToken,omitempty"`
 	DryRun            bool      `json:"dryRun,omitempty"`
 }
 
@@ -101,7 +103,14 @@ func (a *app) printCA(r *ca.InitResult, dryRun bool) error {
 		typeMeta: kind("CertificateAuthority"),
 		Subject:  ca.FormatName(cert.RawSubject), Key: ca.KeyName(cert.PublicKey), Serial: ca.FormatSerial(cert.SerialNumber),
 		NotBefore: cert.NotBefore, NotAfter: cert.NotAfter, FingerprintSHA256: ca.Fingerprint(cert),
-		CertificateFile: r.CertPath, KeyFile: r.KeyPath, DryRun: dryRun,
+		CertificateFile: r.CertPath, KeyFile: r.KeyPath, KeyEncrypted: r.Encrypted, KeyInToken: r.InToken, DryRun: dryRun,
+	}
+	privateKey := r.KeyPath
+	switch {
+	case r.Encrypted:
+		privateKey += " (encrypted)"
+	case r.InToken:
+		privateKey += " (says where in the PKCS#11 token)"
 	}
 	return a.print(result, func(w io.Writer) {
 		if dryRun {
@@ -115,7 +124,7 @@ func (a *app) printCA(r *ca.InitResult, dryRun bool) error {
 			row{"ends", ends(cert.NotAfter, a.now())},
 			row{"SHA-256", result.FingerprintSHA256},
 			row{"certificate", r.CertPath},
-			row{"private key", r.KeyPath},
+			row{"private key", privateKey},
 		)
 	})
 }

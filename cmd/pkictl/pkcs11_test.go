@@ -68,6 +68,20 @@ var tokenFaults = []fault{
 	{name: "no PIN file", args: issueOf("--passphrase-file", "none"), says: `cannot read "none"`, hint: "name"},
 	{name: "no module", args: initIn("token=pki;object=x", "/usr/lib/none.so"), says: `there is no PKCS#11 library "/usr/lib/none.so"`, hint: "module-path"},
 	{name: "no library", args: initIn("token=pki;object=x", "/etc/passwd"), says: `cannot load the PKCS#11 library "/etc/passwd"`, hint: "module-path"},
+	{name: "library that others can change", args: issueOf("--passphrase-file", "pin"), says: "can be changed by others", hint: "chmod go-w",
+		prepare: func(t *testing.T, dir string) {
+			data, err := os.ReadFile(softHSM)
+			ok(t, err)
+			library := filepath.Join(dir, "library.so")
+			written("library.so", string(data))(t, dir)
+			got := runProgram(t, tagged(t, dir, initIn("token=pki;object=ca", library, "other")...))
+			if got.code != 0 {
+				t.Fatal(got.stderr)
+			}
+			ok(t, os.Chmod(library, 0o666))
+			ok(t, os.RemoveAll(filepath.Join(dir, "pki")))
+			ok(t, os.Rename(filepath.Join(dir, "other"), filepath.Join(dir, "pki")))
+		}},
 	{name: "no token", args: initIn("token=pkj;object=x", softHSM), says: `there is no PKCS#11 token "pkj"`, hint: `tokens "`},
 	{name: "no slot", args: initIn("slot-id=4;object=x", softHSM), says: `there is no PKCS#11 token "slot 4"`, hint: `tokens "`},
 	{name: "not that serial", args: initIn("token=pki;serial=1;object=x", softHSM), says: `there is no PKCS#11 token "pki"`, hint: `tokens "`},
