@@ -17,6 +17,8 @@ type recipe struct {
 	Title     string
 	Key, Cert string // paths of the results
 	Genpkey   string // arguments of openssl genpkey
+	Encrypt   string // arguments of openssl pkcs8; empty: the key is not encrypted
+	PassIn    string // of the key, with a blank before it
 	Subject   string // argument of -subj
 	Usage     string
 	Extended  string
@@ -74,8 +76,9 @@ subjectAltName = {{.}}
 EOF
 export work; : > "$work/index.txt"
 {{- if not .Request}}
-(umask 077; openssl genpkey {{.Genpkey}} -out {{.Key}})
-openssl req -new -utf8 -config "$work/openssl.cnf" -key {{.Key}} -subj {{.Subject}} -out "$work/request.csr"
+(umask 077; openssl genpkey {{.Genpkey}}{{with .Encrypt}} | \
+  openssl pkcs8 {{.}}{{end}} -out {{.Key}})
+openssl req -new -utf8 -config "$work/openssl.cnf" -key {{.Key}}{{.PassIn}} -subj {{.Subject}} -out "$work/request.csr"
 {{- end}}
 openssl ca -batch -notext -preserveDN -utf8 -config "$work/openssl.cnf" \
   {{.Signer}} -md {{.Digest}} \
@@ -100,6 +103,11 @@ func ExplainInit(o InitOptions) (string, error) {
 		return "", err
 	}
 	now := o.Now.UTC()
+	encrypt, passIn := "", ""
+	if o.NewPassphrase != nil {
+		encrypt = "-topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 600000" + opensslPass("-passout", o.OpenSSLPass)
+		passIn = opensslPass("-passin", o.OpenSSLPass)
+	}
 	return recipe{
 		Title:   "a self-signed CA in " + shellQuote(o.Dir),
 		Key:     shellQuote(KeyPath(o.Dir)),
@@ -107,7 +115,9 @@ func ExplainInit(o InitOptions) (string, error) {
 		Genpkey: genpkey(req.Key),
 		Subject: shellQuote(opensslSubject(req.Groups, req.CommonName)),
 		Usage:   "keyCertSign,cRLSign",
-		Signer:  "-selfsign -keyfile " + shellQuote(KeyPath(o.Dir)),
+		Encrypt: encrypt,
+		PassIn:  passIn,
+		Signer:  "-selfsign -keyfile " + shellQuote(KeyPath(o.Dir)) + passIn,
 		Digest:  digest(string(req.Key)),
 		Start:   opensslTime(now.Add(-Backdate)),
 		End:     opensslTime(now.Add(req.Validity)),
@@ -154,10 +164,11 @@ func ExplainIssue(o IssueOptions) (string, error) {
 		Addresses: opensslAddresses(req.Profile),
 		Extended:  opensslExtended(req.Profile),
 		Names:     opensslNames(req.SANs),
-		Signer:    "-cert " + shellQuote(CertPath(o.Dir)) + " -keyfile " + shellQuote(KeyPath(o.Dir)),
-		Digest:    digest(signerKey),
-		Start:     opensslTime(notBefore),
-		End:       opensslTime(notAfter),
+		Signer: "-cert " + shellQuote(CertPath(o.Dir)) + " -keyfile " + shellQuote(KeyPath(o.Dir)) +
+			opensslPass("-passin", o.OpenSSLPass),
+		Digest: digest(signerKey),
+		Start:  opensslTime(notBefore),
+		End:    opensslTime(notAfter),
 	}
 	if o.foreign != nil {
 		r.Request, r.DER = "/dev/stdin", o.foreign.request.isDER
@@ -166,6 +177,15 @@ func ExplainIssue(o IssueOptions) (string, error) {
 		}
 	}
 	return r.String(), nil
+}
+
+// opensslPass is the argument that says where a passphrase is. Without one
+// openssl asks for it if it needs it.
+func opensslPass(flag, source string) string {
+	if source == "" {
+		return ""
+	}
+	return " " + flag + " " + shellQuote(source)
 }
 
 func opensslTime(t time.Time) string { return t.UTC().Format("20060102150405Z") }

@@ -31,8 +31,18 @@ type InitOptions struct {
 	DryRun        bool   // do everything but write
 	Now           time.Time
 	Waiting       func() // called when the directory is locked by another
-	// Passphrase is asked for that of an encrypted key. It may be nil.
+	// Passphrase is asked for that of an encrypted key, and for the PIN of a
+	// PKCS#11 token. It may be nil.
 	Passphrase Passphrase
+	// NewPassphrase is asked for the one that encrypts the new key. Nil: the key
+	// is not encrypted.
+	NewPassphrase Passphrase
+	// OpenSSLPass says in a recipe where openssl finds the passphrase, in the
+	// form that its -passin takes. Empty: it asks.
+	OpenSSLPass string
+	// PKCS11 is the URI (RFC 7512) of a key in a PKCS#11 token, which is made if
+	// it is not there. Empty: the key is in ca.key.
+	PKCS11 string
 }
 
 // InitResult is the CA that Init made.
@@ -40,6 +50,8 @@ type InitResult struct {
 	Certificate *x509.Certificate
 	CertPath    string
 	KeyPath     string
+	Encrypted   bool // the key in KeyPath is
+	InToken     bool // KeyPath says in which token the key is
 	Warnings    []string
 }
 
@@ -84,7 +96,7 @@ func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &InitResult{CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir)}
+	result := &InitResult{CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir), Encrypted: o.encrypts(), InToken: o.PKCS11 != ""}
 	if !o.DryRun {
 		if err := store.Recover(ctx, o.Dir, o.Waiting); err != nil {
 			return nil, err
@@ -94,10 +106,11 @@ func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err := checkNoCA(o.Dir); err != nil {
 		return nil, err
 	}
-	key, err := GenerateKey(req.Key)
+	key, keyPEM, err := o.makeKey(req.Key)
 	if err != nil {
 		return nil, err
 	}
+	defer CloseKey(key)
 	template, err := rootTemplate(req, key, o.Now)
 	if err != nil {
 		return nil, err
@@ -111,7 +124,7 @@ func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if o.DryRun {
 		return result, nil
 	}
-	return result, writeRoot(ctx, o, key, result.Certificate)
+	return result, writeRoot(ctx, o, keyPEM, result.Certificate)
 }
 
 func checkNoCA(dir string) error {
@@ -160,11 +173,7 @@ func signRoot(template *x509.Certificate, key crypto.Signer) (*x509.Certificate,
 }
 
 // writeRoot records the CA in the inventory and writes its files.
-func writeRoot(ctx context.Context, o InitOptions, key crypto.Signer, cert *x509.Certificate) (err error) {
-	keyPEM, err := MarshalKey(key)
-	if err != nil {
-		return err
-	}
+func writeRoot(ctx context.Context, o InitOptions, keyPEM []byte, cert *x509.Certificate) (err error) {
 	dir, err := store.Create(ctx, o.Dir, o.Waiting)
 	if err != nil {
 		return err
