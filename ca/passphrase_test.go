@@ -26,7 +26,7 @@ func TestReadPassphraseFile(t *testing.T) {
 			t.Errorf("%q: %q (%v), want %q", content, got, err, want)
 		}
 	}
-	for content, says := range map[string]string{"": "is empty", "\n": "is empty", "\r\nx": "is empty", long + "xx": "is larger than 1024 bytes"} {
+	for content, says := range map[string]string{"": "is empty", "\n": "is empty", "\r\nx": "is empty", long + "xx": "is larger than 1 KiB"} {
 		path := filepath.Join(t.TempDir(), "pass")
 		must(0, os.WriteFile(path, []byte(content), 0o600))
 		_, err := ca.ReadPassphraseFile(path)
@@ -34,7 +34,7 @@ func TestReadPassphraseFile(t *testing.T) {
 			t.Errorf("%.20q: %v, want %q", content, err, says)
 		}
 	}
-	for path, says := range map[string]string{filepath.Join(t.TempDir(), "none"): "no such file", "/dev/zero": "is larger than 1024 bytes", t.TempDir(): "is a directory"} {
+	for path, says := range map[string]string{filepath.Join(t.TempDir(), "none"): "no such file", "/dev/zero": "is larger than 1 KiB", t.TempDir(): "is a directory"} {
 		if _, err := ca.ReadPassphraseFile(path); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", path, err, says)
 		}
