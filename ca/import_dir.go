@@ -42,10 +42,17 @@ func (o InitOptions) importSource() (importSource, error) {
 		return importSource{cert: o.CertFile, key: o.KeyFile}, nil
 	}
 	info, err := os.Stat(o.ImportDir)
+	if err == nil && info.IsDir() { // may one go there?
+		_, err = os.Stat(o.ImportDir + string(os.PathSeparator) + ".")
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return importSource{}, failure.New(failure.Failed, "check the name", "there is no directory %q", o.ImportDir)
 	case err != nil:
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err // the path is in the error's own text
+		}
 		return importSource{}, failure.Wrap(err, failure.Failed, "check owner and mode of the directory", "cannot import %q", o.ImportDir)
 	case !info.IsDir():
 		return importSource{}, failure.New(failure.Usage, "import two files with --cert and --key", "%q is not a directory", o.ImportDir)

@@ -132,7 +132,7 @@ func (c *CA) checkPathLength(wanted int) error {
 		switch {
 		case left < 0:
 			return failure.New(failure.Usage, "sign it with a CA that allows more: see the path length with pkictl inspect, and choose it with --path-length",
-				"CA %q may not have a CA below CA %q: its path length is %d", FormatName(issuer.RawSubject), c.Dir, issuer.MaxPathLen)
+				"CA %q allows no CA below %q: its path length is %d", FormatName(issuer.RawSubject), c.Dir, issuer.MaxPathLen)
 		case wanted > left || wanted < 0:
 			return failure.New(failure.Usage, fmt.Sprintf("ask for --path-length %d at most", left),
 				"path length %d is more than CA %q allows, whose own is %d", wanted, FormatName(issuer.RawSubject), issuer.MaxPathLen)
