@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -21,12 +20,9 @@ import (
 type userDir struct {
 	t   *testing.T
 	dir string
-	// apiServer is the command that makes pki/apiserver.crt, if it is not the
-	// usual one.
-	apiServer string
 }
 
-func newUserDir(t *testing.T) userDir { return userDir{t: t, dir: t.TempDir()} }
+func newUserDir(t *testing.T) userDir { return userDir{t, t.TempDir()} }
 
 // try runs a command and returns its outputs.
 func (w userDir) try(name string, args ...string) (stdout, stderr string, err error) {
@@ -78,7 +74,7 @@ func (w userDir) startControlPlane(assets cluster.Assets) *cluster.ControlPlane 
 		w.t.Fatal(err)
 	}
 	url := fmt.Sprintf("https://127.0.0.1:%d", ports[0])
-	w.pkictl(cmp.Or(w.apiServer, "issue --cn kube-apiserver --profile server --ip 127.0.0.1 --ip 10.96.0.1 --dns kubernetes.default.svc --out pki/apiserver"))
+	w.pkictl("issue --cn kube-apiserver --profile server --ip 127.0.0.1 --ip 10.96.0.1 --dns kubernetes.default.svc --out pki/apiserver")
 	w.pkictl("issue --cn system:kube-controller-manager --out pki/controller-manager --kubeconfig controller-manager.conf --server " + url)
 	w.pkictl("init-ca --dir pki/etcd --cn etcd-ca")
 	w.pkictl("issue --dir pki/etcd --cn localhost --profile peer --ip 127.0.0.1 --out pki/etcd/server")
@@ -147,7 +143,7 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("kubeconfig", func(t *testing.T) {
-		w := userDir{t: t, dir: w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("issue --cn admin --group system:masters --group ops --namespace kube-system --kubeconfig admin.conf --server " + server)
 		whoami := w.run(kubectl, "--kubeconfig", "admin.conf", "auth", "whoami", "-o", "json")
 		for _, want := range []string{`"username": "admin"`, `"system:masters"`, `"ops"`, `"system:authenticated"`} {
@@ -167,7 +163,7 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("another group is forbidden", func(t *testing.T) {
-		w := userDir{t: t, dir: w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("issue --cn jane --group developers --kubeconfig jane.conf --server " + server)
 		whoami := w.run(kubectl, "--kubeconfig", "jane.conf", "auth", "whoami", "-o", "json")
 		if !strings.Contains(whoami, `"username": "jane"`) || strings.Contains(whoami, "system:masters") {
@@ -180,7 +176,7 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("an expired one is refused", func(t *testing.T) {
-		w := userDir{t: t, dir: w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("issue --cn late --group system:masters --validity 1s")
 		cert, err := ca.ReadCertificate(filepath.Join(w.dir, "pki", "late.crt"))
 		if err != nil {
@@ -191,14 +187,14 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("one from another CA is refused", func(t *testing.T) {
-		w := userDir{t: t, dir: w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("init-ca --dir other") // of the same name
 		w.pkictl("issue --dir other --cn kube-admin --group system:masters")
 		refused(t)(with("other/kube-admin", "get", "namespaces"))
 	})
 
 	t.Run("a server's is refused as a client", func(t *testing.T) {
-		w := userDir{t: t, dir: w.dir}
+		w := userDir{t, w.dir}
 		w.pkictl("issue --cn server --group system:masters --profile server")
 		refused(t)(with("pki/server", "get", "namespaces"))
 	})
@@ -209,7 +205,7 @@ func TestAdminCredentialOnRealAPIServer(t *testing.T) {
 	})
 
 	t.Run("inspect and verify what is served", func(t *testing.T) {
-		w := userDir{t: t, dir: w.dir}
+		w := userDir{t, w.dir}
 		if out := w.pkictl("inspect " + server); !strings.Contains(out, "CN=kube-apiserver") || !strings.Contains(out, "10.96.0.1") {
 			t.Error(out)
 		}
