@@ -49,15 +49,12 @@ func (o InitOptions) explainIntermediate() (string, error) {
 		return "", err
 	}
 	parent := &CA{Dir: o.Parent, Certificate: &x509.Certificate{NotAfter: o.Now.Add(100 * Year), MaxPathLen: -1}}
-	parentKey, above := string(ECDSAP256), CertPath(o.Parent)
+	parentKey := string(ECDSAP256)
 	if _, err := os.Stat(CertPath(o.Parent)); err == nil {
 		if parent, err = Open(o.Parent); err != nil {
 			return "", err
 		}
 		parentKey = KeyName(parent.Certificate.PublicKey)
-	}
-	if len(parent.Chain) > 0 {
-		above = ChainPath(o.Parent)
 	}
 	if err := parent.checkPathLength(req.pathLength); err != nil {
 		return "", err
@@ -73,7 +70,7 @@ func (o InitOptions) explainIntermediate() (string, error) {
 	r.Title = fmt.Sprintf("a CA in %s that the one in %s signs", shellQuote(o.Dir), shellQuote(o.Parent))
 	r.Signer = "-cert " + shellQuote(CertPath(o.Parent)) + " -keyfile " + shellQuote(KeyPath(o.Parent))
 	r.Digest = digest(parentKey)
-	r.After = fmt.Sprintf("cat -- %s %s > %s", r.Cert, shellQuote(above), shellQuote(ChainPath(o.Dir)))
+	r.After = fmt.Sprintf("cat -- %s %s > %s", r.Cert, shellQuote(BundlePath(o.Parent)), shellQuote(ChainPath(o.Dir)))
 	return r.String(), nil
 }
 

@@ -77,6 +77,9 @@ kubeadm's, only the inventory is added.`,
 
 func (a *app) initCA(cmd *cobra.Command, f initFlags) error {
 	f.Dir, f.Now, f.Waiting = a.dir, a.now(), a.waiting
+	if f.Parent != "" {
+		f.Waiting = func() { a.waitingFor(a.dir + " or " + f.Parent) }
+	}
 	if cmd.Flags().Changed("path-length") {
 		f.PathLength = &f.pathLength
 	}
