@@ -111,16 +111,17 @@ func (o InitOptions) isInPlace(ctx context.Context, src importSource, authority 
 	if certIs {
 		return true, nil
 	}
-	err := o.checkFree(ctx)
-	if err == nil {
-		return false, nil
-	}
-	// Imported before: what the other tool has issued since may be added.
-	there, openErr := Open(o.Dir)
-	if openErr == nil && there.Certificate.Equal(authority.Certificate) && store.CheckAbsent(KeyPath(o.Dir)) != nil {
+	if o.holds(authority) {
+		// Imported before: what the other tool has issued since may be added.
 		return true, nil
 	}
-	return false, err
+	return false, o.checkFree(ctx)
+}
+
+// holds says whether o.Dir has that very CA, with its key.
+func (o InitOptions) holds(authority *CA) bool {
+	there, err := Open(o.Dir)
+	return err == nil && there.Certificate.Equal(authority.Certificate) && isThere(KeyPath(o.Dir))
 }
 
 // writeImported records what was found, and writes the CA's files if they are
@@ -205,10 +206,9 @@ func issuerAmong(cert *x509.Certificate, others []*x509.Certificate) *x509.Certi
 // checkImportable refuses a certificate with which nothing could be issued that
 // verifiers take.
 func checkImportable(cert *x509.Certificate, path string) error {
-	refuse := func(hint, format string, args ...any) error {
-		return failure.New(failure.Failed, hint, "CA certificate %q "+format, append([]any{path}, args...)...)
+	refuse := func(format string, args ...any) error {
+		return failure.New(failure.Failed, "make a new CA with: pkictl init-ca", "CA certificate %q "+format, append([]any{path}, args...)...)
 	}
-	const another = "make a new CA with: pkictl init-ca"
 	rsaKey, isRSA := cert.PublicKey.(*rsa.PublicKey)
 	switch {
 	case !isAuthority(cert):
@@ -216,13 +216,13 @@ func checkImportable(cert *x509.Certificate, path string) error {
 			"a CA certificate is of version 3, has basic constraints CA:TRUE, and may sign certificates",
 			"%q is not the certificate of a CA", path)
 	case len(cert.SubjectKeyId) == 0: // RFC 5280, 4.2.1.1 and 4.2.1.2
-		return refuse(another, "has no subject key identifier, by which certificates name their issuer's key")
+		return refuse("has no subject key identifier, by which certificates name their issuer's key")
 	case len(cert.UnhandledCriticalExtensions) > 0:
-		return refuse(another, "has the critical extension %s, which Kubernetes does not know and therefore refuses", cert.UnhandledCriticalExtensions[0])
+		return refuse("has the critical extension %s, which Kubernetes does not know and therefore refuses", cert.UnhandledCriticalExtensions[0])
 	case isRSA && rsaKey.N.BitLen() < 1024:
-		return refuse(another, "has a key of %d bits, with which Kubernetes refuses to work", rsaKey.N.BitLen())
+		return refuse("has a key of %d bits, with which Kubernetes refuses to work", rsaKey.N.BitLen())
 	case KeyName(cert.PublicKey) == "unknown":
-		return refuse(another, "has a key of a kind that pkictl does not know")
+		return refuse("has a key of a kind that pkictl does not know")
 	}
 	return nil
 }

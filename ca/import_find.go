@@ -23,13 +23,13 @@ const maxImportFiles = 100_000
 
 // Why something that was found is not recorded.
 const (
-	passedOtherCA    = "of another CA"
-	passedWeakHash   = "signed with MD5 or SHA-1, which no verifier takes any more"
-	passedSameSerial = "with the serial number of another certificate"
-	passedDamaged    = "damaged"
-	passedTooLarge   = "in a file larger than 1 MiB"
-	passedUnreadable = "in a file or directory that may not be read"
-	passedNoFile     = "in index.txt only, without a certificate"
+	skippedOtherCA    = "of another CA"
+	skippedWeakHash   = "signed with MD5 or SHA-1, which no verifier takes any more"
+	skippedSameSerial = "with the serial number of another certificate"
+	skippedDamaged    = "damaged"
+	skippedTooLarge   = "in a file larger than 1 MiB"
+	skippedUnreadable = "in a file or directory that may not be read"
+	skippedNoFile     = "in index.txt only, without a certificate"
 )
 
 // finding is what a directory holds of a CA.
@@ -67,12 +67,13 @@ func (s importSource) collect(ctx context.Context, authority *CA) (*finding, err
 		return nil, err
 	}
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			f.passed[skippedUnreadable]++
+			return ctx.Err() // what is beside it may be read
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil:
-			f.passed[passedUnreadable]++
-			return nil
 		case entry.IsDir() && path != root && strings.HasPrefix(entry.Name(), "."):
 			return fs.SkipDir
 		case !entry.Type().IsRegular():
@@ -95,19 +96,19 @@ func (s importSource) collect(ctx context.Context, authority *CA) (*finding, err
 func (f *finding) read(path string) {
 	file, err := os.Open(path)
 	if err != nil {
-		f.passed[passedUnreadable]++
+		f.passed[skippedUnreadable]++
 		return
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, store.MaxPEM+1))
 	switch {
 	case err != nil:
-		f.passed[passedUnreadable]++
+		f.passed[skippedUnreadable]++
 		return
 	case !bytes.Contains(data, []byte("-----BEGIN CERTIFICATE-----")):
 		return
 	case len(data) > store.MaxPEM:
-		f.passed[passedTooLarge]++
+		f.passed[skippedTooLarge]++
 		return
 	}
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -116,7 +117,7 @@ func (f *finding) read(path string) {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			f.passed[passedDamaged]++
+			f.passed[skippedDamaged]++
 			continue
 		}
 		f.add(cert, path)
@@ -137,12 +138,12 @@ func (f *finding) add(cert *x509.Certificate, path string) {
 	known := f.certs[keyOf(cert)]
 	switch {
 	case keyOf(cert) == keyOf(f.authority.Certificate):
-		f.passed[passedSameSerial]++
+		f.passed[skippedSameSerial]++
 	case known == nil:
 		f.certs[keyOf(cert)] = found
 		f.order = append(f.order, keyOf(cert))
 	case !known.cert.Equal(cert):
-		f.passed[passedSameSerial]++
+		f.passed[skippedSameSerial]++
 	case found.pair && !known.pair, isSerialName(known) && !isSerialName(found):
 		*known = *found
 	}
@@ -152,14 +153,14 @@ func (f *finding) add(cert *x509.Certificate, path string) {
 func (f *finding) reject(cert *x509.Certificate) string {
 	issuer := f.authority.Certificate
 	if !bytes.Equal(cert.RawIssuer, issuer.RawSubject) {
-		return passedOtherCA
+		return skippedOtherCA
 	}
 	var weak x509.InsecureAlgorithmError
 	switch err := cert.CheckSignatureFrom(issuer); {
 	case errors.As(err, &weak):
-		return passedWeakHash
+		return skippedWeakHash
 	case err != nil:
-		return passedOtherCA
+		return skippedOtherCA
 	}
 	return ""
 }
@@ -200,7 +201,7 @@ func isSerialName(f *foundCertificate) bool {
 func (f *finding) passedOver() []PassedOver {
 	var list []PassedOver
 	for _, reason := range []string{
-		passedOtherCA, passedWeakHash, passedSameSerial, passedNoFile, passedDamaged, passedTooLarge, passedUnreadable,
+		skippedOtherCA, skippedWeakHash, skippedSameSerial, skippedNoFile, skippedDamaged, skippedTooLarge, skippedUnreadable,
 	} {
 		if n := f.passed[reason]; n > 0 {
 			list = append(list, PassedOver{Reason: reason, Count: n})

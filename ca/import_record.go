@@ -49,7 +49,7 @@ func (f *finding) records(dir string, authority *CA) ([]certdb.CertificateRecord
 			}
 			records = append(records, record)
 		default:
-			f.passed[passedNoFile]++
+			f.passed[skippedNoFile]++
 		}
 	}
 	return records, nil
