@@ -29,12 +29,8 @@ func ExplainInit(o InitOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	validity := req.Validity
-	if validity == 0 {
-		validity = req.Profile.Validity()
-	}
 	now := o.Now.UTC()
-	r := req.recipe(o, now.Add(-Backdate), now.Add(validity))
+	r := req.recipe(o, now.Add(-Backdate), now.Add(req.validity()))
 	r.Title = "a self-signed CA in " + shellQuote(o.Dir)
 	r.Signer = "-selfsign -keyfile " + shellQuote(KeyPath(o.Dir))
 	r.Digest = digest(string(req.Key))

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rsa"
@@ -196,7 +197,7 @@ func chainAbove(cert *x509.Certificate, others []*x509.Certificate) []*x509.Cert
 
 func issuerAmong(cert *x509.Certificate, others []*x509.Certificate) *x509.Certificate {
 	for _, other := range others {
-		if string(other.RawSubject) == string(cert.RawIssuer) && cert.CheckSignatureFrom(other) == nil {
+		if bytes.Equal(other.RawSubject, cert.RawIssuer) && cert.CheckSignatureFrom(other) == nil {
 			return other
 		}
 	}

@@ -1,6 +1,8 @@
 package ca
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -171,11 +173,7 @@ func initRoot(ctx context.Context, o InitOptions) (*InitResult, error) {
 		return nil, err
 	}
 	now := o.Now.UTC().Truncate(time.Second)
-	validity := req.Validity
-	if validity == 0 {
-		validity = req.Profile.Validity()
-	}
-	template, err := caTemplate(req, key.Public(), now.Add(-Backdate), now.Add(validity))
+	template, err := caTemplate(req, key.Public(), now.Add(-Backdate), now.Add(req.validity()))
 	if err != nil {
 		return nil, err
 	}
@@ -228,6 +226,10 @@ func caTemplate(req caRequest, public crypto.PublicKey, notBefore, notAfter time
 	return t, nil
 }
 
+func (req caRequest) validity() time.Duration {
+	return cmp.Or(req.Validity, req.Profile.Validity())
+}
+
 // compare checks that a certificate says what was asked for.
 func (req caRequest) compare(cert *x509.Certificate) error {
 	rawSubject, err := subject(req.Groups, req.CommonName)
@@ -235,7 +237,7 @@ func (req caRequest) compare(cert *x509.Certificate) error {
 		return err
 	}
 	switch {
-	case string(cert.RawSubject) != string(rawSubject), !cert.IsCA, !cert.BasicConstraintsValid,
+	case !bytes.Equal(cert.RawSubject, rawSubject), !cert.IsCA, !cert.BasicConstraintsValid,
 		cert.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign, cert.MaxPathLen != req.pathLength,
 		!req.permitted.isIn(cert), len(cert.SubjectKeyId) == 0, cert.SerialNumber.Sign() <= 0:
 		return errors.New("the CA certificate was not made as asked")

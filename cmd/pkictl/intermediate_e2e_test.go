@@ -55,3 +55,21 @@ func TestIntermediateOnRealAPIServer(t *testing.T) {
 		t.Errorf("%v\n%s", err, stderr)
 	}
 }
+
+// TestVerifyBelowRevoked: the root's inventory says that an intermediate CA is
+// revoked, and so is all that it has issued.
+func TestVerifyBelowRevoked(t *testing.T) {
+	t.Parallel()
+	dir := newSite(t)
+	do(t, dir, "init-ca", "--dir", "low", "--parent", "pki")
+	do(t, dir, "issue", "--dir", "low", "--cn", "jane")
+	do(t, dir, "verify", "low/jane.crt")
+	changed(`UPDATE certificates SET status = 'revoked' WHERE common_name = 'KUBERNETES-INTERMEDIATE-CA'`)(t, dir)
+	for _, path := range []string{"low/jane.crt", "low/ca.crt"} {
+		got := runProgram(t, program(dir, "verify", path))
+		if got.code != 3 || !strings.Contains(got.stdout, "FAIL  inventory") || !strings.Contains(got.stdout, "revoked") {
+			t.Errorf("%s: exit code %d\n%s%s", path, got.code, got.stdout, got.stderr)
+		}
+	}
+	do(t, dir, "verify", "old")
+}
