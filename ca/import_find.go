@@ -51,8 +51,14 @@ type foundCertificate struct {
 	pair bool // its key stands beside it, as NAME.key beside NAME.crt
 }
 
-func keyOf(cert *x509.Certificate) serialKey {
-	return serialKey{cert.SerialNumber.String(), hex.EncodeToString(cert.AuthorityKeyId)}
+// keyOf names a certificate of the CA. One that does not name its issuer's key
+// is recorded under it all the same: revocation lists are made by issuer.
+func (f *finding) keyOf(cert *x509.Certificate) serialKey {
+	aki := cert.AuthorityKeyId
+	if len(aki) == 0 && !cert.Equal(f.authority.Certificate) {
+		aki = f.authority.Certificate.SubjectKeyId
+	}
+	return serialKey{cert.SerialNumber.String(), hex.EncodeToString(aki)}
 }
 
 // collect looks for certificates of the CA below the source's directory.
@@ -135,13 +141,14 @@ func (f *finding) add(cert *x509.Certificate, path string) {
 		return
 	}
 	found := &foundCertificate{cert: cert, path: path, pair: hasKeyBeside(path, cert)}
-	known := f.certs[keyOf(cert)]
+	key := f.keyOf(cert)
+	known := f.certs[key]
 	switch {
-	case keyOf(cert) == keyOf(f.authority.Certificate):
+	case key == f.keyOf(f.authority.Certificate):
 		f.passed[skippedSameSerial]++
 	case known == nil:
-		f.certs[keyOf(cert)] = found
-		f.order = append(f.order, keyOf(cert))
+		f.certs[key] = found
+		f.order = append(f.order, key)
 	case !known.cert.Equal(cert):
 		f.passed[skippedSameSerial]++
 	case found.pair && !known.pair, isSerialName(known) && !isSerialName(found):

@@ -32,6 +32,7 @@ func (f *finding) records(dir string, authority *CA) ([]certdb.CertificateRecord
 		if err != nil {
 			return nil, err
 		}
+		record.AKI = key.aki
 		if row, isListed := rows[key.serial]; isListed {
 			row.isFound = true
 			row.revoke(&record)

@@ -242,7 +242,7 @@ func TestImportInPlace(t *testing.T) {
 	if len(rows) != len(want) {
 		t.Errorf("%d rows", len(rows))
 	}
-	for _, entry := range list(t, ca.ListOptions{Dir: root}) {
+	for _, entry := range list(t, ca.ListOptions{Dir: root, WithPEM: true}) {
 		if entry.State != ca.StateValid || !strings.HasPrefix(want[entry.Name], entry.Profile+" ") || entry.PEM == "" {
 			t.Errorf("%+v", entry)
 		}

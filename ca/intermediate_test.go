@@ -102,7 +102,7 @@ func TestIntermediateFiles(t *testing.T) {
 	}
 	// Each is in its issuer's inventory, under the name of its directory, and in its own.
 	for _, test := range []struct{ dir, name string }{{"middle", "low"}, {"low", "ca"}} {
-		entries := list(t, ca.ListOptions{Dir: filepath.Join(dir, test.dir), Serial: c.SerialNumber})
+		entries := list(t, ca.ListOptions{Dir: filepath.Join(dir, test.dir), Serial: c.SerialNumber, WithPEM: true})
 		if len(entries) != 1 || entries[0].Name != test.name || entries[0].Profile != "ca" || entries[0].State != ca.StateValid ||
 			entries[0].PEM != string(ca.EncodeCertificates(c)) {
 			t.Errorf("inventory of %s: %+v", test.dir, entries)

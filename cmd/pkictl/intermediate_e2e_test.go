@@ -18,7 +18,7 @@ func TestIntermediateOnRealAPIServer(t *testing.T) {
 	w.pkictl("init-ca --dir servers --parent pki --cn Servers --permit-dns svc --permit-dns kube-apiserver --permit-ip 127.0.0.0/8 --permit-ip 10.96.0.0/12")
 	w.pkictl("init-ca --dir middle --parent pki --cn Middle --path-length 1")
 	w.pkictl("init-ca --dir people --parent middle --cn People")
-	w.apiServer = "issue --dir servers --cn kube-apiserver --profile server --ip 127.0.0.1 --ip 10.96.0.1 --dns kubernetes.default.svc --out pki/apiserver"
+	w.pkictl("issue --dir servers --cn kube-apiserver --profile server --ip 127.0.0.1 --ip 10.96.0.1 --dns kubernetes.default.svc --out pki/apiserver")
 	server := w.startControlPlane(assets).URL()
 
 	for _, below := range []string{"people", "middle"} {
