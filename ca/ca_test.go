@@ -219,6 +219,93 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainBelow does the same for intermediate CAs, limits, and what they
+// issue.
+func TestExplainBelow(t *testing.T) {
+	t.Parallel()
+	for _, key := range []ca.KeyKind{ca.ECDSAP256, ca.ECDSAP384, ca.RSA2048, ca.Ed25519} {
+		t.Run(string(key), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			at := func(whose, name string) string { return filepath.Join(dir, whose, "it's "+name) }
+			for _, o := range []ca.InitOptions{
+				{Dir: "root", Key: string(key), PathLength: number(3), PermitDNS: []string{"example.com", "svc"}, PermitIPs: []string{"10.0.0.0/8", "fd00::/16", "0.0.0.0/0"}},
+				{Dir: "middle", Parent: "root", PathLength: number(1), PermitDNS: []string{"a.example.com"}, PermitIPs: []string{"10.1.0.0/16"}, Validity: "100d"},
+				{Dir: "low", Parent: "middle", Key: string(key), Organizations: []string{"A/B"}, CommonName: "It's + $HOME"},
+				{Dir: "side", Parent: "root"},
+			} {
+				o.Now = now
+				theirs := o
+				o.Dir, theirs.Dir = at("ours", o.Dir), at("theirs", o.Dir)
+				if o.Parent != "" {
+					o.Parent, theirs.Parent = at("ours", o.Parent), at("theirs", o.Parent)
+				}
+				if _, err := ca.Init(context.Background(), o); err != nil {
+					t.Fatal(err)
+				}
+				runRecipe(t)(ca.ExplainInit(theirs))
+				compareCertificates(t, ca.CertPath(o.Dir), ca.CertPath(theirs.Dir))
+				compareChains(t, ca.ChainPath(o.Dir), ca.ChainPath(theirs.Dir))
+			}
+			for _, name := range []string{"root", "middle", "low", "side"} {
+				leaf := ca.IssueOptions{Dir: at("ours", name), CommonName: "x.a.example.com", Profile: ca.ProfileServer, Now: now}
+				ours := issue(t, leaf)
+				leaf.Dir = at("theirs", name)
+				runRecipe(t)(ca.ExplainIssue(leaf))
+				compareChains(t, ours.CertPath, leaf.Prefix()+".crt")
+				openssl(t, "verify", "-x509_strict", "-CAfile", ca.CertPath(at("theirs", "root")), "-untrusted", leaf.Prefix()+".crt", leaf.Prefix()+".crt")
+			}
+		})
+	}
+}
+
+// compareChains compares the subjects in two files, or that there is neither.
+func compareChains(t *testing.T, ourPath, theirPath string) {
+	t.Helper()
+	subjects := func(path string) string {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return "none"
+		}
+		var names []string
+		for _, cert := range ca.Certificates(must(ca.Decode(data, path))) {
+			names = append(names, ca.FormatName(cert.RawSubject))
+		}
+		return strings.Join(names, " < ")
+	}
+	if ours, theirs := subjects(ourPath), subjects(theirPath); ours != theirs {
+		t.Errorf("%s holds %s\n%s holds %s", ourPath, ours, theirPath, theirs)
+	}
+}
+
+// TestExplainImport: the recipe puts the same files in the same places.
+func TestExplainImport(t *testing.T) {
+	t.Parallel()
+	dir := newRoot(t, ca.InitOptions{})
+	low := below(t, dir, "root", "low", ca.InitOptions{})
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, o := range []ca.InitOptions{
+		{Dir: at("files"), CertFile: low.ChainPath, KeyFile: low.KeyPath},
+		{Dir: at("directory"), ImportDir: at("root")},
+	} {
+		o.Now = now
+		theirs := o
+		theirs.Dir += " of openssl"
+		must(ca.Init(context.Background(), o))
+		runRecipe(t)(ca.ExplainInit(theirs))
+		for _, path := range []func(string) string{ca.CertPath, ca.KeyPath, ca.ChainPath} {
+			ours, ourErr := os.ReadFile(path(o.Dir))
+			others, theirErr := os.ReadFile(path(theirs.Dir))
+			if (ourErr == nil) != (theirErr == nil) || string(ours) != string(others) {
+				t.Errorf("%s and %s differ (%v, %v)", path(o.Dir), path(theirs.Dir), ourErr, theirErr)
+			}
+		}
+		if info := must(os.Stat(ca.KeyPath(theirs.Dir))); info.Mode().Perm() != 0o600 {
+			t.Errorf("mode %v", info.Mode())
+		}
+	}
+}
+
 func runRecipe(t *testing.T) func(string, error) {
 	return func(recipe string, err error) {
 		t.Helper()
@@ -276,7 +363,7 @@ func extensions(c *x509.Certificate) string {
 		}
 	}
 	var b strings.Builder
-	for _, oid := range []string{"2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.35", "2.5.29.37"} {
+	for _, oid := range []string{"2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.35", "2.5.29.37"} {
 		b.WriteString(oid + " " + values[oid] + "\n")
 		delete(values, oid)
 	}

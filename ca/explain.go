@@ -31,6 +31,10 @@ type recipe struct {
 	Request   string   // path of somebody else's request; empty: one is made
 	DER       bool     // the request is in DER form
 	Addresses []string // of the CA: lines of extensions
+	// PathLength and Permitted are limits of a CA, as openssl.cnf has them.
+	PathLength string
+	Permitted  string
+	After      string // a command that completes the files
 }
 
 // openssl x509 takes its validity in whole days from now; openssl ca takes
@@ -58,7 +62,7 @@ x509_extensions = extensions
 organizationName = optional
 commonName = supplied
 [extensions]
-basicConstraints = critical,CA:{{if .CA}}TRUE{{else}}FALSE{{end}}
+basicConstraints = critical,CA:{{if .CA}}TRUE{{else}}FALSE{{end}}{{with .PathLength}},pathlen:{{.}}{{end}}
 {{- with .Usage}}
 keyUsage = critical,{{.}}
 {{- end}}
@@ -73,6 +77,9 @@ subjectAltName = {{.}}
 {{- range .Addresses}}
 {{.}}
 {{- end}}
+{{- with .Permitted}}
+nameConstraints = critical,{{.}}
+{{- end}}
 EOF
 export work; : > "$work/index.txt"
 {{- if not .Request}}
@@ -83,6 +90,9 @@ openssl req -new -utf8 -config "$work/openssl.cnf" -key {{.Key}}{{.PassIn}} -sub
 openssl ca -batch -notext -preserveDN -utf8 -config "$work/openssl.cnf" \
   {{.Signer}} -md {{.Digest}} \
   -startdate {{.Start}} -enddate {{.End}}{{if .Request}} -subj {{.Subject}}{{if .DER}} -inform DER{{end}} -in {{.Request}}{{else}} -in "$work/request.csr"{{end}} -out {{.Cert}}
+{{- with .After}}
+{{.}}
+{{- end}}
 rm -r -- "$work"
 `))
 
@@ -92,37 +102,6 @@ func (r recipe) String() string {
 		panic(err) // a fixed template on a struct of strings
 	}
 	return b.String()
-}
-
-// ExplainInit returns the openssl commands, for a POSIX shell, that make a CA
-// like the one Init makes.
-func ExplainInit(o InitOptions) (string, error) {
-	o = o.withDefaults()
-	req, err := o.request()
-	if err != nil {
-		return "", err
-	}
-	now := o.Now.UTC()
-	encrypt, passIn := "", ""
-	if o.NewPassphrase != nil {
-		encrypt = "-topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 600000" + opensslPass("-passout", o.OpenSSLPass)
-		passIn = opensslPass("-passin", o.OpenSSLPass)
-	}
-	return recipe{
-		Title:   "a self-signed CA in " + shellQuote(o.Dir),
-		Key:     shellQuote(KeyPath(o.Dir)),
-		Cert:    shellQuote(CertPath(o.Dir)),
-		Genpkey: genpkey(req.Key),
-		Subject: shellQuote(opensslSubject(req.Groups, req.CommonName)),
-		Usage:   "keyCertSign,cRLSign",
-		Encrypt: encrypt,
-		PassIn:  passIn,
-		Signer:  "-selfsign -keyfile " + shellQuote(KeyPath(o.Dir)) + passIn,
-		Digest:  digest(string(req.Key)),
-		Start:   opensslTime(now.Add(-Backdate)),
-		End:     opensslTime(now.Add(req.Validity)),
-		CA:      true,
-	}.String(), nil
 }
 
 // ExplainIssue returns the openssl commands, for a POSIX shell, that make a
@@ -169,6 +148,7 @@ func ExplainIssue(o IssueOptions) (string, error) {
 		Digest: digest(signerKey),
 		Start:  opensslTime(notBefore),
 		End:    opensslTime(notAfter),
+		After:  authority.explainPresented(o.Prefix() + ".crt"),
 	}
 	if o.foreign != nil {
 		r.Request, r.DER = "/dev/stdin", o.foreign.request.isDER

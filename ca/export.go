@@ -140,8 +140,8 @@ func (e Export) Explain(p ExportPaths) string {
 	return b.String()
 }
 
-// bundlePath returns the file that holds what CA.Bundle returns.
-func bundlePath(dir string) string {
+// BundlePath returns the path of the file that holds what CA.Bundle returns.
+func BundlePath(dir string) string {
 	if found, err := Open(dir); err == nil && len(found.Chain) > 0 {
 		return ChainPath(dir)
 	}

@@ -1,6 +1,8 @@
 package ca
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -16,9 +18,11 @@ import (
 
 // Defaults of Init.
 const (
-	DefaultDir        = "pki"
-	DefaultCommonName = "KUBERNETES-CA"
-	DefaultCAValidity = 10 * Year
+	DefaultDir                    = "pki"
+	DefaultCommonName             = "KUBERNETES-CA"
+	DefaultIntermediateCommonName = "KUBERNETES-INTERMEDIATE-CA"
+	DefaultCAValidity             = 10 * Year
+	DefaultIntermediateValidity   = 5 * Year
 )
 
 // InitOptions is what the command init-ca takes. Empty fields have defaults.
@@ -28,11 +32,27 @@ type InitOptions struct {
 	Organizations []string
 	Key           string // name of a KeyKind
 	Validity      string // as ParseValidity reads it
-	DryRun        bool   // do everything but write
-	Now           time.Time
-	Waiting       func() // called when the directory is locked by another
-	// Passphrase is asked for that of an encrypted key, and for the PIN of a
-	// PKCS#11 token. It may be nil.
+	// Parent is the directory of the CA that signs. Empty: a root CA.
+	Parent string
+	// PathLength is how many CAs may stand below this one in a chain. Nil: any
+	// number below a root, none below an intermediate CA.
+	PathLength *int
+	PermitDNS  []string // domains, and all below them, that it may certify
+	PermitIPs  []string // networks like 10.0.0.0/8 that it may certify
+
+	// CertFile and KeyFile are an existing CA in PEM form that becomes the one
+	// in Dir; those above it may follow in CertFile.
+	CertFile, KeyFile string
+	// ImportDir is a directory of kubeadm, cfssl, easy-rsa or openssl ca, whose
+	// CA becomes the one in Dir, unless CertFile names one; what that CA has
+	// signed below the directory is recorded. It may be Dir itself.
+	ImportDir string
+
+	DryRun  bool // do everything but write
+	Now     time.Time
+	Waiting func() // called when the directory is locked by another
+	// Passphrase is asked for that of an encrypted key, of the parent or to be
+	// imported, and for the PIN of a PKCS#11 token. It may be nil.
 	Passphrase Passphrase
 	// NewPassphrase is asked for the one that encrypts the new key. Nil: the key
 	// is not encrypted.
@@ -45,65 +65,119 @@ type InitOptions struct {
 	PKCS11 string
 }
 
-// InitResult is the CA that Init made.
+// InitResult is the CA that Init made or imported.
 type InitResult struct {
 	Certificate *x509.Certificate
 	CertPath    string
 	KeyPath     string
-	Encrypted   bool // the key in KeyPath is
-	InToken     bool // KeyPath says in which token the key is
+	Encrypted   bool   // the key in KeyPath is
+	InToken     bool   // KeyPath says in which token the key is
+	ChainPath   string // empty where there is no CA above
 	Warnings    []string
+	Imported    *Imported // nil unless the CA was imported
+}
+
+// caRequest is what the certificate of a CA is asked to hold.
+type caRequest struct {
+	Request
+	pathLength int // -1: no limit
+	permitted  permittedNames
 }
 
 func (o InitOptions) withDefaults() InitOptions {
 	if o.Dir == "" {
 		o.Dir = DefaultDir
 	}
-	if o.CommonName == "" {
+	if o.CommonName == "" && o.Parent == "" {
 		o.CommonName = DefaultCommonName
 	}
 	return o
 }
 
-func (o InitOptions) request() (Request, error) {
-	req := Request{CommonName: o.CommonName, Groups: o.Organizations, Validity: DefaultCAValidity}
+// isImport says whether the CA is there already.
+func (o InitOptions) isImport() bool { return o.CertFile != "" || o.KeyFile != "" || o.ImportDir != "" }
+
+// checkTogether refuses options that do not go together.
+func (o InitOptions) checkTogether() error {
+	made := o.CommonName != "" || o.Organizations != nil || o.Key != "" || o.Validity != "" || o.Parent != "" ||
+		o.PathLength != nil || o.PermitDNS != nil || o.PermitIPs != nil
+	switch {
+	case !o.isImport():
+		return nil
+	case made:
+		return failure.New(failure.Usage, "leave out all that says how to make one: names, key kind, validity, limits and --parent",
+			"an imported CA stays what it is")
+	case o.CertFile != "" && o.KeyFile == "":
+		return failure.New(failure.Usage, "add --key with the file of the CA's key", "the key of CA certificate %q is not named", o.CertFile)
+	case o.CertFile == "" && o.KeyFile != "":
+		return failure.New(failure.Usage, "add --cert with the file of the CA's certificate", "the certificate of CA key %q is not named", o.KeyFile)
+	}
+	return nil
+}
+
+func (o InitOptions) request() (caRequest, error) {
+	req := caRequest{pathLength: -1}
+	req.CommonName, req.Groups = o.CommonName, o.Organizations
+	req.Profile.raw.Expiry = DefaultCAValidity
+	if o.Parent != "" {
+		req.pathLength = 0
+		req.Profile.raw.Expiry = DefaultIntermediateValidity
+	}
+	if o.PathLength != nil {
+		req.pathLength = *o.PathLength
+		if req.pathLength < 0 {
+			return req, failure.New(failure.Usage, "write how many CAs may stand below it, 0 for none; without --path-length a root has no limit",
+				"path length %d is negative", req.pathLength)
+		}
+	}
+	var err error
 	if o.Validity != "" {
-		validity, err := ParseValidity(o.Validity)
-		if err != nil {
+		if req.Validity, err = ParseValidity(o.Validity); err != nil {
 			return req, err
 		}
-		req.Validity = validity
 	}
-	if err := checkName("common name", req.CommonName); err != nil {
-		return req, err
+	if o.CommonName != "" {
+		if err := checkName("common name", req.CommonName); err != nil {
+			return req, err
+		}
 	}
 	for _, org := range req.Groups {
 		if err := checkName("organization", org); err != nil {
 			return req, err
 		}
 	}
-	var err error
+	if req.permitted, err = parseConstraints(o.PermitDNS, o.PermitIPs); err != nil {
+		return req, err
+	}
 	req.Key, err = ParseKeyKind(o.Key)
 	return req, err
 }
 
-// Init makes a root CA: the key and a self-signed certificate with basic
-// constraints CA:TRUE and the usages certificate and CRL signing, in a
-// directory that is made if need be. An existing CA is never overwritten.
+// Init makes the CA of a directory, which is made if need be: a root CA, or
+// with o.Parent one that the CA there signs, or an existing one that is
+// imported. A CA that is in the directory is never overwritten.
 func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
+	if err := o.checkTogether(); err != nil {
+		return nil, err
+	}
 	o = o.withDefaults()
+	switch {
+	case o.isImport():
+		return importCA(ctx, o)
+	case o.Parent != "":
+		return initIntermediate(ctx, o)
+	}
+	return initRoot(ctx, o)
+}
+
+// initRoot makes a key and a self-signed certificate with basic constraints
+// CA:TRUE and the usages certificate and CRL signing.
+func initRoot(ctx context.Context, o InitOptions) (*InitResult, error) {
 	req, err := o.request()
 	if err != nil {
 		return nil, err
 	}
-	result := &InitResult{CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir), Encrypted: o.encrypts(), InToken: o.PKCS11 != ""}
-	if !o.DryRun {
-		if err := store.Recover(ctx, o.Dir, o.Waiting); err != nil {
-			return nil, err
-		}
-	}
-	// Say no before a key is made; it is checked again under the lock.
-	if err := checkNoCA(o.Dir); err != nil {
+	if err := o.checkFree(ctx); err != nil {
 		return nil, err
 	}
 	key, keyPEM, err := o.makeKey(req.Key)
@@ -111,24 +185,38 @@ func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
 		return nil, err
 	}
 	defer CloseKey(key)
-	template, err := rootTemplate(req, key, o.Now)
+	now := o.Now.UTC().Truncate(time.Second)
+	template, err := caTemplate(req, key.Public(), now.Add(-Backdate), now.Add(req.validity()))
 	if err != nil {
 		return nil, err
 	}
-	if result.Certificate, err = signRoot(template, key); err != nil {
+	template.AuthorityKeyId = template.SubjectKeyId
+	cert, err := signRoot(template, key, req)
+	if err != nil {
 		return nil, err
 	}
-	if req.Key == Ed25519 {
-		result.Warnings = append(result.Warnings, ed25519Warning)
+	result := &InitResult{
+		Certificate: cert, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir),
+		Encrypted: o.encrypts(), InToken: o.PKCS11 != "", Warnings: req.warnings(),
 	}
 	if o.DryRun {
 		return result, nil
 	}
-	return result, writeRoot(ctx, o, keyPEM, result.Certificate)
+	return result, writeRoot(ctx, o, keyPEM, cert)
+}
+
+// checkFree says no before a key is made; it is checked again under the lock.
+func (o InitOptions) checkFree(ctx context.Context) error {
+	if !o.DryRun {
+		if err := store.Recover(ctx, o.Dir, o.Waiting); err != nil {
+			return err
+		}
+	}
+	return checkNoCA(o.Dir)
 }
 
 func checkNoCA(dir string) error {
-	err := store.CheckAbsent(CertPath(dir), KeyPath(dir))
+	err := store.CheckAbsent(CertPath(dir), KeyPath(dir), ChainPath(dir))
 	var exists *store.ExistsError
 	if errors.As(err, &exists) {
 		return failure.New(failure.Failed,
@@ -138,23 +226,51 @@ func checkNoCA(dir string) error {
 	return err
 }
 
-func rootTemplate(req Request, key crypto.Signer, now time.Time) (*x509.Certificate, error) {
-	now = now.UTC().Truncate(time.Second)
-	t, err := newTemplate(req, config.SigningProfile{
+// caTemplate turns a request into what crypto/x509 signs.
+func caTemplate(req caRequest, public crypto.PublicKey, notBefore, notAfter time.Time) (*x509.Certificate, error) {
+	t, err := newTemplate(req.Request, config.SigningProfile{
 		Usage:        []string{"cert sign", "crl sign"},
 		CAConstraint: config.CAConstraint{IsCA: true},
-	}, key.Public(), now.Add(-Backdate), now.Add(req.Validity))
+	}, public, notBefore, notAfter)
 	if err != nil {
 		return nil, err
 	}
-	t.MaxPathLen = -1 // no limit; 0 would forbid intermediates
-	t.AuthorityKeyId = t.SubjectKeyId
+	t.MaxPathLen, t.MaxPathLenZero = req.pathLength, req.pathLength == 0
+	req.permitted.apply(t)
 	return t, nil
+}
+
+func (req caRequest) validity() time.Duration {
+	return cmp.Or(req.Validity, req.Profile.Validity())
+}
+
+// compare checks that a certificate says what was asked for.
+func (req caRequest) compare(cert *x509.Certificate) error {
+	rawSubject, err := subject(req.Groups, req.CommonName)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !bytes.Equal(cert.RawSubject, rawSubject), !cert.IsCA, !cert.BasicConstraintsValid,
+		cert.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign, cert.MaxPathLen != req.pathLength,
+		!req.permitted.isIn(cert), len(cert.SubjectKeyId) == 0, cert.SerialNumber.Sign() <= 0:
+		return errors.New("the CA certificate was not made as asked")
+	}
+	return nil
+}
+
+// warnings say what is allowed but has a price.
+func (req caRequest) warnings() []string {
+	warnings := req.permitted.warnings()
+	if req.Key == Ed25519 {
+		warnings = append(warnings, ed25519Warning)
+	}
+	return warnings
 }
 
 // signRoot makes the self-signed certificate and lints it. Until it is written
 // it has no use, so its own key may sign what is linted.
-func signRoot(template *x509.Certificate, key crypto.Signer) (*x509.Certificate, error) {
+func signRoot(template *x509.Certificate, key crypto.Signer, req caRequest) (*x509.Certificate, error) {
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, err
@@ -166,10 +282,7 @@ func signRoot(template *x509.Certificate, key crypto.Signer) (*x509.Certificate,
 	if err := lintCertificate(der); err != nil {
 		return nil, err
 	}
-	if !cert.IsCA || cert.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign || cert.MaxPathLen != -1 {
-		return nil, errors.New("the CA certificate was not made as asked")
-	}
-	return cert, nil // CreateCertificate has checked the signature
+	return cert, req.compare(cert) // CreateCertificate has checked the signature
 }
 
 // writeRoot records the CA in the inventory and writes its files.
@@ -189,13 +302,24 @@ func writeRoot(ctx context.Context, o InitOptions, keyPEM []byte, cert *x509.Cer
 	defer inv.Close()
 	return issuance{inv: inv, dir: dir, now: o.Now}.run(&pending{
 		linted: cert,
-		meta:   Metadata{Name: "ca", Groups: o.Organizations, Profile: profileCA, Out: "ca"},
+		meta:   ownMetadata(o.Organizations),
 		sign:   func() (*x509.Certificate, error) { return cert, nil },
-		files: func(cert *x509.Certificate) ([]store.File, error) {
-			return []store.File{
-				{Path: KeyPath(o.Dir), Data: keyPEM, Mode: 0o600},
-				{Path: CertPath(o.Dir), Data: EncodeCertificates(cert), Mode: 0o644},
-			}, nil
-		},
+		files:  func(cert *x509.Certificate) ([]store.File, error) { return caFiles(o.Dir, keyPEM, cert), nil },
 	})
+}
+
+// ownMetadata is what a CA's inventory says of the CA itself.
+func ownMetadata(organizations []string) Metadata {
+	return Metadata{Name: "ca", Groups: organizations, Profile: profileCA, Out: "ca"}
+}
+
+// caFiles are the files of a CA: key, chain where there are CAs above it, and
+// certificate, the last of which makes the directory one with a CA.
+func caFiles(dir string, keyPEM []byte, cert *x509.Certificate, above ...*x509.Certificate) []store.File {
+	files := []store.File{{Path: KeyPath(dir), Data: keyPEM, Mode: 0o600}}
+	if len(above) > 0 {
+		bundle := (&CA{Certificate: cert, Chain: above}).Bundle()
+		files = append(files, store.File{Path: ChainPath(dir), Data: EncodeCertificates(bundle...), Mode: 0o644})
+	}
+	return append(files, store.File{Path: CertPath(dir), Data: EncodeCertificates(cert), Mode: 0o644})
 }

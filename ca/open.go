@@ -36,6 +36,10 @@ type CA struct {
 	standInOnce sync.Once
 	standInCA   *standIn
 	standInErr  error
+
+	limitsOnce sync.Once
+	limitsAre  []*constrained
+	limitsErr  error
 }
 
 // CertPath returns the path of the CA certificate in a PKI directory.
@@ -59,9 +63,7 @@ func Open(dir string) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without a key usage extension every usage is allowed, as crypto/x509 and
-	// OpenSSL read it; many a CA made by recipe has none.
-	if !cert.BasicConstraintsValid || !cert.IsCA || (cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0) {
+	if !isAuthority(cert) {
 		return nil, failure.New(failure.Failed,
 			"a CA certificate has basic constraints CA:TRUE and may sign certificates; choose another directory with --dir",
 			"%q is not the certificate of a CA", path)
@@ -71,6 +73,13 @@ func Open(dir string) (*CA, error) {
 		return nil, err
 	}
 	return &CA{Dir: dir, Certificate: cert, Chain: chain}, nil
+}
+
+// isAuthority says whether a certificate is that of a CA which may sign others.
+// Without a key usage extension every usage is allowed, as crypto/x509 and
+// OpenSSL read it; many a CA made by recipe has none.
+func isAuthority(cert *x509.Certificate) bool {
+	return cert.BasicConstraintsValid && cert.IsCA && (cert.KeyUsage == 0 || cert.KeyUsage&x509.KeyUsageCertSign != 0)
 }
 
 // readChain reads the CAs above cert, if the directory has them.

@@ -72,5 +72,5 @@ func explainPKCS12(p ExportPaths, cert, key string) string {
 	}
 	return fmt.Sprintf(`openssl x509 -in %s | openssl pkcs12 -export -inkey %s -certfile %s \
   -keypbe AES-256-CBC -certpbe AES-256-CBC -macalg sha256 -iter %d%s`,
-		cert, key, shellQuote(bundlePath(p.Dir)), pkcs12Iterations, password)
+		cert, key, shellQuote(BundlePath(p.Dir)), pkcs12Iterations, password)
 }

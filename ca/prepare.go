@@ -117,6 +117,9 @@ func (c *CA) Prepare(req Request, now time.Time) (*Prepared, error) {
 	if err := p.lint(c); err != nil {
 		return nil, err
 	}
+	if err := c.checkNames(p); err != nil {
+		return nil, err
+	}
 	p.warn()
 	return p, nil
 }
@@ -213,18 +216,12 @@ func newStandIn(issuer *x509.Certificate) (*standIn, error) {
 // lint signs the template with a throwaway key, runs zlint on the result and
 // compares it with the request.
 func (p *Prepared) lint(issuer *CA) error {
-	s, err := issuer.standIn()
-	if err != nil {
-		return err
-	}
-	der, err := x509.CreateCertificate(rand.Reader, p.template, &s.certificate, p.template.PublicKey, s.key)
-	if err == nil {
-		p.Linted, err = x509.ParseCertificate(der)
-	}
+	var err error
+	p.Linted, err = issuer.signThrowaway(p.template)
 	if err != nil { // a name that crypto/x509 does not write or read
 		return failure.Wrap(err, failure.Usage, lintHint, "a certificate for %q cannot be made as asked", p.request.CommonName)
 	}
-	if err := lintCertificate(der); err != nil {
+	if err := lintCertificate(p.Linted.Raw); err != nil {
 		return err
 	}
 	return p.compare(issuer.Certificate)

@@ -64,9 +64,16 @@ type pending struct {
 	out    []store.File
 }
 
+// inventory is where an issuance is recorded: a store.Inventory, or two.
+type inventory interface {
+	Reserve(now time.Time, records ...certdb.CertificateRecord) error
+	Record(signed ...store.Signed) error
+	Forget(records ...certdb.CertificateRecord) error
+}
+
 // issuance is certificates that go to the disk as one step.
 type issuance struct {
-	inv     *store.Inventory
+	inv     inventory
 	dir     *store.Dir
 	now     time.Time
 	replace bool

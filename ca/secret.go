@@ -119,7 +119,7 @@ func (e Export) explainSecret(p ExportPaths, cert, key string) string {
 		b.WriteString(" --namespace=" + e.Namespace)
 	}
 	b.WriteString(` \` + "\n  --from-file=" + secretCert + "=" + cert + " --from-file=" + secretKey + "=" + key +
-		" --from-file=" + secretCA + "=" + shellQuote(bundlePath(p.Dir)))
+		" --from-file=" + secretCA + "=" + shellQuote(BundlePath(p.Dir)))
 	if e.Form == ExportOpaqueSecret && p.Kubeconfig != "" {
 		b.WriteString(" --from-file=" + secretKubeconfig + "=" + shellQuote(p.Kubeconfig))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -133,6 +134,9 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 		OK: true, Subject: FormatName(cert.RawSubject), Serial: FormatSerial(cert.SerialNumber), At: o.Now.UTC(),
 	}
 	v.Add(chainCheck)
+	if len(authority.Chain) > 0 {
+		v.Add(authority.checkAbove(cert, others, chain != nil, o.Now))
+	}
 	v.Add(CheckTime(cert, IssuerIn(chain), o.Now))
 	v.Add(CheckUsage(cert, o.Purpose))
 	v.Add(checkHost(o))
@@ -140,6 +144,25 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 	v.Add(inventory)
 	v.Add(checkRevocation(o, chain))
 	return v, nil
+}
+
+// checkAbove checks, for one who trusts the root alone, that the chain goes on
+// from an intermediate CA to it: its limits hold, too, and its end.
+func (c *CA) checkAbove(cert *x509.Certificate, others []*x509.Certificate, isIssued bool, now time.Time) Check {
+	top := c.Chain[len(c.Chain)-1]
+	root := Roots{Name: ChainPath(c.Dir), Certificates: []*x509.Certificate{top}}
+	if !isIssued { // the chain's own check says why
+		return SkippedCheck("root", "there is no chain to the CA below it")
+	}
+	chain, check := root.Check(cert, slices.Concat(c.Bundle(), others), now)
+	check.Name = "root"
+	for _, issuer := range chain {
+		if issuer.IsCA && check.Status == CheckOK && (now.Before(issuer.NotBefore) || now.After(issuer.NotAfter)) {
+			return check.failed(fmt.Sprintf("%s is valid from %s until %s only",
+				FormatName(issuer.RawSubject), showTime(issuer.NotBefore), showTime(issuer.NotAfter)), "issue from a CA that is valid")
+		}
+	}
+	return check
 }
 
 // IssuerIn returns the issuer of a chain's first certificate, nil where there
@@ -179,15 +202,24 @@ func CheckKey(cert *x509.Certificate, certName string, key crypto.PublicKey, key
 }
 
 // checkInventory looks up the certificate. An inventory knows what this CA
-// signed, not what its intermediates did.
+// signed, not what its intermediates did; of those it knows the certificate.
 func checkInventory(ctx context.Context, o VerifyOptions, authority *CA, chain []*x509.Certificate) (Check, error) {
 	cert := o.Certificates[0]
 	const name = "inventory"
-	if issuer := IssuerIn(chain); issuer == nil || !issuer.Equal(authority.Certificate) {
-		return SkippedCheck(name, "the CA in "+o.Dir+" did not issue it itself"), nil
-	}
 	found := func(cert *x509.Certificate) ([]Entry, error) {
 		return List(ctx, ListOptions{Dir: o.Dir, Serial: cert.SerialNumber, Now: o.Now, WithPEM: true})
+	}
+	if issuer := IssuerIn(chain); issuer == nil || !issuer.Equal(authority.Certificate) {
+		below := belowIn(chain, authority.Certificate)
+		if below == nil {
+			return SkippedCheck(name, "the CA in "+o.Dir+" did not issue it itself"), nil
+		}
+		entries, err := found(below)
+		if err == nil && len(entries) > 0 && entries[0].State == StateRevoked {
+			check := Check{Name: name, Wanted: "an issuer that is not revoked"}
+			return check.failed(FormatName(below.RawSubject)+" is revoked", "issue it from another CA"), nil
+		}
+		return SkippedCheck(name, FormatName(below.RawSubject)+" issued it, and has an inventory of its own"), err
 	}
 	check := Check{Name: name, Wanted: "serial " + FormatSerial(cert.SerialNumber) + " recorded and not revoked"}
 	entries, err := found(cert)
@@ -205,6 +237,15 @@ func checkInventory(ctx context.Context, o VerifyOptions, authority *CA, chain [
 		return SkippedCheck(name, "the CA itself is in no inventory in "+o.Dir+", so what it issued need not be"), nil
 	}
 	return check.failed("not recorded", "somebody signed it with the CA's key and another tool; find out who"), nil
+}
+
+// belowIn returns the CA that the given one signed in a chain, nil if the given
+// one is not in it.
+func belowIn(chain []*x509.Certificate, authority *x509.Certificate) *x509.Certificate {
+	if i := slices.IndexFunc(chain, authority.Equal); i > 0 {
+		return chain[i-1]
+	}
+	return nil
 }
 
 func recorded(check Check, entry Entry, cert *x509.Certificate) Check {

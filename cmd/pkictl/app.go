@@ -169,8 +169,10 @@ func (a *app) warn(warnings ...string) {
 }
 
 // waiting says why nothing happens.
-func (a *app) waiting() {
+func (a *app) waiting() { a.waitingFor(a.dir) }
+
+func (a *app) waitingFor(dir string) {
 	if !a.quiet {
-		fmt.Fprintf(a.err, "waiting for another pkictl that is changing %s ...\n", printable(a.dir))
+		fmt.Fprintf(a.err, "waiting for another pkictl that is changing %s ...\n", printable(dir))
 	}
 }

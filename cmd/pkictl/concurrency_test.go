@@ -288,3 +288,37 @@ func holdLock(t *testing.T, dir string) (unlock func()) {
 	ok(t, err)
 	return lock.Unlock
 }
+
+// TestManyBelowAtOnce makes CAs below one another's parents and below one
+// directory at once: each directory gets one CA, each of which has its row.
+func TestManyBelowAtOnce(t *testing.T) {
+	t.Parallel()
+	const places, each = 6, 4
+	dir := t.TempDir()
+	do(t, dir, "init-ca")
+	made := make([]int, places*each)
+	inParallel(places*each, func(i int) {
+		place := fmt.Sprintf("low-%d", i%places)
+		got := runProgram(t, program(dir, "init-ca", "--dir", place, "--parent", "pki", "--path-length", "1", "-q"))
+		if made[i] = 1 - got.code; got.code != 0 {
+			checkRefusal(t, place, got, 1, "exists", "--dir DIR")
+			return
+		}
+		do(t, dir, "init-ca", "--dir", place+"/below", "--parent", place, "-q")
+	})
+	sum := 0
+	for _, one := range made {
+		sum += one
+	}
+	if sum != places {
+		t.Errorf("%d were made, want %d", sum, places)
+	}
+	if rows := list(t, dir).Items; len(rows) != places+1 {
+		t.Errorf("%d rows, want %d", len(rows), places+1)
+	}
+	for place := range places {
+		name := fmt.Sprintf("low-%d/below", place)
+		do(t, dir, "issue", "--dir", name, "--cn", "jane", "-q")
+		do(t, dir, "verify", "--dir", name, "jane")
+	}
+}

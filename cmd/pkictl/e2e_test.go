@@ -74,7 +74,9 @@ func (w userDir) startControlPlane(assets cluster.Assets) *cluster.ControlPlane 
 		w.t.Fatal(err)
 	}
 	url := fmt.Sprintf("https://127.0.0.1:%d", ports[0])
-	w.pkictl("issue --cn kube-apiserver --profile server --ip 127.0.0.1 --ip 10.96.0.1 --dns kubernetes.default.svc --out pki/apiserver")
+	if _, err := os.Stat(filepath.Join(w.dir, "pki", "apiserver.crt")); err != nil { // another CA may have issued it
+		w.pkictl("issue --cn kube-apiserver --profile server --ip 127.0.0.1 --ip 10.96.0.1 --dns kubernetes.default.svc --out pki/apiserver")
+	}
 	w.pkictl("issue --cn system:kube-controller-manager --out pki/controller-manager --kubeconfig controller-manager.conf --server " + url)
 	w.pkictl("init-ca --dir pki/etcd --cn etcd-ca")
 	w.pkictl("issue --dir pki/etcd --cn localhost --profile peer --ip 127.0.0.1 --out pki/etcd/server")

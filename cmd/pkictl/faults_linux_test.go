@@ -94,6 +94,8 @@ func TestFullDisk(t *testing.T) {
 		args           []string
 	}{
 		{"init-ca", nil, in("issue", "--cn", "jane"), in("init-ca")},
+		{"init-ca --parent", in("init-ca"), in("issue", "--dir", "low", "--cn", "jane", "--force"), in("init-ca", "--dir", "low", "--parent", "pki")},
+		{"init-ca --import", in("init-ca"), in("issue", "--dir", "low", "--cn", "jane", "--force"), in("init-ca", "--dir", "low", "--import", "pki")},
 		{"issue", in("init-ca"), in("issue", "--cn", "jane", "--force"), issueOf("--kubeconfig", "jane.conf", "--server", "https://x")},
 		{"issue --force", in("init-ca"), in("issue", "--cn", "joe"), in("issue", "--cn", "old", "--force", "--kubeconfig", "old.conf", "--server", "https://x")},
 	} {

@@ -73,6 +73,12 @@ func TestPermissions(t *testing.T) {
 		{name: "directory that may not be entered, to list", args: in("list"), says: "permission denied", hint: "owner and mode", prepare: chmod(0o600, "pki")},
 		{name: "CA key that may not be read", args: issueOf(), says: `"pki/ca.key"`, hint: "owner and mode", prepare: chmod(0, "pki/ca.key")},
 		{name: "CA certificate that may not be read", args: issueOf(), says: `"pki/ca.crt"`, hint: "owner and mode", prepare: chmod(0, "pki/ca.crt")},
+		{name: "parent whose inventory may not be written", args: in("init-ca", "--dir", "new", "--parent", "pki"), says: "inventory", hint: "owner and mode", prepare: chmod(0o400, "pki/inventory.db")},
+		{name: "parent whose key may not be read", args: in("init-ca", "--dir", "new", "--parent", "pki"), says: `"pki/ca.key"`, hint: "owner and mode", prepare: chmod(0, "pki/ca.key")},
+		{name: "place for an intermediate that may not be written", args: in("init-ca", "--dir", "new", "--parent", "pki"), says: "permission denied", hint: "owner and mode",
+			prepare: directory("new", 0o555)},
+		{name: "key to import that may not be read", args: in("init-ca", "--dir", "new", "--import", "pki"), says: `"pki/ca.key"`, hint: "owner and mode", prepare: chmod(0, "pki/ca.key")},
+		{name: "directory to import that may not be entered", args: in("init-ca", "--dir", "new", "--import", "pki"), says: "permission denied", hint: "owner and mode", prepare: chmod(0o600, "pki")},
 		{name: "read-only inventory", args: issueOf(), says: "inventory", hint: "owner and mode", prepare: chmod(0o400, "pki/inventory.db")},
 		{name: "inventory that may not be read", args: in("list"), says: "inventory", hint: "owner and mode", prepare: chmod(0, "pki/inventory.db")},
 		{name: "read-only files", args: issueOf(), says: "inventory", hint: "owner and mode",
@@ -142,6 +148,7 @@ func TestModes(t *testing.T) {
 			for _, line := range []string{
 				"init-ca --dir a/b/pki", "issue --dir a/b/pki --cn jane", "issue --dir a/b/pki --cn jane --force --kubeconfig x.conf --server https://x",
 				"issue --dir a/b/pki --cn joe --out a/joe", "list --dir a/b/pki",
+				"init-ca --dir a/c/low --parent a/b/pki", "issue --dir a/c/low --cn jane", "init-ca --dir a/d/copy --import a/b/pki",
 			} {
 				cmd := exec.Command("sh", "-c", fmt.Sprintf("umask %s; exec %s %s", umask, pkictl(), line))
 				cmd.Dir = dir
@@ -168,7 +175,7 @@ func TestModes(t *testing.T) {
 				found++
 				return nil
 			}))
-			if found < 17 {
+			if found < 33 {
 				t.Errorf("%d files only", found)
 			}
 		})

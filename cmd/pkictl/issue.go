@@ -182,7 +182,7 @@ func (f *issueFlags) recipe() (string, error) {
 		return "", err
 	}
 	if prefix := f.Prefix(); f.kubeconfig != "" {
-		recipe += f.entry.Explain(f.kubeconfig, ca.CertPath(f.Dir), prefix+".crt", prefix+".key")
+		recipe += f.entry.Explain(f.kubeconfig, ca.BundlePath(f.Dir), prefix+".crt", prefix+".key")
 	}
 	return recipe + f.export.explain(f), nil
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -145,5 +147,68 @@ func TestKillAtEverySystemCall(t *testing.T) {
 				t.Errorf("killed at %d system calls; %d times the next run was refused, want %s", did+didNot, didNot, command.refusals)
 			}
 		})
+	}
+}
+
+// TestKillBelowAtEverySystemCall does the same to what makes a CA beside
+// another one: both directories recover, and each certificate is in its
+// issuer's inventory.
+func TestKillBelowAtEverySystemCall(t *testing.T) {
+	t.Parallel()
+	for _, command := range []struct {
+		name string
+		args []string
+	}{
+		{"init-ca --parent", in("init-ca", "--dir", "low/pki", "--parent", "pki", "-q")},
+		{"init-ca --import", in("init-ca", "--dir", "low/pki", "--import", "pki", "-q")},
+	} {
+		t.Run(command.name, func(t *testing.T) {
+			t.Parallel()
+			did, didNot := 0, 0
+			for n := 1; ; n++ {
+				dir := t.TempDir()
+				low := filepath.Join(dir, "low")
+				do(t, dir, "init-ca")
+				do(t, dir, "issue", "--cn", "jane", "-q")
+				if !killAt(t, program(dir, command.args...), n) {
+					break
+				}
+				what := fmt.Sprintf("killed at %d", n)
+				checkKilled(t, what, dir)
+				checkKilled(t, what, low)
+				checkRecorded(t, what, dir, low)
+				got := runProgram(t, program(dir, command.args...))
+				if got.code != 0 {
+					checkRefusal(t, what, got, 1, "exists", "")
+					didNot++
+				} else {
+					did++
+				}
+				for _, site := range []string{dir, low} {
+					do(t, site, "list")
+					do(t, site, "issue", "--cn", "last", "-q")
+					checkKilled(t, what+", at the end", site)
+					checkRecovered(t, what+", at the end", site)
+				}
+				checkRecorded(t, what+", at the end", dir, low)
+				do(t, low, "verify", "last")
+				ok(t, os.RemoveAll(dir))
+			}
+			if isParent := slices.Contains(command.args, "--parent"); did < 40 || isParent && didNot < 3 {
+				t.Errorf("killed at %d system calls; %d times the next run was refused", did+didNot, didNot)
+			}
+		})
+	}
+}
+
+// checkRecorded checks that a CA, if there is one, is in its issuer's inventory.
+func checkRecorded(t testing.TB, what, issuer, low string) {
+	t.Helper()
+	pem, err := os.ReadFile(filepath.Join(low, "pki", "ca.crt"))
+	if err != nil {
+		return
+	}
+	if rows := strings.Join(rowsOf(t, filepath.Join(issuer, "pki", "inventory.db")), "\n"); !strings.Contains(rows, string(pem)) {
+		t.Errorf("%s: the CA is not in its issuer's inventory", what)
 	}
 }
