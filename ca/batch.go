@@ -211,8 +211,10 @@ func (b *batch) collect(ctx context.Context, prepared <-chan *batchItem) error {
 		switch {
 		case item.err != nil:
 			b.fail(item, item.err)
+			b.progress()
 		case item.done:
 			b.result.Skipped++
+			b.progress()
 		default:
 			step = append(step, item)
 		}

@@ -196,10 +196,7 @@ func (o IssueOptions) checkTargets(result *IssueResult) error {
 			}
 		}
 	}
-	if o.Force {
-		return nil
-	}
-	return existsError(store.CheckAbsent(append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...)...))
+	return existsError(store.CheckTargets(o.Force, append([]string{result.CertPath, result.KeyPath}, o.AlsoPaths...)...))
 }
 
 // isSameFile says whether two paths, however they are written, are one file.
