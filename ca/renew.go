@@ -160,7 +160,7 @@ func (h *Holding) validity() time.Duration {
 	case cert.NotAfter.After(h.issued) && h.issued.After(cert.NotBefore):
 		return cert.NotAfter.Sub(h.issued)
 	case h.beginsWithCA:
-		return min(validity, DefaultValidity)
+		return min(validity, Year) // as kubeadm makes them
 	case validity > Backdate && validity%time.Hour == Backdate:
 		return validity - Backdate
 	}
@@ -314,7 +314,11 @@ func (o RenewOptions) files(h *Holding, renewed Credential) ([]store.File, error
 		if renewed.KeyPEM != nil {
 			files = append(files, store.File{Path: h.KeyPath, Data: renewed.KeyPEM, Mode: 0o600, Keep: true})
 		}
-		files = append(files, store.File{Path: h.CertPath, Data: renewed.CertPEM, Mode: 0o644, Keep: true})
+		certPEM, err := h.withChain(renewed)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, store.File{Path: h.CertPath, Data: certPEM, Mode: 0o644, Keep: true})
 	}
 	if o.Also != nil {
 		also, err := o.Also(h, renewed)
@@ -328,6 +332,20 @@ func (o RenewOptions) files(h *Holding, renewed Credential) ([]store.File, error
 			"no file holds the certificate of %q any more", h.Name)
 	}
 	return files, nil
+}
+
+// withChain returns the new certificate with those behind it. A file may hold
+// more of them than the CA knows of; its readers may need them.
+func (h *Holding) withChain(renewed Credential) ([]byte, error) {
+	old, err := readCertificates(h.CertPath)
+	if err != nil {
+		return nil, err
+	}
+	presented, err := parseCertificates(renewed.CertPEM, h.CertPath)
+	if err != nil || len(old) <= len(presented) {
+		return renewed.CertPEM, err
+	}
+	return EncodeCertificates(append(presented[:1], old[1:]...)...), nil
 }
 
 // checkRenewed verifies the new certificate as its users will, and that its

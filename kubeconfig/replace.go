@@ -38,7 +38,7 @@ func Replace(data []byte, name string, old *x509.Certificate, certPEM, keyPEM []
 			continue
 		}
 		key := valueOf(holder, "client-key-data")
-		if key == nil {
+		if key == nil || key.Value == "" {
 			return nil, failure.New(failure.Failed, "embed the key with: kubectl config set-credentials NAME --client-key FILE --embed-certs, or keep it with --reuse-key",
 				"kubeconfig %q holds the certificate, but its key is elsewhere", name)
 		}
@@ -51,7 +51,10 @@ func Replace(data []byte, name string, old *x509.Certificate, certPEM, keyPEM []
 	if err != nil {
 		return nil, err
 	}
-	return replaced, checkReplaced(data, replaced, name, old, certPEM, keyPEM)
+	if err := checkReplaced(data, replaced, name, old, certPEM, keyPEM); err != nil {
+		return nil, err
+	}
+	return replaced, nil
 }
 
 // Holds says whether a user of a kubeconfig holds that certificate, embedded.
