@@ -21,6 +21,10 @@ import (
 // MaxBatchLines is how many lines a file of many users may have.
 const MaxBatchLines = 1_000_000
 
+// maxYAMLValues is how many values a YAML file may hold, as far as commas, colons
+// and line ends tell.
+const maxYAMLValues = 200_000
+
 // maxBatchLine is how long each may be, in bytes.
 const maxBatchLine = 64 << 10
 
@@ -98,7 +102,7 @@ func NewBatchReader(r io.Reader, name string) (*BatchReader, error) {
 		return nil, failure.New(failure.Usage, "its first line names the columns, as in: cn,group", "%q is empty", name)
 	}
 	b := &BatchReader{name: name}
-	if looksLikeYAML(head) {
+	if isYAML := slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name)); isYAML || looksLikeYAML(head) {
 		err = b.openYAML(buffered)
 	} else {
 		err = b.openCSV(buffered)
@@ -133,6 +137,10 @@ func (b *BatchReader) openCSV(r *bufio.Reader) error {
 	var known *failure.Error
 	if errors.As(err, &known) {
 		return err
+	}
+	var bad *csv.ParseError
+	if errors.As(err, &bad) {
+		err = bad.Err // where it is, is said already
 	}
 	if err != nil {
 		return failure.Wrap(err, failure.Usage, "its first line names the columns, as in: cn,group", "cannot read line 1 of %q", b.name)
@@ -246,6 +254,10 @@ func (b *BatchReader) openYAML(r io.Reader) error {
 	data, err := store.ReadAll(r, b.name, store.MaxYAML)
 	if err != nil {
 		return err
+	}
+	// The whole of it is held in memory, at up to 700 bytes for each value.
+	if bytes.Count(data, []byte{','})+bytes.Count(data, []byte{'\n'})+bytes.Count(data, []byte{':'}) > maxYAMLValues {
+		return failure.New(failure.Usage, "write it as CSV, or split it", "%q holds more than some %d values", b.name, maxYAMLValues)
 	}
 	items, err := b.yamlItems(data)
 	if err != nil {

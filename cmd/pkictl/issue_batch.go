@@ -56,6 +56,9 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 	for _, w := range result.Warnings {
 		a.warn(fmt.Sprintf("line %d%s: %s", w.First, more(w.Lines-1), w.Text))
 	}
+	if cmd.Context().Err() != nil {
+		return failure.New(failure.Failed, "run it again: it goes on where it stopped", "interrupted after %d certificates", result.Issued)
+	}
 	if err != nil {
 		return failure.Wrap(err, failure.KindOf(err), "run it again when that is mended: it goes on where it stopped",
 			"after %d certificates", result.Issued)
