@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 )
 
@@ -13,6 +14,11 @@ import (
 func (o IssueOptions) isDone(authority *CA, req Request, result *IssueResult) (bool, error) {
 	if o.Force {
 		return false, nil
+	}
+	for _, path := range o.AlsoPaths { // such as a kubeconfig that was not asked for then
+		if _, err := os.Lstat(path); err != nil {
+			return false, nil //nolint:nilerr // it is not there
+		}
 	}
 	cert, err := ReadCertificate(result.CertPath)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -18,11 +18,15 @@ import (
 	"github.com/pkictl/pkictl/internal/store"
 )
 
-// Limits of a file of many users.
-const (
-	maxBatchLine  = 64 << 10 // bytes
-	maxBatchLines = 1_000_000
-)
+// MaxBatchLines is how many lines a file of many users may have.
+const MaxBatchLines = 1_000_000
+
+// maxYAMLValues is how many values a YAML file may hold, as far as commas, colons
+// and line ends tell.
+const maxYAMLValues = 200_000
+
+// maxBatchLine is how long each may be, in bytes.
+const maxBatchLine = 64 << 10
 
 // batchField is a column of a CSV file, or a key of a YAML file. They are named
 // as the flags of the command issue.
@@ -93,12 +97,12 @@ func NewBatchReader(r io.Reader, name string) (*BatchReader, error) {
 	head, err := buffered.Peek(512)
 	if len(head) == 0 {
 		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, failure.Wrap(err, failure.Failed, "", "cannot read %q", name)
+			return nil, store.ReadError(err, name)
 		}
 		return nil, failure.New(failure.Usage, "its first line names the columns, as in: cn,group", "%q is empty", name)
 	}
 	b := &BatchReader{name: name}
-	if looksLikeYAML(head) {
+	if isYAML := slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name)); isYAML || looksLikeYAML(head) {
 		err = b.openYAML(buffered)
 	} else {
 		err = b.openCSV(buffered)
@@ -129,6 +133,14 @@ func (b *BatchReader) openCSV(r *bufio.Reader) error {
 	header, err := lines.next()
 	if errors.Is(err, io.EOF) {
 		return failure.New(failure.Usage, "its first line names the columns, as in: cn,group", "%q is empty", b.name)
+	}
+	var known *failure.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	var bad *csv.ParseError
+	if errors.As(err, &bad) {
+		err = bad.Err // where it is, is said already
 	}
 	if err != nil {
 		return failure.Wrap(err, failure.Usage, "its first line names the columns, as in: cn,group", "cannot read line 1 of %q", b.name)
@@ -219,8 +231,8 @@ func (l *csvLines) next() ([]string, error) {
 		if len(line) > 0 {
 			l.number++
 		}
-		if l.number > maxBatchLines {
-			return nil, failure.New(failure.Usage, "split the file", "%q has more than %d lines", l.name, maxBatchLines)
+		if l.number > MaxBatchLines {
+			return nil, failure.New(failure.Usage, "split the file", "%q has more than %d lines", l.name, MaxBatchLines)
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			return nil, failure.New(failure.Usage, "check that it is the file you mean",
@@ -242,6 +254,10 @@ func (b *BatchReader) openYAML(r io.Reader) error {
 	data, err := store.ReadAll(r, b.name, store.MaxYAML)
 	if err != nil {
 		return err
+	}
+	// The whole of it is held in memory, at up to 700 bytes for each value.
+	if bytes.Count(data, []byte{','})+bytes.Count(data, []byte{'\n'})+bytes.Count(data, []byte{':'}) > maxYAMLValues {
+		return failure.New(failure.Usage, "write it as CSV, or split it", "%q holds more than some %d values", b.name, maxYAMLValues)
 	}
 	items, err := b.yamlItems(data)
 	if err != nil {

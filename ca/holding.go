@@ -4,15 +4,19 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // HoldingAt returns what stands in the file at path, a certificate that the CA
@@ -44,9 +48,34 @@ func (h *Holding) Add(path string) {
 // stands says whether any of its files is there.
 func (h *Holding) stands() bool {
 	return h.CertPath != "" || slices.ContainsFunc(h.Also, func(path string) bool {
-		_, err := os.Stat(path)
-		return err == nil
+		return embeds(path, h.Certificate)
 	})
+}
+
+// base64Text is what a kubeconfig embeds a certificate as.
+var base64Text = regexp.MustCompile(`[A-Za-z0-9+/=]{100,}`)
+
+// embeds says whether a file holds a certificate, as it is or as kubeconfigs
+// do: one that was written with it may hold a later one by now.
+func embeds(path string, cert *x509.Certificate) bool {
+	data, err := store.Read(path, store.MaxYAML)
+	if err != nil {
+		return false
+	}
+	isIt := func(data []byte) bool {
+		block, _ := pem.Decode(data)
+		return block != nil && bytes.Equal(block.Bytes, cert.Raw)
+	}
+	if isIt(data) {
+		return true
+	}
+	for _, text := range base64Text.FindAll(data, -1) {
+		decoded, err := base64.StdEncoding.DecodeString(string(text))
+		if err == nil && isIt(decoded) {
+			return true
+		}
+	}
+	return false
 }
 
 // HoldingOf returns a certificate that the CA has signed, and where it stands
@@ -70,7 +99,9 @@ func (c *CA) HoldingOf(ctx context.Context, cert *x509.Certificate, now time.Tim
 			return c.holding(entry, cert)
 		}
 	}
-	return &Holding{Certificate: cert, Name: name, Profile: profileName(cert)}, nil
+	h := &Holding{Certificate: cert, Name: name, Profile: profileName(cert)}
+	h.beginsWithCA = cert.NotBefore.Equal(c.Certificate.NotBefore)
+	return h, nil
 }
 
 // holding returns an entry of the inventory with the files that still hold it.
@@ -79,17 +110,27 @@ func (c *CA) holding(entry Entry, cert *x509.Certificate) (*Holding, error) {
 		return nil, failure.New(failure.Failed, "issue a new one with: pkictl issue",
 			"the certificate of %q with serial %s is revoked", entry.CommonName, entry.Serial)
 	}
-	h := &Holding{Certificate: cert, Name: entry.Name, Profile: entry.Profile, Also: entry.Also, out: entry.Out}
+	h := &Holding{
+		Certificate: cert, Name: entry.Name, Profile: entry.Profile, Also: entry.Also, issued: entry.IssuedAt, out: entry.Out,
+	}
 	if entry.Out == "" {
 		return h, nil
 	}
 	path := entry.Out + ".crt"
+	if !isFile(path) && isFile(entry.Out) {
+		path = entry.Out // one with a name of another form was renewed
+	}
 	found, err := ReadCertificate(path)
 	if errors.Is(err, fs.ErrNotExist) || (err == nil && !found.Equal(cert)) {
 		return h, nil // moved away, or replaced
 	}
 	h.CertPath, h.KeyPath = path, keyPathOf(path)
-	return h, err
+	return h, nil // a damaged file stops its own renewal, and no other
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // recordedIn returns a path of the inventory of the PKI directory dir.

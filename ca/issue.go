@@ -222,10 +222,7 @@ func (o IssueOptions) checkTargets(result *IssueResult) error {
 			}
 		}
 	}
-	if o.Force {
-		return nil
-	}
-	return existsError(store.CheckAbsent(paths...))
+	return existsError(store.CheckTargets(o.Force, paths...))
 }
 
 // isSameFile says whether two paths, however they are written, are one file.

@@ -58,8 +58,9 @@ func (r Request) usage(pub crypto.PublicKey) x509.KeyUsage {
 	if r.keyUsage == 0 {
 		return r.Profile.keyUsage(pub)
 	}
-	if _, isRSA := pub.(*rsa.PublicKey); !isRSA {
-		return r.keyUsage &^ x509.KeyUsageKeyEncipherment // RFC 5480, section 3
+	// As in Profile.keyUsage. kubeadm says it of clients, too, which no linter passes.
+	if _, isRSA := pub.(*rsa.PublicKey); !isRSA || !r.Profile.ServerAuth() {
+		return r.keyUsage &^ x509.KeyUsageKeyEncipherment
 	}
 	return r.keyUsage
 }

@@ -122,14 +122,16 @@ func (i issuance) publish(certs []*pending) error {
 }
 
 // complete signs the certificate, once however often it is tried to write it.
-func (p *pending) complete() (err error) {
-	if p.cert != nil {
+func (p *pending) complete() error {
+	if p.out != nil {
 		return nil
 	}
-	if p.cert, err = p.sign(); err != nil {
+	cert, err := p.sign()
+	if err != nil {
 		return err
 	}
-	p.out, err = p.files(p.cert)
+	p.cert = cert
+	p.out, err = p.files(cert)
 	return err
 }
 

@@ -1,12 +1,15 @@
 package ca
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +44,9 @@ type Holding struct {
 	KeyPath     string   //
 	Also        []string // other files that were written with it, or hold it
 
-	out string // where the inventory says that it stands; empty: nowhere
+	out          string    // where the inventory says that it stands; empty: nowhere
+	issued       time.Time // zero where the inventory does not know
+	beginsWithCA bool      // so that nothing says when it was issued
 }
 
 // Renewal is what became of a Holding.
@@ -57,7 +62,7 @@ type Renewal struct {
 // was verified nothing is touched. If the CA's key needs a passphrase, LoadKey
 // has to come before.
 func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, error) {
-	req, err := o.request(h.Certificate)
+	req, err := o.request(h)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +77,15 @@ func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, e
 	if err != nil {
 		return nil, err
 	}
+	if err := checkNames(h.Certificate, p.Linted); err != nil {
+		return nil, err
+	}
 	renewal := &Renewal{Holding: h, Renewed: p.Linted, Warnings: append(p.Warnings, lostExtensions(h.Certificate, p.Linted)...)}
+	if h.beginsWithCA && o.Validity == "" {
+		renewal.Warnings = append(renewal.Warnings, fmt.Sprintf(
+			"the old certificate began with its CA, so that it does not say for how long it was made; the new one is for %s, or as --validity says",
+			FormatValidity(req.Profile.Validity())))
+	}
 	if o.DryRun {
 		return renewal, nil
 	}
@@ -80,7 +93,8 @@ func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, e
 }
 
 // request returns the request that leads to the same certificate once more.
-func (o RenewOptions) request(old *x509.Certificate) (Request, error) {
+func (o RenewOptions) request(h *Holding) (Request, error) {
+	old := h.Certificate
 	req := Request{
 		CommonName: old.Subject.CommonName, Groups: old.Subject.Organization, SANs: SANsOf(old),
 		rawSubject: old.RawSubject, keyUsage: old.KeyUsage,
@@ -104,14 +118,14 @@ func (o RenewOptions) request(old *x509.Certificate) (Request, error) {
 			return req, err
 		}
 	}
-	req.Profile, err = profileOf(old)
+	req.Profile, err = profileOf(old, h.validity())
 	return req, err
 }
 
 // profileOf returns a profile that leads to the usages of a certificate.
-func profileOf(cert *x509.Certificate) (Profile, error) {
+func profileOf(cert *x509.Certificate, validity time.Duration) (Profile, error) {
 	raw := config.SigningProfile{
-		Expiry: validityOf(cert), OCSP: first(cert.OCSPServer), CRL: first(cert.CRLDistributionPoints),
+		Expiry: validity, OCSP: first(cert.OCSPServer), CRL: first(cert.CRLDistributionPoints),
 		IssuerURL: cert.IssuingCertificateURL,
 	}
 	for _, id := range cert.PolicyIdentifiers {
@@ -132,6 +146,7 @@ func profileOf(cert *x509.Certificate) (Profile, error) {
 	return NewProfile("", raw)
 }
 
+// first returns the first of several addresses: a profile has room for one.
 func first(list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -139,14 +154,54 @@ func first(list []string) string {
 	return list[0]
 }
 
-// validityOf returns for how long a certificate was made, without the time by
-// which pkictl, kubeadm and kube-controller-manager put its beginning back.
-func validityOf(cert *x509.Certificate) time.Duration {
+// validity returns for how long a certificate was made. Its beginning is no sure
+// sign of when that was: pkictl and kube-controller-manager put it back by
+// Backdate, and kubeadm to the beginning of the CA, however long ago.
+func (h *Holding) validity() time.Duration {
+	cert := h.Certificate
 	validity := cert.NotAfter.Sub(cert.NotBefore)
-	if validity%time.Hour == Backdate {
-		validity -= Backdate
+	switch {
+	case cert.NotAfter.After(h.issued) && h.issued.After(cert.NotBefore):
+		return cert.NotAfter.Sub(h.issued)
+	case h.beginsWithCA:
+		return min(validity, Year) // as kubeadm makes them
+	case validity > Backdate && validity%time.Hour == Backdate:
+		return validity - Backdate
 	}
 	return validity
+}
+
+// checkNames refuses what would lose a name: crypto/x509 reads and writes DNS
+// names, IP addresses, URIs and e-mail addresses, and passes over others.
+func checkNames(old, renewed *x509.Certificate) error {
+	missing, err := generalNames(old)
+	if err != nil {
+		return err
+	}
+	found, err := generalNames(renewed)
+	if err != nil {
+		return err
+	}
+	for _, name := range missing {
+		if !slices.ContainsFunc(found, func(n asn1.RawValue) bool { return bytes.Equal(n.FullBytes, name.FullBytes) }) {
+			return failure.New(failure.Failed, "make it with what made the old one",
+				"the certificate of %q has an alternative name that pkictl cannot write, with the tag %d of RFC 5280, 4.2.1.6",
+				old.Subject.CommonName, name.Tag)
+		}
+	}
+	return nil
+}
+
+// generalNames returns the alternative names of a certificate as they are.
+func generalNames(cert *x509.Certificate) ([]asn1.RawValue, error) {
+	for _, extension := range cert.Extensions {
+		if extension.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
+			var names []asn1.RawValue
+			_, err := asn1.Unmarshal(extension.Value, &names)
+			return names, err
+		}
+	}
+	return nil, nil
 }
 
 // lostExtensions names what the old certificate has and the new one lacks.
@@ -161,10 +216,14 @@ func lostExtensions(old, renewed *x509.Certificate) []string {
 			lost = append(lost, extension.Id.String())
 		}
 	}
-	if lost == nil {
-		return nil
+	var warnings []string
+	if lost != nil {
+		warnings = append(warnings, "the new certificate lacks the extensions "+strings.Join(lost, ", ")+" of the old one")
 	}
-	return []string{"the new certificate lacks the extensions " + strings.Join(lost, ", ") + " of the old one"}
+	if len(old.CRLDistributionPoints) > 1 || len(old.OCSPServer) > 1 {
+		warnings = append(warnings, "of several addresses of CRLs or OCSP servers the new certificate has the first")
+	}
+	return warnings
 }
 
 // checkHolding checks that the files still hold what is to be renewed: a pair
@@ -262,7 +321,11 @@ func (o RenewOptions) files(h *Holding, renewed Credential) ([]store.File, error
 		if renewed.KeyPEM != nil {
 			files = append(files, store.File{Path: h.KeyPath, Data: renewed.KeyPEM, Mode: 0o600, Keep: true})
 		}
-		files = append(files, store.File{Path: h.CertPath, Data: renewed.CertPEM, Mode: 0o644, Keep: true})
+		certPEM, err := h.withChain(renewed)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, store.File{Path: h.CertPath, Data: certPEM, Mode: 0o644, Keep: true})
 	}
 	if o.Also != nil {
 		also, err := o.Also(h, renewed)
@@ -272,9 +335,24 @@ func (o RenewOptions) files(h *Holding, renewed Credential) ([]store.File, error
 		files = append(files, also...)
 	}
 	if len(files) == 0 {
-		return nil, failure.New(failure.Failed, "issue a new one with: pkictl issue", "no file holds the certificate of %q", h.Name)
+		return nil, failure.New(failure.Failed, "another command may have renewed it just now; see: pkictl list",
+			"no file holds the certificate of %q any more", h.Name)
 	}
 	return files, nil
+}
+
+// withChain returns the new certificate with those behind it. A file may hold
+// more of them than the CA knows of; its readers may need them.
+func (h *Holding) withChain(renewed Credential) ([]byte, error) {
+	old, err := readCertificates(h.CertPath)
+	if err != nil {
+		return nil, err
+	}
+	presented, err := parseCertificates(renewed.CertPEM, h.CertPath)
+	if err != nil || len(old) <= len(presented) {
+		return renewed.CertPEM, err
+	}
+	return EncodeCertificates(append(presented[:1], old[1:]...)...), nil
 }
 
 // checkRenewed verifies the new certificate as its users will, and that its

@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"reflect"
 	"slices"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -17,7 +19,7 @@ import (
 // keyPEM is nil. Nothing else changes, to the byte. It returns nil where no
 // user holds the certificate. The name is what errors call the data.
 func Replace(data []byte, name string, old *x509.Certificate, certPEM, keyPEM []byte) ([]byte, error) {
-	if _, err := Parse(data, name); err != nil {
+	if held, err := Holds(data, name, old); err != nil || !held {
 		return nil, err
 	}
 	var document yaml.Node
@@ -36,16 +38,64 @@ func Replace(data []byte, name string, old *x509.Certificate, certPEM, keyPEM []
 			continue
 		}
 		key := valueOf(holder, "client-key-data")
-		if key == nil {
+		if key == nil || key.Value == "" {
 			return nil, failure.New(failure.Failed, "embed the key with: kubectl config set-credentials NAME --client-key FILE --embed-certs, or keep it with --reuse-key",
 				"kubeconfig %q holds the certificate, but its key is elsewhere", name)
 		}
 		edits = append(edits, edit{key, keyPEM})
 	}
 	if edits == nil {
-		return nil, nil
+		return nil, formError(name)
 	}
-	return apply(data, name, edits)
+	replaced, err := apply(data, name, edits)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReplaced(data, replaced, name, old, certPEM, keyPEM); err != nil {
+		return nil, err
+	}
+	return replaced, nil
+}
+
+// Holds says whether a user of a kubeconfig holds that certificate, embedded.
+// The name is what errors call the data.
+func Holds(data []byte, name string, cert *x509.Certificate) (bool, error) {
+	config, err := Parse(data, name)
+	if err != nil {
+		return false, err
+	}
+	for _, user := range config.AuthInfos {
+		if isOf(user.ClientCertificateData, cert) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// checkReplaced reads the result as kubectl would, and compares it with what
+// was meant: YAML has more ways to say a thing than are looked for here.
+func checkReplaced(data, replaced []byte, name string, old *x509.Certificate, certPEM, keyPEM []byte) error {
+	want, err := Parse(data, name)
+	if err != nil {
+		return err
+	}
+	for _, user := range want.AuthInfos {
+		if isOf(user.ClientCertificateData, old) {
+			user.ClientCertificateData = certPEM
+			if keyPEM != nil {
+				user.ClientKeyData = keyPEM
+			}
+		}
+	}
+	if got, err := Parse(replaced, name); err != nil || !reflect.DeepEqual(got, want) {
+		return formError(name)
+	}
+	return nil
+}
+
+func formError(name string) error {
+	return failure.New(failure.Failed, "write it anew with: kubectl config view --raw --flatten",
+		"the certificate or key in kubeconfig %q stands there in a form that pkictl does not edit, such as on several lines", name)
 }
 
 // edit is a scalar that gets the base64 form of data for its value.
@@ -57,12 +107,13 @@ type edit struct {
 // apply makes the edits from the last to the first, so that the places of those
 // before stay true.
 func apply(data []byte, name string, edits []edit) ([]byte, error) {
+	isSame := func(a, b edit) bool { return a.node == b.node } // two users may be aliases of one
 	slices.SortFunc(edits, func(a, b edit) int { return place(data, b.node) - place(data, a.node) })
+	edits = slices.CompactFunc(edits, isSame)
 	for _, e := range edits {
 		at := place(data, e.node)
 		if at < 0 || !bytes.HasPrefix(data[at:], []byte(e.node.Value)) {
-			return nil, failure.New(failure.Failed, "write it anew with: kubectl config view --raw --flatten",
-				"the certificate or key in kubeconfig %q stands on several lines", name)
+			return nil, formError(name)
 		}
 		value := base64.StdEncoding.EncodeToString(e.data)
 		data = slices.Concat(data[:at], []byte(value), data[at+len(e.node.Value):])
@@ -80,7 +131,10 @@ func place(data []byte, node *yaml.Node) int {
 		}
 		at += next + 1
 	}
-	at += node.Column - 1
+	for range node.Column - 1 { // columns count characters
+		_, size := utf8.DecodeRune(data[min(at, len(data)):])
+		at += size
+	}
 	if node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 		at++
 	}
@@ -92,11 +146,17 @@ func place(data []byte, node *yaml.Node) int {
 
 // valueOf returns the value of a key in an object, nil where there is none.
 func valueOf(object *yaml.Node, key string) *yaml.Node {
+	if object != nil && object.Kind == yaml.AliasNode {
+		object = object.Alias
+	}
 	if object == nil || object.Kind != yaml.MappingNode {
 		return nil
 	}
 	for i := 0; i+1 < len(object.Content); i += 2 {
 		if object.Content[i].Value == key {
+			if value := object.Content[i+1]; value.Kind == yaml.AliasNode {
+				return value.Alias
+			}
 			return object.Content[i+1]
 		}
 	}
@@ -113,9 +173,11 @@ func entries(list *yaml.Node) []*yaml.Node {
 // holds says whether base64 of PEM begins with that certificate.
 func holds(value string, cert *x509.Certificate) bool {
 	data, err := base64.StdEncoding.DecodeString(value)
-	if err != nil {
-		return false
-	}
+	return err == nil && isOf(data, cert)
+}
+
+// isOf says whether PEM begins with that certificate.
+func isOf(data []byte, cert *x509.Certificate) bool {
 	block, _ := pem.Decode(data)
 	return block != nil && bytes.Equal(block.Bytes, cert.Raw)
 }

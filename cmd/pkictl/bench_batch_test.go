@@ -78,7 +78,7 @@ func batchRate(b *testing.B, size int) (float64, int64) {
 	if err := os.WriteFile(filepath.Join(dir, "users.csv"), []byte(users), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	inShell(b, dir, released(b)+" init-ca -q")
+	shell(b, dir, released(b)+" init-ca -q")
 	cmd := exec.Command(released(b), "issue", "-q", "-f", "users.csv")
 	cmd.Dir = dir
 	begun := time.Now()
@@ -94,10 +94,10 @@ func batchRate(b *testing.B, size int) (float64, int64) {
 func cfsslRate(b *testing.B, size int) float64 {
 	b.Helper()
 	dir := b.TempDir()
-	inShell(b, dir, released(b)+` init-ca -q
+	shell(b, dir, released(b)+` init-ca -q
 		echo '{"signing":{"default":{"usages":["digital signature","client auth"],"expiry":"2160h"}}}' > config.json`)
 	begun := time.Now()
-	inShell(b, dir, fmt.Sprintf(`for i in $(seq %d); do
+	shell(b, dir, fmt.Sprintf(`for i in $(seq %d); do
 		echo '{"CN":"user'$i'","names":[{"O":"developers"}],"key":{"algo":"ecdsa","size":256}}' |
 		%s gencert -loglevel 4 -ca pki/ca.crt -ca-key pki/ca.key -config config.json - | %s -bare user$i
 		done`, size, tool(b, "cfssl"), tool(b, "cfssljson")))
@@ -135,13 +135,4 @@ func bareRate(b *testing.B, size int) float64 {
 	}
 	workers.Wait()
 	return float64(size) / time.Since(begun).Seconds()
-}
-
-func inShell(b *testing.B, dir, script string) {
-	b.Helper()
-	cmd := exec.Command("sh", "-e", "-c", script)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%s: %v\n%s", script, err, out)
-	}
 }

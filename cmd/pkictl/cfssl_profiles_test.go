@@ -5,7 +5,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -110,19 +109,6 @@ subjectKeyIdentifier = hash
 	shell(t, dir, `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out pki/ca.key 2>/dev/null
 openssl req -new -config ca.cnf -key pki/ca.key -subj /CN=old -out ca.csr
 openssl ca -batch -notext -selfsign -config ca.cnf -keyfile pki/ca.key -md sha256 -startdate 20200101000000Z -enddate 20490101000000Z -in ca.csr -out pki/ca.crt 2>/dev/null`)
-}
-
-// shell runs commands with the real peers in the path.
-func shell(t *testing.T, dir, script string) {
-	t.Helper()
-	tools, err := filepath.Abs(filepath.Join("..", "..", "tools", "bin"))
-	ok(t, err)
-	cmd := exec.Command("sh", "-euc", script)
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + tools + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + dir}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", script, err, out)
-	}
 }
 
 // compareWithCFSSL compares all that a profile decides. pkictl writes one

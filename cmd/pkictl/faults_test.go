@@ -256,7 +256,7 @@ var badState = []fault{
 	{name: "CA key in a token", args: issueOf(), says: "this pkictl is built without", hint: "-tags pkcs11", prepare: written("pki/ca.key", tokenKey)},
 	{name: "damaged reference to a token", args: issueOf(), says: `key "pki/ca.key" cannot be read`, hint: "backup",
 		prepare: written("pki/ca.key", strings.Replace(tokenKey, "UHJvdmlk", "VHJvdmlk", 1))},
-	{name: "certificate is a directory", args: issueOf(), says: "is a directory", hint: "--dir", prepare: func(t *testing.T, dir string) {
+	{name: "certificate is a directory", args: issueOf(), says: "is a directory", hint: "name a file in it", prepare: func(t *testing.T, dir string) {
 		remove("pki/ca.crt")(t, dir)
 		ok(t, os.Mkdir(filepath.Join(dir, "pki/ca.crt"), 0o700))
 	}},
@@ -314,7 +314,7 @@ var badState = []fault{
 		prepare: written("pw", "\nsecret\n")},
 	{name: "endless password file", args: issueOf("-o", "p12", "--export-passphrase-file", "/dev/zero"), says: "larger than 1 KiB", hint: "file you mean"},
 	{name: "no profile file", args: issueOf("--profile-file", "none"), says: `cannot read "none"`, hint: "check the name"},
-	{name: "profile file is a directory", args: issueOf("--profile-file", "pki"), says: "is a directory", hint: "--dir"},
+	{name: "profile file is a directory", args: issueOf("--profile-file", "pki"), says: "is a directory", hint: "name a file in it"},
 	{name: "endless profile file", args: issueOf("--profile-file", "/dev/zero"), says: "is larger than", hint: "the file you mean"},
 	{name: "no request", args: in("issue", "--csr", "none"), says: `cannot read "none"`, hint: "check the name"},
 	{name: "request that is none", args: in("issue", "--csr", "pki/old.crt"), says: `a block "CERTIFICATE", not a certificate request`, hint: "pkictl inspect"},

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -26,7 +27,7 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 	if err := a.checkExport(cmd, &f); err != nil {
 		return err
 	}
-	in, total, err := a.openBatch(f.file)
+	in, total, err := a.openBatch(cmd.Context(), f.file)
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,9 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 	result.Seconds = time.Since(begun).Seconds()
 	for _, w := range result.Warnings {
 		a.warn(fmt.Sprintf("line %d%s: %s", w.First, more(w.Lines-1), w.Text))
+	}
+	if cmd.Context().Err() != nil {
+		return failure.New(failure.Failed, "run it again: it goes on where it stopped", "interrupted after %d certificates", result.Issued)
 	}
 	if err != nil {
 		return stopped(err, result.Issued)
@@ -130,9 +134,9 @@ func (a *app) each(f issueFlags, o *ca.IssueOptions) error {
 
 // openBatch opens the file and says how many lines it has below the first, 0
 // where that cannot be known.
-func (a *app) openBatch(path string) (io.ReadCloser, int, error) {
+func (a *app) openBatch(ctx context.Context, path string) (io.ReadCloser, int, error) {
 	if path == "-" {
-		return io.NopCloser(a.in), 0, nil
+		return interruptible(ctx, a.in), 0, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -140,11 +144,36 @@ func (a *app) openBatch(path string) (io.ReadCloser, int, error) {
 	}
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
+		return interruptible(ctx, f), 0, nil
+	}
+	if info.Size() > maxCounted {
 		return f, 0, nil
 	}
 	lines := countLines(f)
+	if lines > ca.MaxBatchLines {
+		_ = f.Close() // read only
+		return nil, 0, failure.New(failure.Usage, "split the file", "%q has more than %d lines", path, ca.MaxBatchLines)
+	}
 	_, err = f.Seek(0, io.SeekStart)
 	return f, lines - 1, err
+}
+
+// maxCounted is the size of the largest file whose lines are counted before
+// they are read, in bytes; to read that takes a moment.
+const maxCounted = 256 << 20
+
+// interruptible reads r aside, so that Ctrl-C ends the wait for what a pipe or
+// a terminal does not send.
+func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
+	out, in := io.Pipe()
+	go func() {
+		_, err := io.Copy(in, r)
+		_ = in.CloseWithError(err) // it returns nil
+	}()
+	context.AfterFunc(ctx, func() {
+		_ = in.CloseWithError(failure.New(failure.Failed, "run it again: it goes on where it stopped", "interrupted"))
+	})
+	return out
 }
 
 // countLines counts line ends, as far as it can read.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -37,15 +38,28 @@ type syscallInfo struct {
 	instruction uint64
 	stack       uint64
 	number      uint64
-	_           [8]uint64
+	args        [6]uint64
+	_           [2]uint64
 }
 
-// killAt runs a command and kills it before its nth system call that changes
-// anything. It says whether there were so many.
-func killAt(t testing.TB, cmd *exec.Cmd, n int) bool {
+// killed is the fault of a command that dies; others are errors of the system.
+const killed = syscall.Errno(0)
+
+// breakAt runs a command, and kills it before its nth system call that changes
+// anything, or makes that call fail with an error in place of being executed.
+// It says how the command ended, and whether it made so many such calls.
+func breakAt(t testing.TB, cmd *exec.Cmd, n int, fault syscall.Errno) (got outcome, reached bool) {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	var out [2]*os.File // no pipes: nobody would read them
+	for i := range out {
+		f, err := os.CreateTemp(t.TempDir(), "")
+		ok(t, err)
+		defer f.Close()
+		out[i] = f
+	}
+	cmd.Stdout, cmd.Stderr = out[0], out[1]
 	// Its own process group, to wait for its threads and not for other tests'.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Setpgid: true}
 	ok(t, cmd.Start())
@@ -55,6 +69,12 @@ func killAt(t testing.TB, cmd *exec.Cmd, n int) bool {
 	ok(t, err)
 	ok(t, syscall.PtraceSetOptions(pid, syscall.PTRACE_O_TRACESYSGOOD|syscall.PTRACE_O_TRACECLONE|ptraceOptExitKill))
 	ok(t, syscall.PtraceSyscall(pid, 0))
+	stuck := time.AfterFunc(time.Minute, func() {
+		t.Errorf("stuck with fault %v at %d", fault, n)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	})
+	defer stuck.Stop()
+	failing := 0 // the thread whose call is being made to fail
 	for seen := 0; ; {
 		thread, err := syscall.Wait4(-pid, &status, syscall.WALL, nil)
 		if errors.Is(err, syscall.EINTR) {
@@ -66,16 +86,26 @@ func killAt(t testing.TB, cmd *exec.Cmd, n int) bool {
 				continue
 			}
 			_ = cmd.Process.Release()
-			return status.Signaled() && status.Signal() == syscall.SIGKILL
+			got = outcome{status.ExitStatus(), contents(t, out[0]), contents(t, out[1])}
+			return got, seen >= n
 		}
 		signal := 0
 		switch stopped := status.StopSignal(); stopped {
 		case syscall.SIGTRAP | 0x80:
-			if isChange(thread) {
-				if seen++; seen == n {
+			switch {
+			case thread == failing:
+				ok(t, setResult(thread, fault))
+				failing = 0
+			case isChange(thread, cmd.Dir, fault):
+				if seen++; seen != n {
+					break
+				}
+				if fault == killed {
 					ok(t, syscall.Kill(pid, syscall.SIGKILL))
 					continue
 				}
+				ok(t, skipCall(thread))
+				failing = thread
 			}
 		case syscall.SIGTRAP, syscall.SIGSTOP: // a thread was made, or begins
 		default:
@@ -86,12 +116,34 @@ func killAt(t testing.TB, cmd *exec.Cmd, n int) bool {
 	}
 }
 
-// isChange says whether a thread is about to make such a system call.
-func isChange(thread int) bool {
+func contents(t testing.TB, f *os.File) string {
+	t.Helper()
+	data, err := os.ReadFile(f.Name())
+	ok(t, err)
+	return string(data)
+}
+
+// isChange says whether a thread is about to make such a system call. Errors
+// are for calls about files below dir alone: pipes, and what the Go runtime
+// wakes itself with, have no disk to be full.
+func isChange(thread int, dir string, fault syscall.Errno) bool {
 	var info syscallInfo
 	size, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, ptraceGetSyscallInfo, uintptr(thread), unsafe.Sizeof(info),
 		uintptr(unsafe.Pointer(&info)), 0, 0)
-	return errno == 0 && size > 0 && info.op == syscallEntry && slices.Contains(changing, info.number)
+	if errno != 0 || size == 0 || info.op != syscallEntry || !slices.Contains(changing, info.number) {
+		return false
+	}
+	if fault == killed {
+		return true
+	}
+	switch info.number {
+	case syscall.SYS_OPENAT:
+		return info.args[2]&(syscall.O_CREAT|syscall.O_WRONLY|syscall.O_RDWR) != 0
+	case syscall.SYS_MKDIRAT, syscall.SYS_LINKAT, syscall.SYS_SYMLINKAT, syscall.SYS_RENAMEAT, syscall.SYS_UNLINKAT:
+		return true
+	}
+	path, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", thread, int32(info.args[0])))
+	return err == nil && strings.HasPrefix(path, dir)
 }
 
 // TestKillAtEverySystemCall kills each command before every one of its system
@@ -121,7 +173,7 @@ func TestKillAtEverySystemCall(t *testing.T) {
 					do(t, dir, "init-ca")
 					do(t, dir, force...)
 				}
-				if !killAt(t, program(dir, command.args...), n) {
+				if _, reached := breakAt(t, program(dir, command.args...), n, killed); !reached {
 					break
 				}
 				what := fmt.Sprintf("killed at %d", n)
@@ -170,7 +222,7 @@ func TestKillBelowAtEverySystemCall(t *testing.T) {
 				low := filepath.Join(dir, "low")
 				do(t, dir, "init-ca")
 				do(t, dir, "issue", "--cn", "jane", "-q")
-				if !killAt(t, program(dir, command.args...), n) {
+				if _, reached := breakAt(t, program(dir, command.args...), n, killed); !reached {
 					break
 				}
 				what := fmt.Sprintf("killed at %d", n)

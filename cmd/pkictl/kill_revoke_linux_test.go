@@ -18,7 +18,7 @@ func killEverywhere(t *testing.T, prepare func(dir string), args []string, check
 	for n := 1; ; n++ {
 		dir := t.TempDir()
 		prepare(dir)
-		if !killAt(t, program(dir, args...), n) {
+		if _, reached := breakAt(t, program(dir, args...), n, killed); !reached {
 			return n - 1
 		}
 		check(fmt.Sprintf("killed at %d", n), dir)

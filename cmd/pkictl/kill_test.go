@@ -115,10 +115,8 @@ func killMany(t *testing.T, dir string, kills int) {
 	force := append(in("issue", "--cn", "jane", "--force", "-q"), kubeconfigOf("jane")...)
 	longest := 10 * time.Millisecond
 	measure := func(args ...string) {
-		begun := time.Now()
-		do(t, dir, args...)
 		// It is longer when more runs at once, so follow it.
-		longest = max(longest*15/16, time.Since(begun))
+		longest = max(longest*15/16, measureRun(t, dir, args...))
 	}
 	measure(force...)
 	var done, undone [2]int // replacing, and making anew
@@ -134,9 +132,7 @@ func killMany(t *testing.T, dir string, kills int) {
 			certificate = filepath.Join(dir, "pki", name+".crt")
 		}
 		before, _ := os.ReadFile(certificate)
-		// Multiples of the golden ratio fill the time evenly, in any order.
-		share := float64(n) * 0.6180339887
-		killAfter(t, program(dir, args...), time.Duration((share-float64(int(share)))*1.2*float64(longest)))
+		killAfter(t, program(dir, args...), spread(n, longest))
 		checkKilled(t, what, dir, "jane")
 		if after, _ := os.ReadFile(certificate); string(after) != string(before) {
 			done[n%2]++
@@ -167,6 +163,21 @@ func killMany(t *testing.T, dir string, kills int) {
 		t.Errorf("replaced %d, not %d; made %d, not %d; %d incomplete: the kills miss the point",
 			done[0], undone[0], done[1], undone[1], incomplete)
 	}
+}
+
+// spread returns the nth of moments spread evenly over a little more than that
+// time, in any order: multiples of the golden ratio do.
+func spread(n int, longest time.Duration) time.Duration {
+	share := float64(n) * 0.6180339887
+	return time.Duration((share - float64(int(share))) * 1.2 * float64(longest))
+}
+
+// measureRun says how long a command takes.
+func measureRun(t testing.TB, dir string, args ...string) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	do(t, dir, args...)
+	return time.Since(begun)
 }
 
 // killAfter starts a command and kills it after that time, if it still runs.

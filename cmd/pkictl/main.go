@@ -15,6 +15,7 @@ var version = "devel"
 func main() {
 	keepOwnRights()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second Ctrl-C ends it at once, which does no harm
 	// One time for all that a command does and prints; certificates know no
 	// fractions of a second.
 	start := time.Now().Truncate(time.Second)

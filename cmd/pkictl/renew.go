@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -95,6 +96,9 @@ func (a *app) renew(cmd *cobra.Command, args []string, f renewFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := f.addKubeconfigs(holdings); err != nil {
+		return err
+	}
 	if len(holdings) > 0 {
 		if err := authority.LoadKey(f.passphrase); err != nil {
 			return err
@@ -102,6 +106,11 @@ func (a *app) renew(cmd *cobra.Command, args []string, f renewFlags) error {
 	}
 	bar := a.newProgress(len(holdings))
 	for i, h := range holdings {
+		if cmd.Context().Err() != nil {
+			bar.clear()
+			return failure.New(failure.Failed, "run it again for the others: those that were renewed are whole",
+				"interrupted after %d of %d certificates", i, len(holdings))
+		}
 		result.add(a.renewOne(cmd.Context(), authority, h, f))
 		bar.show(i + 1)
 	}
@@ -140,17 +149,54 @@ func (a *app) named(ctx context.Context, authority *ca.CA, args []string) ([]*ca
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			h, err = authority.HoldingNamed(ctx, arg, a.now())
-		case err == nil && info.IsDir():
-			return nil, failure.New(failure.Usage, "name a file in it, or use --all", "%q is a directory", arg)
+		case err == nil && info.IsDir(): // one may be called like a user
+			if h, err = authority.HoldingNamed(ctx, arg, a.now()); err != nil {
+				return nil, failure.New(failure.Usage, "name a file in it, or use --all", "%q is a directory", arg)
+			}
 		default:
 			h, err = a.holdingIn(ctx, authority, arg)
 		}
 		if err != nil {
 			return nil, err
 		}
-		holdings = append(holdings, h)
+		isSame := func(other *ca.Holding) bool { return other.Certificate.Equal(h.Certificate) }
+		if i := slices.IndexFunc(holdings, isSame); i < 0 {
+			holdings = append(holdings, h)
+		} else { // a pair and its kubeconfig, say
+			for _, path := range h.Also {
+				holdings[i].Add(path)
+			}
+		}
 	}
 	return holdings, nil
+}
+
+// addKubeconfigs gives each kubeconfig of --kubeconfig to the holding whose
+// certificate it holds. One that holds none is a slip, which nobody would
+// notice before the old certificate ends.
+func (f *renewFlags) addKubeconfigs(holdings []*ca.Holding) error {
+	for _, path := range f.kubeconfigs {
+		data, err := store.Read(path, store.MaxYAML)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, h := range holdings {
+			held, err := kubeconfig.Holds(data, path, h.Certificate)
+			if err != nil {
+				return err
+			}
+			if held {
+				h.Add(path)
+				found = true
+			}
+		}
+		if !found {
+			return failure.New(failure.Failed, "see what it holds with: pkictl inspect "+path,
+				"kubeconfig %q holds no certificate that is to be renewed", path)
+		}
+	}
+	return nil
 }
 
 // holdingIn returns what a file holds: a certificate, or a kubeconfig with one.
@@ -190,9 +236,6 @@ func (a *app) due(ctx context.Context, authority *ca.CA, within time.Duration) (
 
 func (a *app) renewOne(ctx context.Context, authority *ca.CA, h *ca.Holding, f renewFlags) renewal {
 	o := f.RenewOptions
-	for _, path := range f.kubeconfigs {
-		h.Add(path)
-	}
 	var stale []string
 	o.Also = func(old *ca.Holding, renewed ca.Credential) ([]store.File, error) {
 		files, others, err := renewKubeconfigs(old, renewed)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -91,6 +92,10 @@ func (d *Dir) Commit(files []File, replace bool, meanwhile func() error) error {
 	if undoErr == nil {
 		_ = os.RemoveAll(c.staging) // leave no trace of what was not done
 	}
+	var known *failure.Error
+	if errors.As(err, &known) { // of meanwhile: no file is to blame
+		return err
+	}
 	return diskError(errors.Join(err, undoErr), "write %q", files[c.blame(err)].Path)
 }
 
@@ -131,6 +136,26 @@ func CheckAbsent(paths ...string) error {
 	for _, path := range paths {
 		if err := checkTarget(path, false); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// CheckTargets returns the error that Commit would return because of what is
+// there, or because there is no directory for one of the paths, or too long a
+// name. It serves as CheckAbsent does.
+func CheckTargets(replace bool, paths ...string) error {
+	for _, path := range paths {
+		if err := checkTarget(path, replace); err != nil {
+			return err
+		}
+		dir, base := filepath.Split(path)
+		if _, err := os.Stat(cmp.Or(dir, ".")); err != nil {
+			return diskError(err, "write %q", path)
+		}
+		longest := filepath.Join(dir, "."+base+"."+rand.Text()+".link") // as beside has it
+		if _, err := os.Lstat(longest); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return diskError(err, "write %q", path)
 		}
 	}
 	return nil

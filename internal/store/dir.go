@@ -99,8 +99,10 @@ func Recover(ctx context.Context, path string, waiting func()) error {
 func (d *Dir) take(ctx context.Context, waiting func()) error {
 	path := filepath.Join(d.path, lockName)
 	for {
-		// Any error comes back from opening it once more.
 		f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
 		made := err == nil
 		if made {
 			_ = f.Close() // nothing was written
@@ -111,6 +113,9 @@ func (d *Dir) take(ctx context.Context, waiting func()) error {
 			err = wait(ctx, d.lock, waiting)
 		}
 		if err != nil {
+			if made {
+				_ = os.Remove(path) // nobody holds it, or who does looks again
+			}
 			return err
 		}
 		if d.holds(path) {
@@ -160,7 +165,13 @@ func wait(ctx context.Context, lock *flock.Flock, waiting func()) error {
 }
 
 // Unlock frees the lock.
-func (d *Dir) Unlock() { _ = d.lock.Unlock() }
+func (d *Dir) Unlock() {
+	if d.lock.Unlock() != nil {
+		// A network file system may fail to. Held on to, it would keep this very
+		// process from its next change for ever.
+		_ = d.lock.Unlock()
+	}
+}
 
 // Abandon is Unlock for a change that failed. It takes back what was made for
 // it: directories, lock and inventory. Once a Commit was made all of it stays.
@@ -229,10 +240,15 @@ func cause(err error) error {
 	return err
 }
 
+// brokenHint is for a disk that does not do what it is told.
+const brokenHint = "the disk or what it is attached to may be broken: see the system's log, then run the command again"
+
 func diskHint(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "free some space on that file system, then run the command again; nothing was changed"
+	case errors.Is(err, syscall.EIO):
+		return brokenHint
 	case errors.Is(err, syscall.EROFS):
 		return "the file system is mounted read-only; choose another place with --dir or --out"
 	case errors.Is(err, fs.ErrPermission):

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -58,6 +59,8 @@ func ReadError(err error, path string) error {
 		hint = "check owner and mode of the file; keys are readable by their owner only"
 	case errors.Is(err, fs.ErrNotExist):
 		hint = "check the name"
+	case errors.Is(err, syscall.EISDIR):
+		hint = "name a file in it"
 	}
 	return failure.Wrap(cause(err), failure.Failed, hint, "cannot read %q", path)
 }

@@ -164,6 +164,8 @@ func inventoryError(err error, path string) error {
 		switch sqliteErr.Code() & 0xff { // the low byte is the primary code
 		case sqlitelib.SQLITE_FULL:
 			hint = diskHint(syscall.ENOSPC)
+		case sqlitelib.SQLITE_IOERR:
+			hint = "the disk may be full or broken: free some space on it, or see the system's log, then run the command again"
 		case sqlitelib.SQLITE_READONLY, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_PERM:
 			hint = diskHint(fs.ErrPermission)
 		case sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_CORRUPT:
