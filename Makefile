@@ -14,10 +14,14 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 
 KUBERNETES := $(shell sed -n 's|.*k8s.io/kubernetes v\([0-9.]*\).*|\1|p' tools/go.mod)
 
-.PHONY: build install demo test check bench fuzz cross reproducible lint-tools clean
+.PHONY: build pkcs11 install demo test check bench fuzz cross reproducible lint-tools clean
 
 build:
 	$(BUILD) -o bin/pkictl ./cmd/pkictl
+
+# With keys in PKCS#11 tokens, which takes a C compiler.
+pkcs11:
+	CGO_ENABLED=1 go build -tags pkcs11 -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/pkictl-pkcs11 ./cmd/pkictl
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
@@ -41,16 +45,21 @@ tools/bin/.peers: tools/go.mod tools/go.sum
 	touch $@
 
 test: tools/bin/.peers
-	@command -v openssl >/dev/null || { echo "error: the tests need openssl; install your system's package of it" >&2; exit 1; }
+	@for need in openssl softhsm2-util pkcs11-tool /usr/share/easy-rsa/easyrsa setsid cc; do \
+	  command -v $$need >/dev/null || { echo "error: the tests need $$need; on Debian: apt-get install openssl softhsm2 opensc easy-rsa util-linux gcc" >&2; exit 1; }; done
 	go test $(RACE) -timeout 40m ./...
+	go test -tags pkcs11 -run PKCS11 -timeout 10m ./ca ./cmd/pkictl
 
 check: lint-tools
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "error: run gofmt -w on:" $$unformatted >&2; exit 1; }
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
 	go vet ./...
+	go vet -tags pkcs11 ./ca ./cmd/pkictl
 	$(GOBIN)/staticcheck ./...
+	$(GOBIN)/staticcheck -tags pkcs11 ./ca ./cmd/pkictl
 	$(GOBIN)/golangci-lint run ./...
+	$(GOBIN)/golangci-lint run --build-tags pkcs11 ./ca ./cmd/pkictl
 	go test -run TestImports .
 	@$(GOBIN)/govulncheck ./... || { \
 	  code=$$?; [ $$code -ne 3 ] || exit 3; \

@@ -96,9 +96,10 @@ func IssueBatch(ctx context.Context, o BatchOptions) (BatchResult, error) {
 	if err != nil {
 		return BatchResult{}, err
 	}
-	if err := authority.loadKey(o.Passphrase); err != nil {
+	if err := authority.LoadKey(o.Passphrase); err != nil {
 		return BatchResult{}, err
 	}
+	defer authority.Close()
 	b := &batch{o: o, authority: authority, first: map[string]int{}}
 	err = b.run(ctx)
 	return b.result, err

@@ -60,9 +60,10 @@ func SignCRL(ctx context.Context, o CRLOptions) (_ *CRLResult, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := authority.loadKey(o.Passphrase); err != nil {
+	if err := authority.LoadKey(o.Passphrase); err != nil {
 		return nil, err
 	}
+	defer authority.Close()
 	if o.DryRun {
 		return result, o.fillDry(ctx, authority, result)
 	}

@@ -64,7 +64,7 @@ func crlBlock(data []byte) []byte {
 	return nil
 }
 
-// encode returns the list as a file has it.
+// encodeCRL returns a list as a file has it.
 func encodeCRL(der []byte, asDER bool) []byte {
 	if asDER {
 		return der

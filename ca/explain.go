@@ -17,6 +17,8 @@ type recipe struct {
 	Title     string
 	Key, Cert string // paths of the results
 	Genpkey   string // arguments of openssl genpkey
+	Encrypt   string // arguments of openssl pkcs8; empty: the key is not encrypted
+	PassIn    string // of the key, with a blank before it
 	Subject   string // argument of -subj
 	Usage     string
 	Extended  string
@@ -81,8 +83,9 @@ nameConstraints = critical,{{.}}
 EOF
 export work; : > "$work/index.txt"
 {{- if not .Request}}
-(umask 077; openssl genpkey {{.Genpkey}} -out {{.Key}})
-openssl req -new -utf8 -config "$work/openssl.cnf" -key {{.Key}} -subj {{.Subject}} -out "$work/request.csr"
+(umask 077; openssl genpkey {{.Genpkey}}{{with .Encrypt}} | \
+  openssl pkcs8 {{.}}{{end}} -out {{.Key}})
+openssl req -new -utf8 -config "$work/openssl.cnf" -key {{.Key}}{{.PassIn}} -subj {{.Subject}} -out "$work/request.csr"
 {{- end}}
 openssl ca -batch -notext -preserveDN -utf8 -config "$work/openssl.cnf" \
   {{.Signer}} -md {{.Digest}} \
@@ -140,11 +143,12 @@ func ExplainIssue(o IssueOptions) (string, error) {
 		Addresses: opensslAddresses(req.Profile),
 		Extended:  opensslExtended(req.Profile),
 		Names:     opensslNames(req.SANs),
-		Signer:    "-cert " + shellQuote(CertPath(o.Dir)) + " -keyfile " + shellQuote(KeyPath(o.Dir)),
-		Digest:    digest(signerKey),
-		Start:     opensslTime(notBefore),
-		End:       opensslTime(notAfter),
-		After:     authority.explainPresented(o.Prefix() + ".crt"),
+		Signer: "-cert " + shellQuote(CertPath(o.Dir)) + " -keyfile " + shellQuote(KeyPath(o.Dir)) +
+			opensslPass("-passin", o.OpenSSLPass),
+		Digest: digest(signerKey),
+		Start:  opensslTime(notBefore),
+		End:    opensslTime(notAfter),
+		After:  authority.explainPresented(o.Prefix() + ".crt"),
 	}
 	if o.foreign != nil {
 		r.Request, r.DER = "/dev/stdin", o.foreign.request.isDER
@@ -153,6 +157,15 @@ func ExplainIssue(o IssueOptions) (string, error) {
 		}
 	}
 	return r.String(), nil
+}
+
+// opensslPass is the argument that says where a passphrase is. Without one
+// openssl asks for it if it needs it.
+func opensslPass(flag, source string) string {
+	if source == "" {
+		return ""
+	}
+	return " " + flag + " " + shellQuote(source)
 }
 
 func opensslTime(t time.Time) string { return t.UTC().Format("20060102150405Z") }

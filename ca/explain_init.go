@@ -32,7 +32,7 @@ func ExplainInit(o InitOptions) (string, error) {
 	now := o.Now.UTC()
 	r := req.recipe(o, now.Add(-Backdate), now.Add(req.validity()))
 	r.Title = "a self-signed CA in " + shellQuote(o.Dir)
-	r.Signer = "-selfsign -keyfile " + shellQuote(KeyPath(o.Dir))
+	r.Signer = "-selfsign -keyfile " + shellQuote(KeyPath(o.Dir)) + r.PassIn
 	r.Digest = digest(string(req.Key))
 	return r.String(), nil
 }
@@ -64,7 +64,7 @@ func (o InitOptions) explainIntermediate() (string, error) {
 	}
 	r := req.recipe(o, notBefore, notAfter)
 	r.Title = fmt.Sprintf("a CA in %s that the one in %s signs", shellQuote(o.Dir), shellQuote(o.Parent))
-	r.Signer = "-cert " + shellQuote(CertPath(o.Parent)) + " -keyfile " + shellQuote(KeyPath(o.Parent))
+	r.Signer = "-cert " + shellQuote(CertPath(o.Parent)) + " -keyfile " + shellQuote(KeyPath(o.Parent)) + opensslPass("-passin", o.OpenSSLPass)
 	r.Digest = digest(parentKey)
 	r.After = fmt.Sprintf("cat -- %s %s > %s", r.Cert, shellQuote(BundlePath(o.Parent)), shellQuote(ChainPath(o.Dir)))
 	return r.String(), nil
@@ -82,6 +82,10 @@ func (req caRequest) recipe(o InitOptions, notBefore, notAfter time.Time) recipe
 		End:       opensslTime(notAfter),
 		CA:        true,
 		Permitted: req.permitted.openssl(),
+	}
+	if o.NewPassphrase != nil {
+		r.Encrypt = "-topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 600000" + opensslPass("-passout", o.OpenSSLPass)
+		r.PassIn = opensslPass("-passin", o.OpenSSLPass)
 	}
 	if req.pathLength >= 0 {
 		r.PathLength = strconv.Itoa(req.pathLength)

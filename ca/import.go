@@ -43,13 +43,13 @@ func importCA(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyPEM, err := o.importKey(src.key, authority)
+	keyPEM, encrypted, err := o.importKey(src.key, authority)
 	if err != nil {
 		return nil, err
 	}
 	result := &InitResult{
 		Certificate: authority.Certificate, Warnings: warnings, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir),
-		Imported: &Imported{From: src.tool},
+		Encrypted: encrypted, Imported: &Imported{From: src.tool},
 	}
 	if result.Imported.InPlace, err = o.isInPlace(ctx, src, authority); err != nil {
 		return nil, err
@@ -89,16 +89,34 @@ func (i *Imported) count(records []certdb.CertificateRecord, isNew []bool) {
 
 // importKey reads the key of an existing CA, checks whose it is, and encodes it
 // as it goes to the disk.
-func (o InitOptions) importKey(path string, authority *CA) ([]byte, error) {
-	key, err := ReadKey(path, o.Passphrase)
-	if err != nil {
-		return nil, err
+//
+// One that is encrypted stays so, with the same passphrase.
+func (o InitOptions) importKey(path string, authority *CA) (keyPEM []byte, encrypted bool, err error) {
+	var used []byte // the passphrase, if there is one
+	defer func() { clear(used) }()
+	ask := o.Passphrase
+	if ask != nil {
+		ask = func(name string) ([]byte, error) {
+			passphrase, err := o.Passphrase(name)
+			used = bytes.Clone(passphrase)
+			return passphrase, err
+		}
 	}
+	key, err := ReadKey(path, ask)
+	if err != nil {
+		return nil, false, err
+	}
+	defer CloseKey(key)
 	if !equalKeys(key.Public(), authority.Certificate.PublicKey) {
-		return nil, failure.New(failure.Failed, "find the key and the certificate that were made together",
+		return nil, false, failure.New(failure.Failed, "find the key and the certificate that were made together",
 			"CA key %q does not belong to certificate %s", path, FormatName(authority.Certificate.RawSubject))
 	}
-	return MarshalKey(key)
+	if used != nil {
+		keyPEM, err = EncryptKey(key, used)
+	} else {
+		keyPEM, err = o.marshalKey(key)
+	}
+	return keyPEM, used != nil || o.encrypts(), err
 }
 
 // isInPlace says whether the CA is in o.Dir already, so that no file has to be

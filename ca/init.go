@@ -51,8 +51,18 @@ type InitOptions struct {
 	DryRun  bool // do everything but write
 	Now     time.Time
 	Waiting func() // called when the directory is locked by another
-	// Passphrase is asked for that of an encrypted key. It may be nil.
+	// Passphrase is asked for that of an encrypted key, and for the PIN of a
+	// PKCS#11 token. It may be nil.
 	Passphrase Passphrase
+	// NewPassphrase is asked for the one that encrypts the new key. Nil: the key
+	// is not encrypted.
+	NewPassphrase Passphrase
+	// OpenSSLPass says in a recipe where openssl finds the passphrase, in the
+	// form that its -passin takes. Empty: it asks.
+	OpenSSLPass string
+	// PKCS11 is the URI (RFC 7512) of a key in a PKCS#11 token, which is made if
+	// it is not there. Empty: the key is in ca.key.
+	PKCS11 string
 }
 
 // InitResult is the CA that Init made or imported.
@@ -61,6 +71,8 @@ type InitResult struct {
 	CertPath    string
 	KeyPath     string
 	ChainPath   string // empty where there is no CA above
+	Encrypted   bool   // the key in KeyPath is
+	InToken     bool   // KeyPath says in which token the key is
 	Warnings    []string
 	Imported    *Imported // nil unless the CA was imported
 }
@@ -88,7 +100,7 @@ func (o InitOptions) isImport() bool { return o.CertFile != "" || o.KeyFile != "
 // checkTogether refuses options that do not go together.
 func (o InitOptions) checkTogether() error {
 	made := o.CommonName != "" || o.Organizations != nil || o.Key != "" || o.Validity != "" || o.Parent != "" ||
-		o.PathLength != nil || o.PermitDNS != nil || o.PermitIPs != nil
+		o.PathLength != nil || o.PermitDNS != nil || o.PermitIPs != nil || o.PKCS11 != ""
 	switch {
 	case !o.isImport():
 		return nil
@@ -172,6 +184,7 @@ func initRoot(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer CloseKey(key)
 	now := o.Now.UTC().Truncate(time.Second)
 	template, err := caTemplate(req, key.Public(), now.Add(-Backdate), now.Add(req.validity()))
 	if err != nil {
@@ -184,6 +197,7 @@ func initRoot(ctx context.Context, o InitOptions) (*InitResult, error) {
 	}
 	result := &InitResult{
 		Certificate: cert, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir), Warnings: req.warnings(),
+		Encrypted: o.encrypts(), InToken: o.PKCS11 != "",
 	}
 	if o.DryRun {
 		return result, nil
@@ -269,16 +283,6 @@ func signRoot(template *x509.Certificate, key crypto.Signer, req caRequest) (*x5
 		return nil, err
 	}
 	return cert, req.compare(cert) // CreateCertificate has checked the signature
-}
-
-// makeKey makes the key of a new CA, and encodes it as it goes to the disk.
-func (o InitOptions) makeKey(kind KeyKind) (crypto.Signer, []byte, error) {
-	key, err := GenerateKey(kind)
-	if err != nil {
-		return nil, nil, err
-	}
-	keyPEM, err := MarshalKey(key)
-	return key, keyPEM, err
 }
 
 // writeRoot records the CA in the inventory and writes its files.

@@ -152,10 +152,12 @@ func decodeBlock(block *pem.Block) (Item, error) {
 		return decodeRequest(block.Bytes)
 	case label == "X509 CRL":
 		return decodeCRL(block.Bytes)
-	case label == "ENCRYPTED PRIVATE KEY":
+	case label == labelReference:
+		return decodeTokenKey(block.Bytes)
+	case label == labelEncryptedKey:
 		return decodeEncryptedKey(block.Bytes)
-	case strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"): // RFC 1421, 4.6.1.1
-		return Item{Kind: ItemPrivateKey, Key: &KeyInfo{Encrypted: true}}, nil
+	case isEncrypted(block):
+		return decodeOldEncryptedKey(block)
 	case label == "PRIVATE KEY" || label == "RSA PRIVATE KEY" || label == "EC PRIVATE KEY":
 		return decodePrivateKey(block.Bytes)
 	case strings.HasSuffix(label, "PUBLIC KEY"):

@@ -67,5 +67,5 @@ func decodeSeeds(f *testing.F) [][]byte {
 	public := must(x509.MarshalPKIXPublicKey(key.Public()))
 	all := slices.Concat(pemBlock("CERTIFICATE", cert), pemBlock("CERTIFICATE REQUEST", request), pemBlock("X509 CRL", crl),
 		pemBlock("PRIVATE KEY", private), pemBlock("PUBLIC KEY", public), pemBlock("EC PARAMETERS", []byte{6, 0}))
-	return [][]byte{cert, request, crl, private, public, all, []byte("-----BEGIN "), []byte("0"), nil}
+	return append(encryptedSeeds(f), cert, request, crl, private, public, all, []byte("-----BEGIN "), []byte("0"), nil)
 }

@@ -9,16 +9,22 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 )
 
 // KeyInfo describes a key. Of a private key it holds the public part alone.
 type KeyInfo struct {
-	Kind      string `json:"kind,omitempty"` // as KeyName has it; empty if encrypted
+	Kind      string `json:"kind,omitempty"` // as KeyName has it; empty if encrypted or in a token
 	Exponent  int    `json:"exponent,omitempty"`
-	Format    string `json:"format,omitempty"` // PKCS#8, PKCS#1, SEC 1 or SPKI
+	Format    string `json:"format,omitempty"` // PKCS#8, PKCS#1, SEC 1, SPKI or PKCS#11 reference
 	Encrypted bool   `json:"encrypted,omitempty"`
+	// Encryption says how, as far as that is known.
+	Encryption *KeyEncryption `json:"encryption,omitempty"`
+	// Token is the URI (RFC 7512) of a key that is in a PKCS#11 token.
+	Token string `json:"token,omitempty"`
 	// SHA256 is the hash of the SubjectPublicKeyInfo, in the form in which
 	// kubeadm takes and prints it as a discovery token CA cert hash.
 	SHA256 string `json:"sha256,omitempty"`
@@ -54,9 +60,6 @@ func keyOID(spki []byte) string {
 }
 
 func decodePrivateKey(der []byte) (Item, error) {
-	if len(der) > maxKeyDER {
-		return Item{}, errKey
-	}
 	key, format, err := parsePrivateKey(der)
 	if err != nil {
 		return Item{}, err
@@ -81,20 +84,36 @@ const oidPKCS5 = "1.2.840.113549.1.5."
 // oidPKCS12 has the rest of them (RFC 7292, appendix C).
 const oidPKCS12 = "1.2.840.113549.1.12.1."
 
-// decodeEncryptedKey checks the outer form alone (RFC 5958, section 3).
+// decodeEncryptedKey says how a key is encrypted (RFC 5958, section 3), of
+// schemes that are not read as much as is known of them.
 func decodeEncryptedKey(der []byte) (Item, error) {
-	var outer struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Data      []byte
+	key, err := readEncryptedPKCS8(der)
+	if errors.Is(err, errKey) {
+		return Item{}, err
 	}
-	if rest, err := asn1.Unmarshal(der, &outer); err != nil || len(rest) > 0 {
+	scheme := key.info.Algorithm.Algorithm.String()
+	if !strings.HasPrefix(scheme, oidPKCS5) && !strings.HasPrefix(scheme, oidPKCS12) {
 		return Item{}, errKey
 	}
-	cipher := outer.Algorithm.Algorithm.String()
-	if !strings.HasPrefix(cipher, oidPKCS5) && !strings.HasPrefix(cipher, oidPKCS12) {
-		return Item{}, errKey
+	return Item{Kind: ItemPrivateKey, Key: &KeyInfo{Format: "PKCS#8", Encrypted: true, Encryption: &key.how}}, nil
+}
+
+// decodeOldEncryptedKey does the same for OpenSSL's older form.
+func decodeOldEncryptedKey(block *pem.Block) (Item, error) {
+	how, err := parseDEK(block)
+	if errors.Is(err, errKey) {
+		return Item{}, err
 	}
-	return Item{Kind: ItemPrivateKey, Key: &KeyInfo{Format: "PKCS#8", Encrypted: true}}, nil
+	return Item{Kind: ItemPrivateKey, Key: &KeyInfo{Encrypted: true, Encryption: &how}}, nil
+}
+
+// decodeTokenKey shows a reference to a key in a PKCS#11 token.
+func decodeTokenKey(der []byte) (Item, error) {
+	uri, err := unmarshalReference(der)
+	if err != nil {
+		return Item{}, err
+	}
+	return Item{Kind: ItemPrivateKey, Key: &KeyInfo{Format: "PKCS#11 reference", Token: uri.String()}}, nil
 }
 
 func decodePublicKey(der []byte) (Item, error) {

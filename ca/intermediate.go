@@ -44,13 +44,15 @@ func initIntermediate(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err := parent.mayHaveBelow(&req, o.Now); err != nil {
 		return nil, err
 	}
-	if err := parent.loadKey(o.Passphrase); err != nil {
+	if err := parent.LoadKey(o.Passphrase); err != nil {
 		return nil, err
 	}
+	defer parent.Close()
 	key, keyPEM, err := o.makeKey(req.Key)
 	if err != nil {
 		return nil, err
 	}
+	defer CloseKey(key)
 	prepared, err := parent.prepareCA(req, key, o.Now)
 	if err != nil {
 		return nil, err
@@ -58,6 +60,7 @@ func initIntermediate(ctx context.Context, o InitOptions) (*InitResult, error) {
 	result := &InitResult{
 		Certificate: prepared.Linted, Warnings: prepared.Warnings,
 		CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir), ChainPath: ChainPath(o.Dir),
+		Encrypted: o.encrypts(), InToken: o.PKCS11 != "",
 	}
 	if o.DryRun {
 		return result, nil

@@ -40,6 +40,9 @@ type IssueOptions struct {
 	Now        time.Time
 	Waiting    func()     // called when the directory is locked by another
 	Passphrase Passphrase // asked when the CA's key is encrypted; may be nil
+	// OpenSSLPass says in a recipe where openssl finds the passphrase, in the
+	// form that its -passin takes. Empty: it asks.
+	OpenSSLPass string
 
 	// Also returns files to be written in the same step as key and
 	// certificate, such as a kubeconfig. It may be nil. AlsoPaths names them,
@@ -169,9 +172,6 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := authority.loadKey(o.Passphrase); err != nil {
-		return nil, err
-	}
 	result := o.result(req)
 	if o.foreign != nil {
 		if err := o.checkKeyFile(); err != nil {
@@ -179,8 +179,12 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 		}
 	}
 	if err := o.checkTargets(result); err != nil {
+		return nil, err // before anybody types a passphrase
+	}
+	if err := authority.LoadKey(o.Passphrase); err != nil {
 		return nil, err
 	}
+	defer authority.Close()
 	prepared, err := authority.Prepare(req, o.Now)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package ca
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -107,8 +106,12 @@ func throwawayKey(pub crypto.PublicKey) (crypto.Signer, error) {
 }
 
 // MarshalKey encodes a private key as PKCS#8 PEM (RFC 5958), which OpenSSL,
-// Go, cfssl and kubeadm all read for every kind of key.
+// Go, cfssl and kubeadm all read for every kind of key. Of a key in a PKCS#11
+// token it is the reference that OpenSSL's pkcs11-provider reads.
 func MarshalKey(key crypto.Signer) ([]byte, error) {
+	if inToken, ok := key.(*tokenKey); ok {
+		return inToken.uri.marshalPEM()
+	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, err
@@ -116,30 +119,55 @@ func MarshalKey(key crypto.Signer) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// ParseKey reads the first private key of a PEM file: PKCS#8, PKCS#1 or SEC 1.
-// The name is what errors call the file; no error holds any of its contents.
-// Passphrase is asked for that of an encrypted key; without it such a key is
-// an error.
+// ParseKey reads the first private key of a PEM file: PKCS#8, PKCS#1 or SEC 1,
+// encrypted or not, or a reference to a key in a PKCS#11 token, whose session
+// CloseKey ends. The name is what errors call the file; no error holds any of
+// its contents. Passphrase is asked for that of an encrypted key and for the
+// PIN of a token; without it such a key is an error.
 func ParseKey(data []byte, name string, ask Passphrase) (crypto.Signer, error) {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == labelReference {
+			return parseTokenKey(block.Bytes, name, ask)
+		}
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			continue
 		}
-		if block.Type == "ENCRYPTED PRIVATE KEY" || bytes.Contains([]byte(block.Headers["Proc-Type"]), []byte("ENCRYPTED")) {
-			return nil, failure.New(failure.Failed,
-				"decrypt it first, for example with: openssl pkey -in FILE -out FILE.plain",
-				"key %q is encrypted", name)
+		key, err := parseKeyBlock(block, name, ask)
+		if err != nil {
+			return nil, err
 		}
-		key, _, _ := parsePrivateKey(block.Bytes)
 		signer, ok := key.(crypto.Signer)
-		if !ok { // damaged, or like X25519 for agreeing and not for signing
-			return nil, failure.New(failure.Failed, "restore the file from a backup",
-				"key %q is damaged or of an unknown kind", name)
+		if !ok { // like X25519 for agreeing and not for signing
+			return nil, damagedKey(name)
 		}
 		return signer, nil
 	}
 	return nil, failure.New(failure.Failed, "a key file begins with -----BEGIN PRIVATE KEY-----",
 		"%q holds no private key in PEM form", name)
+}
+
+func parseKeyBlock(block *pem.Block, name string, ask Passphrase) (any, error) {
+	if isEncrypted(block) {
+		return decryptKey(block, name, ask)
+	}
+	key, _, err := parsePrivateKey(block.Bytes)
+	if err != nil {
+		return nil, damagedKey(name)
+	}
+	return key, nil
+}
+
+func damagedKey(name string) error {
+	return failure.New(failure.Failed, "restore the file from a backup",
+		"key %q is damaged or of an unknown kind", name)
+}
+
+// CloseKey ends the session of a key in a PKCS#11 token. Of any other key
+// there is nothing to close.
+func CloseKey(key crypto.Signer) {
+	if inToken, ok := key.(*tokenKey); ok {
+		inToken.close()
+	}
 }
 
 // privateKeyFormats are tried in this order: the label of a PEM block is no
@@ -158,6 +186,9 @@ var errKey = errors.New("the private key is damaged or of an unknown kind")
 
 // parsePrivateKey returns the key, and the name of the format it is in.
 func parsePrivateKey(der []byte) (key any, format string, err error) {
+	if len(der) > maxKeyDER {
+		return nil, "", errKey
+	}
 	for _, f := range privateKeyFormats {
 		if key, err := f.parse(der); err == nil {
 			return key, f.name, nil

@@ -31,7 +31,7 @@ type CA struct {
 	// Chain are the CAs above an intermediate one, the nearest first and the
 	// root last, as far as ca-chain.crt has them.
 	Chain []*x509.Certificate
-	key   crypto.Signer // nil until loadKey
+	key   crypto.Signer // nil until LoadKey
 
 	standInOnce sync.Once
 	standInCA   *standIn
@@ -168,13 +168,14 @@ func (c *CA) standIn() (*standIn, error) {
 	return c.standInCA, c.standInErr
 }
 
-// loadKey reads the CA's key and checks that it is the certificate's.
-func (c *CA) loadKey(ask Passphrase) error {
+// LoadKey reads the CA's key and checks that it is the certificate's. Close
+// frees it. A key that is loaded is not read, nor its passphrase asked for, again.
+func (c *CA) LoadKey(ask Passphrase) error {
 	if c.key != nil {
 		return nil
 	}
 	path := KeyPath(c.Dir)
-	key, err := ReadKey(path, ask)
+	data, err := store.Read(path, store.MaxPEM)
 	if errors.Is(err, fs.ErrNotExist) {
 		return failure.New(failure.Failed,
 			"restore ca.key from a backup, or run this where the key is kept",
@@ -183,12 +184,24 @@ func (c *CA) loadKey(ask Passphrase) error {
 	if err != nil {
 		return err
 	}
+	key, err := ParseKey(data, path, ask)
+	if err != nil {
+		return err
+	}
 	if !equalKeys(key.Public(), c.Certificate.PublicKey) {
+		CloseKey(key)
 		return failure.New(failure.Failed, "restore the pair ca.crt and ca.key from one backup",
 			"CA key %q does not belong to certificate %q", path, CertPath(c.Dir))
 	}
 	c.key = key
 	return nil
+}
+
+// Close ends the session with a PKCS#11 token that LoadKey began, if there is
+// one. The CA can be used again.
+func (c *CA) Close() {
+	CloseKey(c.key)
+	c.key = nil
 }
 
 // checkTime refuses to sign outside the CA's own validity.

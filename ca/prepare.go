@@ -318,7 +318,7 @@ func (p *Prepared) sign(issuer *x509.Certificate, key crypto.Signer) (*x509.Cert
 	if !isOurArithmetic(key) {
 		return cert, cert.CheckSignatureFrom(issuer)
 	}
-	return cert, nil // loadKey has checked whose key it is
+	return cert, nil // LoadKey has checked whose key it is
 }
 
 // isOurArithmetic says whether signatures are computed by the same library that

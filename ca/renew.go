@@ -18,14 +18,13 @@ import (
 
 // RenewOptions is what the command renew takes. Empty fields have defaults.
 type RenewOptions struct {
-	Dir        string
-	Validity   string // as ParseValidity reads it; as long as before if empty
-	Key        string // name of a KeyKind; that of the old key if empty
-	ReuseKey   bool   // keep the key
-	DryRun     bool   // do everything but sign and write
-	Now        time.Time
-	Waiting    func()
-	Passphrase Passphrase
+	Dir      string
+	Validity string // as ParseValidity reads it; as long as before if empty
+	Key      string // name of a KeyKind; that of the old key if empty
+	ReuseKey bool   // keep the key
+	DryRun   bool   // do everything but sign and write
+	Now      time.Time
+	Waiting  func()
 
 	// Also returns other files that hold the old certificate, with the new one
 	// in its place, such as kubeconfigs. It may be nil. KeyPEM of the new
@@ -55,7 +54,8 @@ type Renewal struct {
 
 // Renew makes a new certificate with the subject, names and usages of the old
 // one, and puts it in all places of the old one as one step. Until the new one
-// was verified nothing is touched.
+// was verified nothing is touched. If the CA's key needs a passphrase, LoadKey
+// has to come before.
 func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, error) {
 	req, err := o.request(h.Certificate)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, e
 	if err := o.checkHolding(h); err != nil {
 		return nil, err
 	}
-	if err := c.loadKey(o.Passphrase); err != nil {
+	if err := c.LoadKey(nil); err != nil {
 		return nil, err
 	}
 	p, err := c.Prepare(req, o.Now)

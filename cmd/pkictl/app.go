@@ -25,7 +25,7 @@ type app struct {
 	dir    string
 	output string
 	quiet  bool
-	// passphraseFile is for what inspect and verify read.
+	// passphraseFile is the value of --passphrase-file.
 	passphraseFile string
 }
 

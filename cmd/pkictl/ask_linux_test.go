@@ -2,32 +2,11 @@ package main_test
 
 import (
 	"bufio"
-	"fmt"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
-	"unsafe"
 )
-
-// newTerminal opens a terminal: what is written to the first file is typed on
-// the second.
-func newTerminal(t *testing.T) (keyboard, tty *os.File) {
-	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	ok(t, err)
-	t.Cleanup(func() { _ = keyboard.Close() })
-	var locked, number int32
-	for request, value := range map[uintptr]*int32{syscall.TIOCSPTLCK: &locked, syscall.TIOCGPTN: &number} {
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, keyboard.Fd(), request, uintptr(unsafe.Pointer(value))); errno != 0 {
-			t.Fatal(errno)
-		}
-	}
-	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	ok(t, err)
-	t.Cleanup(func() { _ = tty.Close() })
-	return keyboard, tty
-}
 
 // TestAskInterrupted: Ctrl-C, as every signal that ends a program, ends a
 // question, and is no consent.
@@ -38,7 +17,7 @@ func TestAskInterrupted(t *testing.T) {
 			t.Parallel()
 			dir := newSite(t)
 			before := snapshot(t, dir)
-			_, tty := newTerminal(t)
+			tty := newTerminal(t).tty
 			cmd := program(dir, "revoke", "old")
 			cmd.Stdin = tty
 			pipe, err := cmd.StderrPipe()

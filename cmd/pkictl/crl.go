@@ -44,6 +44,7 @@ An API server reads none; see: pkictl revoke --help.`,
 	flags.StringVar(&f.Out, "out", "", "`FILE` to write, - for standard output (default ca.crl in the PKI directory)")
 	flags.StringVar(&f.NextUpdate, "next-update", "", "`TIME` until there is a new list, as in 24h (default 7d, or until the CA ends)")
 	flags.BoolVar(&f.DER, "der", false, "write DER, which etcd wants, not PEM")
+	f.Passphrase = a.addPassphrase(cmd)
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
 	return cmd

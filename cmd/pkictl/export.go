@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,7 +104,7 @@ func (a *app) checkExport(cmd *cobra.Command, f *issueFlags) error {
 	if e.form != ca.ExportPKCS12 {
 		return nil
 	}
-	return a.readExportPassword(f)
+	return a.readExportPassword(cmd, f)
 }
 
 // planExport has the export of one certificate written with it.
@@ -177,63 +179,41 @@ func (a *app) checkExportFile(f *issueFlags) error {
 
 // readExportPassword reads the password of a PKCS#12 file. --explain needs
 // none, and says where openssl finds it.
-func (a *app) readExportPassword(f *issueFlags) error {
+func (a *app) readExportPassword(cmd *cobra.Command, f *issueFlags) error {
 	e := &f.export
-	switch {
-	case e.passwordFile != "":
-		e.passwordArg = "file:" + e.passwordFile
-	case a.env(exportEnv) != "":
-		e.passwordArg = "env:" + exportEnv
-	}
+	e.passwordArg = a.opensslPass(e.passwordFile, exportEnv)
 	if f.explain {
 		return nil
 	}
 	var err error
-	e.export.Password, err = a.exportPassphrase(e.passwordFile, failure.New(failure.Usage,
-		"put it in a file for --export-passphrase-file, or in "+exportEnv, "a PKCS#12 file needs a password"))
+	if e.export.Password, err = a.givenPassphrase(e.passwordFile, exportEnv); e.export.Password != nil || err != nil {
+		return err
+	}
+	e.export.Password, err = a.askPassphrase(cmd.Context(), "the PKCS#12 file", true)
+	if errors.Is(err, ca.ErrNoPassphrase) {
+		return failure.New(failure.Usage, "put it in a file for --export-passphrase-file, or in "+exportEnv, "a PKCS#12 file needs a password")
+	}
 	return err
-}
-
-// exportPassphrase returns the password from the file, if there is one, or from
-// the environment; otherwise it fails with missing.
-func (a *app) exportPassphrase(file string, missing error) ([]byte, error) {
-	if file != "" {
-		return readPassphraseFile(file)
-	}
-	if password := a.env(exportEnv); password != "" {
-		return []byte(password), nil
-	}
-	return nil, missing
 }
 
 // addPassphraseFile declares the flag of a command that reads PKCS#12 files.
 func (a *app) addPassphraseFile(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.passphraseFile, "passphrase-file", "",
-		"`FILE` with the password of a PKCS#12 file (default the environment variable "+exportEnv+")")
+	cmd.Flags().StringVar(&a.passphraseFile, fileFlag, "",
+		"`FILE` whose first line is the password of a PKCS#12 file; or set "+exportEnv)
 }
 
 // askPKCS12 returns how inspect and verify learn the password of a PKCS#12 file.
-func (a *app) askPKCS12() ca.Passphrase {
+func (a *app) askPKCS12(ctx context.Context) ca.Passphrase {
 	return func(name string) ([]byte, error) {
-		return a.exportPassphrase(a.passphraseFile, failure.New(failure.Failed,
-			"put it in a file for --passphrase-file, or in "+exportEnv, "%s needs a password", name))
+		if password, err := a.givenPassphrase(a.passphraseFile, exportEnv); password != nil || err != nil {
+			return password, err
+		}
+		password, err := a.askPassphrase(ctx, name, false)
+		if errors.Is(err, ca.ErrNoPassphrase) {
+			return nil, failure.New(failure.Failed, "put it in a file for --"+fileFlag+", or in "+exportEnv, "%s needs a password", name)
+		}
+		return password, err
 	}
-}
-
-// maxPassphrase is the size of a file with a passphrase, in bytes.
-const maxPassphrase = 4096
-
-// readPassphraseFile returns the first line of a file, as openssl's file: does.
-func readPassphraseFile(path string) ([]byte, error) {
-	data, err := store.Read(path, maxPassphrase)
-	if err != nil {
-		return nil, err
-	}
-	line, _, _ := strings.Cut(string(data), "\n")
-	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return nil, failure.New(failure.Failed, "write the password on its first line", "the first line of %q is empty", path)
-	}
-	return []byte(line), nil
 }
 
 // files encodes the export and returns it with the files that others write.

@@ -19,11 +19,12 @@ type outcome struct {
 }
 
 // program returns a run of the real program in a directory, with nothing of the
-// environment of whoever runs the tests.
+// environment of whoever runs the tests, nor their terminal.
 func program(dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command(pkictl(), args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	detach(cmd)
 	return cmd
 }
 
@@ -195,6 +196,16 @@ var badUsage = []fault{
 	{name: "init: bad organization", args: in("init-ca", "--dir", "new", "--org", "a\nb"), says: `organization "a\nb"`, hint: "leave it out"},
 	{name: "init: unknown key kind", args: in("init-ca", "--dir", "new", "--key", "dsa"), says: `unknown key kind "dsa"`, hint: "ecdsa-p256"},
 	{name: "init: validity of 0", args: in("init-ca", "--dir", "new", "--validity", "0y"), says: "is zero", hint: "1y"},
+	{name: "init: short passphrase", args: in("init-ca", "--dir", "new", "--passphrase-file", "pass"), says: "has 7 characters, and needs 8", hint: "several words",
+		prepare: written("pass", "seven77\n")},
+	{name: "init: empty passphrase file name", args: in("init-ca", "--dir", "new", "--passphrase-file", ""), says: "--passphrase-file is empty", hint: "value"},
+	{name: "init: PIN in the URI", args: in("init-ca", "--dir", "new", "--pkcs11", "pkcs11:token=pki;object=ca?module-path=/m.so&pin-value=1234"),
+		says: "a pin-value could be read by everybody", hint: "--passphrase-file"},
+	{name: "init: no PKCS#11 URI", args: in("init-ca", "--dir", "new", "--pkcs11", "pki"), says: "not the PKCS#11 URI of a key", hint: "pkcs11:token=pki;object=ca"},
+	{name: "init: Ed25519 in a token", says: "Ed25519", hint: "ECDSA or RSA",
+		args: in("init-ca", "--dir", "new", "--key", "ed25519", "--pkcs11", "pkcs11:token=pki;object=ca?module-path=/m.so")},
+	{name: "init: token and encryption", says: "--encrypt-key does not go with --pkcs11", hint: "leave one",
+		args: in("init-ca", "--dir", "new", "--encrypt-key", "--pkcs11", "pkcs11:token=pki;object=ca?module-path=/m.so")},
 	{name: "init: negative validity", args: in("init-ca", "--dir", "new", "--validity", "-10y"), says: "is negative", hint: "1y"},
 	{name: "list: validity of 0", args: in("list", "--expiring", "0d"), says: "is zero", hint: "90d"},
 	{name: "list: no length of time", args: in("list", "--expiring", "soon"), says: "not a number with a unit", hint: "90d"},
@@ -215,14 +226,36 @@ var badState = []fault{
 	{name: "certificate that is no CA's", args: issueOf(), says: "not the certificate of a CA", hint: "--dir", prepare: copied("pki/old.crt", "pki/ca.crt")},
 	{name: "damaged certificate", args: issueOf(), says: "holds no certificate", hint: "BEGIN CERTIFICATE", prepare: written("pki/ca.crt", "noise")},
 	{name: "damaged key", args: issueOf(), says: "holds no private key", hint: "BEGIN PRIVATE KEY", prepare: written("pki/ca.key", "noise")},
-	{name: "encrypted key", args: issueOf(), says: "is encrypted", hint: "openssl pkey", prepare: func(t *testing.T, dir string) {
-		key := filepath.Join(dir, "pki/ca.key")
-		out, err := exec.Command("openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:x", "-out", key+".enc").CombinedOutput()
-		if err != nil {
-			t.Fatalf("openssl: %v\n%s", err, out)
-		}
-		ok(t, os.Rename(key+".enc", key))
-	}},
+	{name: "encrypted key", args: issueOf(), says: `key "pki/ca.key" is encrypted`, hint: "pass --passphrase-file, or set PKICTL_PASSPHRASE",
+		prepare: encryptedKey()},
+	{name: "wrong passphrase", args: issueOf("--passphrase-file", "pass"), says: `the passphrase of key "pki/ca.key" is wrong`, hint: "typing error",
+		prepare: both(encryptedKey(), written("pass", "another one\n"))},
+	{name: "wrong passphrase of the old form", args: issueOf("--passphrase-file", "pass"), says: `the passphrase of key "pki/ca.key" is wrong`, hint: "typing error",
+		prepare: both(encryptedKey("-traditional"), written("pass", "another one\n"))},
+	{name: "encrypted key cut off", args: issueOf("--passphrase-file", "pass"), says: "holds no private key", hint: "BEGIN PRIVATE KEY",
+		prepare: both(encryptedKey(), written("pass", keyPassphrase+"\n"), func(t *testing.T, dir string) {
+			ok(t, os.Truncate(filepath.Join(dir, "pki/ca.key"), 300))
+		})},
+	{name: "encrypted key cut off inside", args: issueOf("--passphrase-file", "pass"), says: `key "pki/ca.key" is damaged`, hint: "backup",
+		prepare: both(written("pass", keyPassphrase+"\n"),
+			written("pki/ca.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIH1MGAGCSqGSIb3DQEFDTBTMDIGCSqGSIb3DQEFDDAl\n-----END ENCRYPTED PRIVATE KEY-----\n"))},
+	{name: "no passphrase file", args: issueOf("--passphrase-file", "none"), says: `cannot read "none"`, hint: "check the name", prepare: encryptedKey()},
+	{name: "empty passphrase file", args: issueOf("--passphrase-file", "pass"), says: `passphrase file "pass" is empty`, hint: "first line",
+		prepare: both(encryptedKey(), written("pass", "\n"+keyPassphrase))},
+	{name: "endless passphrase file", args: issueOf("--passphrase-file", "/dev/zero"), says: `"/dev/zero" is larger than 1 KiB`, hint: "the file you mean",
+		prepare: encryptedKey()},
+	{name: "passphrase from standard input", args: issueOf("--passphrase-file", "-"), says: `cannot read "-"`, hint: "check the name", prepare: encryptedKey()},
+	{name: "verify: wrong passphrase", args: in("verify", "pki/ca.crt", "--key", "pki/ca.key", "--passphrase-file", "pass"),
+		says: `the passphrase of key "pki/ca.key" is wrong`, hint: "typing error", prepare: both(encryptedKey(), written("pass", "another one\n"))},
+	{name: "verify: no passphrase", args: in("verify", "pki/ca.crt", "--key", "pki/ca.key"), says: `key "pki/ca.key" is encrypted`, hint: "--passphrase-file",
+		prepare: encryptedKey()},
+	{name: "init: nobody to ask", args: in("init-ca", "--dir", "new", "--encrypt-key"), says: `no passphrase for the new key "new/ca.key"`, hint: "--passphrase-file"},
+	{name: "init: no passphrase file", args: in("init-ca", "--dir", "new", "--passphrase-file", "none"), says: `cannot read "none"`, hint: "check the name"},
+	{name: "init: no PKCS#11", args: in("init-ca", "--dir", "new", "--pkcs11", "pkcs11:token=pki;object=ca?module-path=/m.so"),
+		says: "this pkictl is built without", hint: "-tags pkcs11"},
+	{name: "CA key in a token", args: issueOf(), says: "this pkictl is built without", hint: "-tags pkcs11", prepare: written("pki/ca.key", tokenKey)},
+	{name: "damaged reference to a token", args: issueOf(), says: `key "pki/ca.key" cannot be read`, hint: "backup",
+		prepare: written("pki/ca.key", strings.Replace(tokenKey, "UHJvdmlk", "VHJvdmlk", 1))},
 	{name: "certificate is a directory", args: issueOf(), says: "is a directory", hint: "--dir", prepare: func(t *testing.T, dir string) {
 		remove("pki/ca.crt")(t, dir)
 		ok(t, os.Mkdir(filepath.Join(dir, "pki/ca.crt"), 0o700))
@@ -277,9 +310,9 @@ var badState = []fault{
 	{name: "no directory for the export", args: issueOf("-o", "pem", "--export", "none/x.pem"), says: "no such file or directory", hint: "make the directory"},
 	{name: "directory where an export should go", args: issueOf("-o", "pem", "--export", "pki", "--force"), says: `"pki" is not a file`, hint: "--out"},
 	{name: "no password file", args: issueOf("-o", "p12", "--export-passphrase-file", "pw"), says: `cannot read "pw"`, hint: "name"},
-	{name: "empty password file", args: issueOf("-o", "p12", "--export-passphrase-file", "pw"), says: `first line of "pw" is empty`, hint: "first line",
+	{name: "empty password file", args: issueOf("-o", "p12", "--export-passphrase-file", "pw"), says: `passphrase file "pw" is empty`, hint: "first line",
 		prepare: written("pw", "\nsecret\n")},
-	{name: "endless password file", args: issueOf("-o", "p12", "--export-passphrase-file", "/dev/zero"), says: "larger than 4 KiB", hint: "file you mean"},
+	{name: "endless password file", args: issueOf("-o", "p12", "--export-passphrase-file", "/dev/zero"), says: "larger than 1 KiB", hint: "file you mean"},
 	{name: "no profile file", args: issueOf("--profile-file", "none"), says: `cannot read "none"`, hint: "check the name"},
 	{name: "profile file is a directory", args: issueOf("--profile-file", "pki"), says: "is a directory", hint: "--dir"},
 	{name: "endless profile file", args: issueOf("--profile-file", "/dev/zero"), says: "is larger than", hint: "the file you mean"},
@@ -341,6 +374,38 @@ func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// keyPassphrase is the one of encryptedKey.
+const keyPassphrase = "correct horse battery"
+
+// tokenKey is a ca.key that is in a PKCS#11 token.
+const tokenKey = `-----BEGIN PKCS#11 PROVIDER URI-----
+MHAaGVBLQ1MjMTEgUHJvdmlkZXIgVVJJIHYxLjAMU3BrY3MxMTp0b2tlbj1wa2k7
+b2JqZWN0PWNhO3R5cGU9cHJpdmF0ZT9tb2R1bGUtcGF0aD0vdXNyL2xpYi9zb2Z0
+aHNtL2xpYnNvZnRoc20yLnNv
+-----END PKCS#11 PROVIDER URI-----
+`
+
+// encryptedKey has OpenSSL encrypt the CA's key.
+func encryptedKey(more ...string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		key := filepath.Join(dir, "pki/ca.key")
+		args := append([]string{"pkey", "-in", key, "-aes256", "-passout", "pass:" + keyPassphrase, "-out", key + ".enc"}, more...)
+		if out, err := exec.Command("openssl", args...).CombinedOutput(); err != nil {
+			t.Fatalf("openssl: %v\n%s", err, out)
+		}
+		ok(t, os.Rename(key+".enc", key))
+	}
+}
+
+// both prepares one thing after the other.
+func both(steps ...func(*testing.T, string)) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		for _, step := range steps {
+			step(t, dir)
+		}
 	}
 }
 

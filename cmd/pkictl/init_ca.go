@@ -16,8 +16,9 @@ import (
 // initFlags are the flags of init-ca as they are written.
 type initFlags struct {
 	ca.InitOptions
-	pathLength int
-	explain    bool
+	pathLength    int
+	explain       bool
+	newPassphrase func() ca.Passphrase
 }
 
 func (a *app) initCACmd() *cobra.Command {
@@ -29,7 +30,14 @@ func (a *app) initCACmd() *cobra.Command {
 ca.key and ca.crt in the PKI directory. An existing one is never overwritten.
 
 Whoever has ca.key can make themselves administrator of every cluster that
-trusts ca.crt. It is written with mode 0600; keep a backup offline.
+trusts ca.crt. It is written with mode 0600; keep a backup offline. It is
+encrypted (AES-256) if there is a passphrase: from --passphrase-file, from the
+environment variable PKICTL_PASSPHRASE, or typed after --encrypt-key. Every
+command that signs then asks for it in the same ways. The keys of certificates
+stay as they are, for the servers that read them.
+
+With --pkcs11 the key is in a PKCS#11 token, where it is made unless it is
+there, and ca.key says only where. The passphrase is then the token's PIN.
 
 With --parent it is an intermediate CA that the CA in another directory signs
 and records. ca-chain.crt then holds its certificate, those above it and the
@@ -47,13 +55,14 @@ are not either.
 kubeadm, cfssl, easy-rsa or openssl ca from its directory, with a record of every
 certificate below it that this CA has signed, and of what index.txt says is
 revoked; all three together are for a CA whose files have other names. The old
-files stay as they are. With --import and --dir naming the same directory of
-kubeadm's, only the inventory is added.`,
+files stay as they are, and a key that is encrypted keeps its passphrase. With
+--import and --dir naming the same directory of kubeadm's, only the inventory is added.`,
 		Example: `  pkictl init-ca
   pkictl init-ca --dir pki/etcd --cn etcd-ca --key rsa-2048 --validity 5y
   pkictl init-ca --dir team-a --parent pki --permit-dns team-a.example.com --permit-ip 10.1.0.0/16
   pkictl init-ca --dir copy --cert pki/ca.crt --key pki/ca.key
   pkictl init-ca --dir adopted --import pki/etcd
+  PKICTL_PASSPHRASE='three words or more' pkictl init-ca --dir safe
   pkictl init-ca --explain`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.initCA(cmd, f) },
@@ -69,6 +78,9 @@ kubeadm's, only the inventory is added.`,
 	flags.StringArrayVar(&f.PermitIPs, "permit-ip", nil, "`NETWORK` it may certify, as in 10.0.0.0/8; may be given several times")
 	flags.StringVar(&f.CertFile, "cert", "", "import the CA of this certificate `FILE`, with those above it behind, and of --key")
 	flags.StringVar(&f.ImportDir, "import", "", "import the CA in this `DIRECTORY`, and record what it has signed")
+	flags.StringVar(&f.PKCS11, "pkcs11", "", "`URI` of a key in a PKCS#11 token, as in 'pkcs11:token=pki;object=ca?module-path=FILE'")
+	f.Passphrase = a.addPassphrase(cmd)
+	f.newPassphrase = a.addNewPassphrase(cmd)
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
 	complete(cmd, "key", keyKindNames()...)
@@ -89,6 +101,12 @@ func (a *app) initCA(cmd *cobra.Command, f initFlags) error {
 			return failure.New(failure.Usage, "add --key with the file of the CA's key", "--key is missing")
 		}
 	}
+	if f.NewPassphrase = f.newPassphrase(); f.PKCS11 != "" {
+		if err := checkPKCS11(cmd); err != nil {
+			return err
+		}
+	}
+	f.OpenSSLPass = a.opensslPass(a.passphraseFile, envVariable)
 	if f.explain {
 		return a.explain(ca.ExplainInit(f.InitOptions))
 	}
@@ -98,6 +116,16 @@ func (a *app) initCA(cmd *cobra.Command, f initFlags) error {
 	}
 	a.warn(result.Warnings...)
 	return a.printCA(result, f.DryRun)
+}
+
+// checkPKCS11 checks what does not go with a key in a token.
+func checkPKCS11(cmd *cobra.Command) error {
+	for _, other := range []string{"encrypt-key", "explain"} {
+		if cmd.Flags().Changed(other) {
+			return failure.New(failure.Usage, "leave one of them out", "--%s does not go with --pkcs11: the key never leaves the token", other)
+		}
+	}
+	return nil
 }
 
 type caResult struct {
@@ -113,6 +141,8 @@ type caResult struct {
 	FingerprintSHA256 string          `json:"fingerprintSHA256,omitempty"`
 	CertificateFile   string          `json:"certificateFile"`
 	KeyFile           string          `json:"keyFile"`
+	KeyEncrypted      bool            `json:"keyEncrypted,omitempty"`
+	KeyInToken        bool            `json:"keyInToken,omitempty"`
 	ChainFile         string          `json:"chainFile,omitempty"`
 	Imported          *importedResult `json:"imported,omitempty"`
 	DryRun            bool            `json:"dryRun,omitempty"`
@@ -132,7 +162,7 @@ func newCAResult(r *ca.InitResult, dryRun bool) caResult {
 		typeMeta: kind("CertificateAuthority"),
 		Subject:  ca.FormatName(cert.RawSubject), Issuer: ca.FormatName(cert.RawIssuer), Key: ca.KeyName(cert.PublicKey),
 		NotBefore: cert.NotBefore, NotAfter: cert.NotAfter, Permitted: ca.PermittedNames(cert),
-		CertificateFile: r.CertPath, KeyFile: r.KeyPath, ChainFile: r.ChainPath, DryRun: dryRun,
+		CertificateFile: r.CertPath, KeyFile: r.KeyPath, ChainFile: r.ChainPath, KeyEncrypted: r.Encrypted, KeyInToken: r.InToken, DryRun: dryRun,
 	}
 	if cert.MaxPathLen >= 0 {
 		result.PathLength = &cert.MaxPathLen
@@ -158,6 +188,13 @@ func (a *app) printCA(r *ca.InitResult, dryRun bool) error {
 		if result.PathLength != nil {
 			pathLength = strconv.Itoa(*result.PathLength)
 		}
+		privateKey := r.KeyPath
+		switch {
+		case r.Encrypted:
+			privateKey += " (encrypted)"
+		case r.InToken:
+			privateKey += " (says where in the PKCS#11 token)"
+		}
 		rows = append(rows,
 			row{"key", result.Key},
 			row{"ends", ends(result.NotAfter, a.now())},
@@ -165,7 +202,7 @@ func (a *app) printCA(r *ca.InitResult, dryRun bool) error {
 			row{"permitted names", strings.Join(result.Permitted, ", ")},
 			row{"SHA-256", result.FingerprintSHA256},
 			row{"certificate", r.CertPath},
-			row{"private key", r.KeyPath},
+			row{"private key", privateKey},
 			row{"chain", r.ChainPath},
 		)
 		if r.Imported != nil {

@@ -206,6 +206,8 @@ func (r kubeconfigReader) checkKey(user userView) ca.Check {
 		return ca.SkippedCheck("key", "there is no readable key")
 	case key.Encrypted:
 		return ca.SkippedCheck("key", "the key is encrypted")
+	case key.Public == nil:
+		return ca.SkippedCheck("key", "the key is in a PKCS#11 token")
 	}
 	cert := ca.Certificates(user.Certificate.Items)[0]
 	return ca.CheckKey(cert, "the client certificate", key.Public, cmp.Or(user.Key.File, "the kubeconfig"))

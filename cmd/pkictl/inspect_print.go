@@ -157,12 +157,16 @@ func (p itemPrinter) request(r *ca.RequestInfo) {
 func (p itemPrinter) key(k *ca.KeyInfo) {
 	encrypted := ""
 	if k.Encrypted {
-		encrypted = "yes; decrypt it to see more, for example with: openssl pkey -in FILE -out FILE.plain"
+		encrypted = "yes"
+		if k.Encryption != nil {
+			encrypted = "with " + k.Encryption.String()
+		}
 	}
 	p.rows(
 		row{"key", keyText(*k)},
 		row{"format", k.Format},
 		row{"encrypted", encrypted},
+		row{"in the PKCS#11 token", k.Token},
 		row{"public key SHA-256", k.SHA256},
 	)
 }

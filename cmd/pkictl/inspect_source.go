@@ -36,21 +36,21 @@ func (a *app) load(ctx context.Context, arg string) (*source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return a.newSource(data, name, "")
+		return a.newSource(ctx, data, name, "")
 	}
 	if _, err := os.Stat(arg); !errors.Is(err, fs.ErrNotExist) {
-		return a.loadFile(arg)
+		return a.loadFile(ctx, arg)
 	}
 	// An absolute path, or one with "..", is not a name.
 	if path := filepath.Join(a.dir, arg+".crt"); filepath.IsLocal(arg) {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			return a.loadFile(path)
+			return a.loadFile(ctx, path)
 		}
 	}
 	return a.loadRecorded(ctx, arg)
 }
 
-func (a *app) loadFile(path string) (*source, error) {
+func (a *app) loadFile(ctx context.Context, path string) (*source, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, failure.New(failure.Failed, "name a file in it; a PKI directory is what --dir takes", "%q is a directory", path)
 	}
@@ -63,17 +63,17 @@ func (a *app) loadFile(path string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.newSource(data, path, path)
+	return a.newSource(ctx, data, path, path)
 }
 
-func (a *app) newSource(data []byte, name, path string) (*source, error) {
+func (a *app) newSource(ctx context.Context, data []byte, name, path string) (*source, error) {
 	if len(data) == 0 {
 		return nil, failure.New(failure.Failed, "check that what wrote it did not fail", "%q is empty", name)
 	}
 	src := &source{name: name, path: path}
 	var err error
 	if ca.IsPKCS12(data) {
-		src.items, err = ca.DecodePKCS12(data, name, a.askPKCS12())
+		src.items, err = ca.DecodePKCS12(data, name, a.askPKCS12(ctx))
 		return src, err
 	}
 	if ca.IsEncoded(data) {
@@ -142,7 +142,7 @@ func (a *app) inspectSource(ctx context.Context, arg string, result *inspection)
 		if src.states != nil {
 			inspected.State = src.states[i]
 		}
-		if item.Kind == ca.ItemPrivateKey && !item.Key.Encrypted && cert != nil {
+		if item.Kind == ca.ItemPrivateKey && item.Key.Public != nil && cert != nil {
 			inspected.Checks = []ca.Check{ca.CheckKey(cert, certName, item.Key.Public, src.name)}
 		}
 		result.Items = append(result.Items, inspected)

@@ -93,6 +93,7 @@ others. Run it again after an interruption: what is there is skipped.
 	flags.StringVar(&f.entry.Cluster, "cluster", kubeconfig.DefaultCluster, "`NAME` of the cluster in the kubeconfig")
 	flags.StringVar(&f.entry.Namespace, "namespace", "", "`NAMESPACE` of the context in the kubeconfig, and of a Secret")
 	f.export.add(cmd)
+	f.Passphrase = a.addPassphrase(cmd)
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
 	complete(cmd, "profile", ca.ProfileNames()...)
@@ -120,6 +121,7 @@ func (a *app) issue(cmd *cobra.Command, f issueFlags) error {
 	if err := a.addExport(cmd, &f); err != nil {
 		return err
 	}
+	f.OpenSSLPass = a.opensslPass(a.passphraseFile, envVariable)
 	if f.explain {
 		return a.explain(f.recipe())
 	}

@@ -24,6 +24,7 @@ type renewFlags struct {
 	all         bool
 	expiring    string
 	kubeconfigs []string
+	passphrase  ca.Passphrase
 }
 
 func (a *app) renewCmd() *cobra.Command {
@@ -62,6 +63,7 @@ have ended.`,
 	flags.StringVar(&f.Key, "key", "", "`KIND` of the new key (default as before): "+keyKinds())
 	flags.BoolVar(&f.ReuseKey, "reuse-key", false, "keep the key")
 	flags.StringArrayVar(&f.kubeconfigs, "kubeconfig", nil, "`FILE` of another kubeconfig that holds the old certificate; may be given several times")
+	f.passphrase = a.addPassphrase(cmd)
 	addDryRun(cmd, &f.DryRun)
 	complete(cmd, "key", keyKindNames()...)
 	return cmd
@@ -82,6 +84,7 @@ func (a *app) renew(cmd *cobra.Command, args []string, f renewFlags) error {
 	if err != nil {
 		return err
 	}
+	defer authority.Close()
 	result := &renewResult{typeMeta: kind("RenewalList"), DryRun: f.DryRun, Items: []renewal{}}
 	var holdings []*ca.Holding
 	if len(args) > 0 {
@@ -91,6 +94,11 @@ func (a *app) renew(cmd *cobra.Command, args []string, f renewFlags) error {
 	}
 	if err != nil {
 		return err
+	}
+	if len(holdings) > 0 {
+		if err := authority.LoadKey(f.passphrase); err != nil {
+			return err
+		}
 	}
 	bar := a.newProgress(len(holdings))
 	for i, h := range holdings {
@@ -147,7 +155,7 @@ func (a *app) named(ctx context.Context, authority *ca.CA, args []string) ([]*ca
 
 // holdingIn returns what a file holds: a certificate, or a kubeconfig with one.
 func (a *app) holdingIn(ctx context.Context, authority *ca.CA, path string) (*ca.Holding, error) {
-	src, err := a.loadFile(path)
+	src, err := a.loadFile(ctx, path)
 	if err != nil {
 		return nil, err
 	}

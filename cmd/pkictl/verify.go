@@ -20,6 +20,8 @@ type verifyFlags struct {
 	key     string
 	at      string
 	crl     string
+
+	passphrase ca.Passphrase
 }
 
 func (a *app) verifyCmd() *cobra.Command {
@@ -35,7 +37,8 @@ where there is one. Each check is a line: ok, FAIL, or - where it was not made.
 The first certificate of the file is checked; those behind it may stand
 between it and the CA. A word that names no file is a certificate in the PKI
 directory, or in the inventory. The key is that of --key, or FILE with .key in
-place of .crt, or one in the same file, as in a PKCS#12 file.
+place of .crt, or one in the same file, as in a PKCS#12 file. The passphrase of
+an encrypted key is asked for if it is that of --key.
 
 Of a kubeconfig, the client certificate of the current context is checked as a
 client's, with its key, and that the cluster's CA is the one in the PKI
@@ -59,7 +62,7 @@ Exit codes: 0 all checks passed, 3 one failed, 1 it could not be checked.`,
 	flags.StringVar(&f.key, "key", "", "`FILE` of its private key (default the one beside it)")
 	flags.StringVar(&f.crl, "crl", "", "`FILE` with the revocation list of its issuer (default ca.crl in the PKI directory, if it is there)")
 	flags.StringVar(&f.at, "at", "", "`TIME` at which to check, as in 2027-01-31T00:00:00Z (default now)")
-	a.addPassphraseFile(cmd)
+	f.passphrase = a.addPassphrase(cmd)
 	complete(cmd, "purpose", ca.Purposes()...)
 	return cmd
 }
@@ -82,7 +85,7 @@ func (a *app) verify(cmd *cobra.Command, arg string, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	add, err := src.fill(&o, f.key, authority)
+	add, err := src.fill(&o, keyFile{f.key, f.passphrase}, authority)
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,18 @@ import (
 	"github.com/pkictl/pkictl/internal/store"
 )
 
+// keyFile is the file of --key.
+type keyFile struct {
+	path       string // empty: none was given
+	passphrase ca.Passphrase
+}
+
 // fill adds to the options what the source holds: certificates and key. It
 // returns the checks that only a kubeconfig has.
-func (s *source) fill(o *ca.VerifyOptions, keyFile string, authority *ca.CA) ([]ca.Check, error) {
+func (s *source) fill(o *ca.VerifyOptions, key keyFile, authority *ca.CA) ([]ca.Check, error) {
 	o.Name = s.name
 	if s.config != nil {
-		return s.fillKubeconfig(o, keyFile, authority)
+		return s.fillKubeconfig(o, key, authority)
 	}
 	o.Certificates = ca.Certificates(s.items)
 	if len(o.Certificates) == 0 {
@@ -29,8 +35,8 @@ func (s *source) fill(o *ca.VerifyOptions, keyFile string, authority *ca.CA) ([]
 	}
 	beside, hasKey := s.keyBeside()
 	switch {
-	case keyFile != "":
-		return nil, readKey(o, keyFile)
+	case key.path != "":
+		return nil, key.read(o)
 	case hasKey:
 		return nil, tryKey(o, beside)
 	}
@@ -49,24 +55,30 @@ func (s *source) keyBeside() (string, bool) {
 	return path, !errors.Is(err, fs.ErrNotExist)
 }
 
-// readKey reads a key that was asked for.
-func readKey(o *ca.VerifyOptions, path string) error {
-	data, err := store.Read(path, store.MaxPEM)
+// read reads a key that was asked for, and with it its passphrase or PIN.
+func (k keyFile) read(o *ca.VerifyOptions) error {
+	data, err := store.Read(k.path, store.MaxPEM)
 	if err != nil {
 		return err
 	}
-	items, err := ca.Decode(data, path)
+	items, err := ca.Decode(data, k.path)
 	if err != nil {
 		return err
 	}
-	key := ca.PrivateKey(items)
-	switch {
-	case key == nil:
-		return failure.New(failure.Failed, "a key file begins with -----BEGIN PRIVATE KEY-----", "%q holds no private key", path)
-	case key.Encrypted:
-		return failure.New(failure.Failed, "decrypt it first, for example with: openssl pkey -in FILE -out FILE.plain", "key %q is encrypted", path)
+	found := ca.PrivateKey(items)
+	if found == nil {
+		return failure.New(failure.Failed, "a key file begins with -----BEGIN PRIVATE KEY-----", "%q holds no private key", k.path)
 	}
-	useKey(o, key, path)
+	if found.Public == nil {
+		key, err := ca.ParseKey(data, k.path, k.passphrase)
+		if err != nil {
+			return err
+		}
+		o.Key, o.KeyName = key.Public(), k.path
+		ca.CloseKey(key)
+		return nil
+	}
+	useKey(o, found, k.path)
 	return nil
 }
 
@@ -95,14 +107,16 @@ func useKey(o *ca.VerifyOptions, key *ca.KeyInfo, name string) {
 	case key == nil:
 		o.NoKey = "no key was given, and there is none beside it"
 	case key.Encrypted:
-		o.NoKey = "the key in " + name + " is encrypted"
+		o.NoKey = "the key in " + name + " is encrypted; name it with --key to be asked for its passphrase"
+	case key.Public == nil:
+		o.NoKey = "the key of " + name + " is in a PKCS#11 token; name it with --key to be asked for the PIN"
 	default:
 		o.Key, o.KeyName = key.Public, name
 	}
 }
 
 // fillKubeconfig takes the client certificate of the current context.
-func (s *source) fillKubeconfig(o *ca.VerifyOptions, keyFile string, authority *ca.CA) ([]ca.Check, error) {
+func (s *source) fillKubeconfig(o *ca.VerifyOptions, key keyFile, authority *ca.CA) ([]ca.Check, error) {
 	current, err := s.currentContext()
 	if err != nil {
 		return nil, err
@@ -124,18 +138,18 @@ func (s *source) fillKubeconfig(o *ca.VerifyOptions, keyFile string, authority *
 	}
 	o.Purpose = cmp.Or(o.Purpose, ca.PurposeClient)
 	clusterCA := reader.checkClusterCA(current.Cluster, authority)
-	if keyFile != "" {
-		return []ca.Check{clusterCA}, readKey(o, keyFile)
+	if key.path != "" {
+		return []ca.Check{clusterCA}, key.read(o)
 	}
-	key := reader.userKey(user)
-	if key == nil {
+	own := reader.userKey(user)
+	if own == nil {
 		o.NoKey = "the user has no client key"
 		return []ca.Check{clusterCA}, nil
 	}
-	if key.err != nil {
-		return nil, key.err
+	if own.err != nil {
+		return nil, own.err
 	}
-	useKey(o, ca.PrivateKey(key.Items), cmp.Or(key.File, s.name))
+	useKey(o, ca.PrivateKey(own.Items), cmp.Or(own.File, s.name))
 	return []ca.Check{clusterCA}, nil
 }
 

@@ -31,8 +31,8 @@ type Row struct {
 	Superseded bool `db:"superseded"`
 }
 
-// What the index certificates_files is made of, without "metadata)" at its two
-// places. SQLite takes the index only where the expression is the same.
+// What the index certificates_files is made of; TABLE stands for the name of the
+// table. SQLite takes the index only where the expression is the same.
 const (
 	nameOf = "CASE WHEN json_valid(TABLE.metadata) THEN json_extract(TABLE.metadata, '$.name') END"
 	outOf  = "CASE WHEN json_valid(TABLE.metadata) THEN json_extract(TABLE.metadata, '$.out') END"
