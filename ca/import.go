@@ -43,16 +43,17 @@ func importCA(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyPEM, encrypted, err := o.importKey(src.key, authority)
+	inPlace, err := o.isInPlace(ctx, src, authority)
+	if err != nil {
+		return nil, err
+	}
+	keyPEM, encrypted, err := o.importKey(src.key, authority, inPlace)
 	if err != nil {
 		return nil, err
 	}
 	result := &InitResult{
 		Certificate: authority.Certificate, Warnings: warnings, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir),
-		Encrypted: encrypted, Imported: &Imported{From: src.tool},
-	}
-	if result.Imported.InPlace, err = o.isInPlace(ctx, src, authority); err != nil {
-		return nil, err
+		Encrypted: encrypted, Imported: &Imported{From: src.tool, InPlace: inPlace},
 	}
 	if !result.Imported.InPlace && len(authority.Chain) > 0 {
 		result.ChainPath = ChainPath(o.Dir)
@@ -91,7 +92,7 @@ func (i *Imported) count(records []certdb.CertificateRecord, isNew []bool) {
 // as it goes to the disk.
 //
 // One that is encrypted stays so, with the same passphrase.
-func (o InitOptions) importKey(path string, authority *CA) (keyPEM []byte, encrypted bool, err error) {
+func (o InitOptions) importKey(path string, authority *CA, inPlace bool) (keyPEM []byte, encrypted bool, err error) {
 	var used []byte // the passphrase, if there is one
 	defer func() { clear(used) }()
 	ask := o.Passphrase
@@ -111,9 +112,12 @@ func (o InitOptions) importKey(path string, authority *CA) (keyPEM []byte, encry
 		return nil, false, failure.New(failure.Failed, "find the key and the certificate that were made together",
 			"CA key %q does not belong to certificate %s", path, FormatName(authority.Certificate.RawSubject))
 	}
-	if used != nil {
+	switch {
+	case inPlace:
+		return nil, used != nil, nil
+	case used != nil:
 		keyPEM, err = EncryptKey(key, used)
-	} else {
+	default:
 		keyPEM, err = o.marshalKey(key)
 	}
 	return keyPEM, used != nil || o.encrypts(), err
