@@ -51,8 +51,8 @@ type InitOptions struct {
 	DryRun  bool // do everything but write
 	Now     time.Time
 	Waiting func() // called when the directory is locked by another
-	// Passphrase is asked for that of an encrypted key, and for the PIN of a
-	// PKCS#11 token. It may be nil.
+	// Passphrase is asked for that of an encrypted key, of the parent or to be
+	// imported, and for the PIN of a PKCS#11 token. It may be nil.
 	Passphrase Passphrase
 	// NewPassphrase is asked for the one that encrypts the new key. Nil: the key
 	// is not encrypted.
@@ -70,9 +70,9 @@ type InitResult struct {
 	Certificate *x509.Certificate
 	CertPath    string
 	KeyPath     string
-	ChainPath   string // empty where there is no CA above
 	Encrypted   bool   // the key in KeyPath is
 	InToken     bool   // KeyPath says in which token the key is
+	ChainPath   string // empty where there is no CA above
 	Warnings    []string
 	Imported    *Imported // nil unless the CA was imported
 }
@@ -100,7 +100,7 @@ func (o InitOptions) isImport() bool { return o.CertFile != "" || o.KeyFile != "
 // checkTogether refuses options that do not go together.
 func (o InitOptions) checkTogether() error {
 	made := o.CommonName != "" || o.Organizations != nil || o.Key != "" || o.Validity != "" || o.Parent != "" ||
-		o.PathLength != nil || o.PermitDNS != nil || o.PermitIPs != nil || o.PKCS11 != ""
+		o.PathLength != nil || o.PermitDNS != nil || o.PermitIPs != nil
 	switch {
 	case !o.isImport():
 		return nil
@@ -196,8 +196,8 @@ func initRoot(ctx context.Context, o InitOptions) (*InitResult, error) {
 		return nil, err
 	}
 	result := &InitResult{
-		Certificate: cert, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir), Warnings: req.warnings(),
-		Encrypted: o.encrypts(), InToken: o.PKCS11 != "",
+		Certificate: cert, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir),
+		Encrypted: o.encrypts(), InToken: o.PKCS11 != "", Warnings: req.warnings(),
 	}
 	if o.DryRun {
 		return result, nil

@@ -42,7 +42,8 @@ there, and ca.key says only where. The passphrase is then the token's PIN.
 With --parent it is an intermediate CA that the CA in another directory signs
 and records. ca-chain.crt then holds its certificate, those above it and the
 root: give it to who trusts this CA. What it issues carries the certificates
-that lead to the root, so whoever trusts the root alone accepts it, too.
+that lead to the root, so whoever trusts the root alone accepts it, too. One
+passphrase serves for both keys, unless it is typed.
 
 --permit-dns example.com lets the CA certify example.com and every name below
 it, and no other DNS name (RFC 5280, 4.2.1.10; a leading dot is not part of that
@@ -55,14 +56,14 @@ are not either.
 kubeadm, cfssl, easy-rsa or openssl ca from its directory, with a record of every
 certificate below it that this CA has signed, and of what index.txt says is
 revoked; all three together are for a CA whose files have other names. The old
-files stay as they are, and a key that is encrypted keeps its passphrase. With
---import and --dir naming the same directory of kubeadm's, only the inventory is added.`,
+files stay as they are, and an encrypted key stays encrypted. With --import and
+--dir naming the same directory of kubeadm's, only the inventory is added.`,
 		Example: `  pkictl init-ca
   pkictl init-ca --dir pki/etcd --cn etcd-ca --key rsa-2048 --validity 5y
+  PKICTL_PASSPHRASE='three words or more' pkictl init-ca --dir safe
   pkictl init-ca --dir team-a --parent pki --permit-dns team-a.example.com --permit-ip 10.1.0.0/16
   pkictl init-ca --dir copy --cert pki/ca.crt --key pki/ca.key
   pkictl init-ca --dir adopted --import pki/etcd
-  PKICTL_PASSPHRASE='three words or more' pkictl init-ca --dir safe
   pkictl init-ca --explain`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.initCA(cmd, f) },
@@ -85,6 +86,16 @@ files stay as they are, and a key that is encrypted keeps its passphrase. With
 	addExplain(cmd, &f.explain)
 	complete(cmd, "key", keyKindNames()...)
 	return cmd
+}
+
+// checkPKCS11 checks what does not go with a key in a token.
+func checkPKCS11(cmd *cobra.Command) error {
+	for _, other := range []string{"encrypt-key", "explain", "cert", "import"} {
+		if cmd.Flags().Changed(other) {
+			return failure.New(failure.Usage, "leave one of them out", "--%s does not go with --pkcs11: the key never leaves the token", other)
+		}
+	}
+	return nil
 }
 
 func (a *app) initCA(cmd *cobra.Command, f initFlags) error {
@@ -116,16 +127,6 @@ func (a *app) initCA(cmd *cobra.Command, f initFlags) error {
 	}
 	a.warn(result.Warnings...)
 	return a.printCA(result, f.DryRun)
-}
-
-// checkPKCS11 checks what does not go with a key in a token.
-func checkPKCS11(cmd *cobra.Command) error {
-	for _, other := range []string{"encrypt-key", "explain"} {
-		if cmd.Flags().Changed(other) {
-			return failure.New(failure.Usage, "leave one of them out", "--%s does not go with --pkcs11: the key never leaves the token", other)
-		}
-	}
-	return nil
 }
 
 type caResult struct {
@@ -162,7 +163,7 @@ func newCAResult(r *ca.InitResult, dryRun bool) caResult {
 		typeMeta: kind("CertificateAuthority"),
 		Subject:  ca.FormatName(cert.RawSubject), Issuer: ca.FormatName(cert.RawIssuer), Key: ca.KeyName(cert.PublicKey),
 		NotBefore: cert.NotBefore, NotAfter: cert.NotAfter, Permitted: ca.PermittedNames(cert),
-		CertificateFile: r.CertPath, KeyFile: r.KeyPath, ChainFile: r.ChainPath, KeyEncrypted: r.Encrypted, KeyInToken: r.InToken, DryRun: dryRun,
+		CertificateFile: r.CertPath, KeyFile: r.KeyPath, KeyEncrypted: r.Encrypted, KeyInToken: r.InToken, ChainFile: r.ChainPath, DryRun: dryRun,
 	}
 	if cert.MaxPathLen >= 0 {
 		result.PathLength = &cert.MaxPathLen
@@ -174,6 +175,16 @@ func newCAResult(r *ca.InitResult, dryRun bool) caResult {
 		result.Serial, result.FingerprintSHA256 = ca.FormatSerial(cert.SerialNumber), ca.Fingerprint(cert)
 	}
 	return result
+}
+
+func privateKey(r *ca.InitResult) string {
+	switch {
+	case r.Encrypted:
+		return r.KeyPath + " (encrypted)"
+	case r.InToken:
+		return r.KeyPath + " (says where in the PKCS#11 token)"
+	}
+	return r.KeyPath
 }
 
 func (a *app) printCA(r *ca.InitResult, dryRun bool) error {
@@ -188,13 +199,6 @@ func (a *app) printCA(r *ca.InitResult, dryRun bool) error {
 		if result.PathLength != nil {
 			pathLength = strconv.Itoa(*result.PathLength)
 		}
-		privateKey := r.KeyPath
-		switch {
-		case r.Encrypted:
-			privateKey += " (encrypted)"
-		case r.InToken:
-			privateKey += " (says where in the PKCS#11 token)"
-		}
 		rows = append(rows,
 			row{"key", result.Key},
 			row{"ends", ends(result.NotAfter, a.now())},
@@ -202,7 +206,7 @@ func (a *app) printCA(r *ca.InitResult, dryRun bool) error {
 			row{"permitted names", strings.Join(result.Permitted, ", ")},
 			row{"SHA-256", result.FingerprintSHA256},
 			row{"certificate", r.CertPath},
-			row{"private key", privateKey},
+			row{"private key", privateKey(r)},
 			row{"chain", r.ChainPath},
 		)
 		if r.Imported != nil {

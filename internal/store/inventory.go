@@ -45,7 +45,7 @@ type Inventory struct {
 //     directory's lock keeps other writers away, and readers wait.
 //   - busy_timeout, in milliseconds, makes readers wait for a writer.
 const sqliteOptions = "_time_format=sqlite&_txlock=immediate&_pragma=busy_timeout(20000)"
-const sqliteWriteOptions = "&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(PERSIST)"
+const sqliteWriteOptions = "&_pragma=journal_mode(PERSIST)"
 
 func openInventory(path string, write bool) (*Inventory, error) {
 	if write {
@@ -74,7 +74,13 @@ func openInventory(path string, write bool) (*Inventory, error) {
 	}
 	db.SetMaxOpenConns(1)
 	x := sqlx.NewDb(db, "sqlite3") // the dialect's name, not the driver's
-	if err := migrate(x, write); err != nil {
+	err = migrate(x, write)
+	if err == nil && write {
+		// Not before: a lock that is kept from the first read on would stand
+		// against another process that brings the schema up to date.
+		_, err = x.Exec("PRAGMA locking_mode = EXCLUSIVE")
+	}
+	if err != nil {
 		_ = db.Close()
 		return nil, inventoryError(err, path)
 	}

@@ -26,7 +26,7 @@ func TestImport(t *testing.T) {
 	if fmt.Sprint(isNew) != "[true false true]" {
 		t.Errorf("new: %v", isNew)
 	}
-	rows, err := inv.List(context.Background(), Filter{})
+	rows, err := inv.List(context.Background(), Filter{WithPEM: true})
 	check(t, err)
 	if len(rows) != 3 {
 		t.Fatalf("%d rows", len(rows))
