@@ -143,7 +143,11 @@ func (o InitOptions) explainImport() (string, error) {
 		return "", failure.New(failure.Usage, "choose another directory with --dir", "%q has its key elsewhere, in %q", src.cert, src.key)
 	case !isSameFile(src.cert, CertPath(o.Dir)):
 		line("mkdir -p -m 700 -- %s", o.Dir)
-		line("(umask 077; openssl pkey -in %s -out %s)", src.key, KeyPath(o.Dir))
+		if o.NewPassphrase != nil {
+			line("(umask 077; openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 600000 -in %s -out %s)", src.key, KeyPath(o.Dir))
+		} else {
+			line("(umask 077; openssl pkey -in %s -out %s)", src.key, KeyPath(o.Dir))
+		}
 		line("openssl x509 -in %s -out %s", src.cert, CertPath(o.Dir))
 		if certs, err := readCertificates(src.cert); err == nil && len(chainAbove(certs[0], certs[1:])) > 0 {
 			line("sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' %s > %s", src.cert, ChainPath(o.Dir))

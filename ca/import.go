@@ -43,16 +43,17 @@ func importCA(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyPEM, err := o.importKey(src.key, authority)
+	inPlace, err := o.isInPlace(ctx, src, authority)
+	if err != nil {
+		return nil, err
+	}
+	keyPEM, encrypted, err := o.importKey(src.key, authority, inPlace)
 	if err != nil {
 		return nil, err
 	}
 	result := &InitResult{
 		Certificate: authority.Certificate, Warnings: warnings, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir),
-		Encrypted: bytes.HasPrefix(keyPEM, []byte("-----BEGIN ENCRYPTED")), Imported: &Imported{From: src.tool},
-	}
-	if result.Imported.InPlace, err = o.isInPlace(ctx, src, authority); err != nil {
-		return nil, err
+		Encrypted: encrypted, Imported: &Imported{From: src.tool, InPlace: inPlace},
 	}
 	if !result.Imported.InPlace && len(authority.Chain) > 0 {
 		result.ChainPath = ChainPath(o.Dir)
@@ -89,30 +90,37 @@ func (i *Imported) count(records []certdb.CertificateRecord, isNew []bool) {
 
 // importKey reads the key of an existing CA, checks whose it is, and encodes it
 // as it goes to the disk.
-func (o InitOptions) importKey(path string, authority *CA) ([]byte, error) {
-	var passphrase []byte // of an encrypted key, which stays encrypted with it
-	ask := func(name string) (given []byte, err error) {
-		if o.Passphrase == nil {
-			return nil, ErrNoPassphrase
+//
+// One that is encrypted stays so, with the same passphrase.
+func (o InitOptions) importKey(path string, authority *CA, inPlace bool) (keyPEM []byte, encrypted bool, err error) {
+	var used []byte // the passphrase, if there is one
+	defer func() { clear(used) }()
+	ask := o.Passphrase
+	if ask != nil {
+		ask = func(name string) ([]byte, error) {
+			passphrase, err := o.Passphrase(name)
+			used = bytes.Clone(passphrase)
+			return passphrase, err
 		}
-		given, err = o.Passphrase(name)
-		passphrase = bytes.Clone(given)
-		return given, err
 	}
 	key, err := ReadKey(path, ask)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer CloseKey(key)
 	if !equalKeys(key.Public(), authority.Certificate.PublicKey) {
-		return nil, failure.New(failure.Failed, "find the key and the certificate that were made together",
+		return nil, false, failure.New(failure.Failed, "find the key and the certificate that were made together",
 			"CA key %q does not belong to certificate %s", path, FormatName(authority.Certificate.RawSubject))
 	}
-	if passphrase != nil {
-		defer clear(passphrase)
-		return EncryptKey(key, passphrase)
+	switch {
+	case inPlace:
+		return nil, used != nil, nil
+	case used != nil:
+		keyPEM, err = EncryptKey(key, used)
+	default:
+		keyPEM, err = o.marshalKey(key)
 	}
-	return o.marshalKey(key)
+	return keyPEM, used != nil || o.encrypts(), err
 }
 
 // isInPlace says whether the CA is in o.Dir already, so that no file has to be
