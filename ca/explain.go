@@ -16,7 +16,8 @@ import (
 type recipe struct {
 	Title     string
 	Key, Cert string // paths of the results
-	Genpkey   string // arguments of openssl genpkey
+	Genpkey   string // arguments of openssl genpkey; empty: the key is there
+	Old       string // path of the certificate whose subject is taken; empty: Subject is
 	Encrypt   string // arguments of openssl pkcs8; empty: the key is not encrypted
 	PassIn    string // of the key, with a blank before it
 	Subject   string // argument of -subj
@@ -34,7 +35,7 @@ type recipe struct {
 	// PathLength and Permitted are limits of a CA, as openssl.cnf has them.
 	PathLength string
 	Permitted  string
-	After      string // a command that completes the files
+	After      string // commands that complete the files
 }
 
 // openssl x509 takes its validity in whole days from now; openssl ca takes
@@ -82,9 +83,13 @@ nameConstraints = critical,{{.}}
 {{- end}}
 EOF
 export work; : > "$work/index.txt"
-{{- if not .Request}}
+{{- if .Genpkey}}{{if not .Request}}
 (umask 077; openssl genpkey {{.Genpkey}}{{with .Encrypt}} | \
   openssl pkcs8 {{.}}{{end}} -out {{.Key}})
+{{- end}}{{end}}
+{{- if .Old}}
+openssl x509 -x509toreq -in {{.Old}} -signkey {{.Key}} -out "$work/request.csr" 2>/dev/null
+{{- else if not .Request}}
 openssl req -new -utf8 -config "$work/openssl.cnf" -key {{.Key}}{{.PassIn}} -subj {{.Subject}} -out "$work/request.csr"
 {{- end}}
 openssl ca -batch -notext -preserveDN -utf8 -config "$work/openssl.cnf" \
@@ -122,34 +127,13 @@ func ExplainIssue(o IssueOptions) (string, error) {
 	if found, err := Open(o.Dir); err == nil {
 		authority, signerKey = found, KeyName(found.Certificate.PublicKey)
 	}
-	notBefore, notAfter, err := authority.period(req, o.Now, &Prepared{})
-	if err == nil {
-		err = req.checkLimits(o.Now, notAfter)
-	}
-	if err == nil && (len(req.Profile.raw.Policies) > 0 || req.Profile.raw.OCSPNoCheck) {
-		err = failure.New(failure.Failed, "leave --explain out", "there is no recipe for the certificate policies of %s", req.Profile)
-	}
+	r, err := authority.recipe(req, signerKey, o.Now, o.OpenSSLPass)
 	if err != nil {
 		return "", err
 	}
-	key := o.Prefix() + ".key"
-	r := recipe{
-		Title:     fmt.Sprintf("a %s certificate for %s", req.Profile.Name(), shellQuote(req.CommonName)),
-		Key:       shellQuote(key),
-		Cert:      shellQuote(o.Prefix() + ".crt"),
-		Genpkey:   genpkey(req.Key),
-		Subject:   shellQuote(opensslSubject(req.Groups, req.CommonName)),
-		Usage:     opensslUsage(req),
-		Addresses: opensslAddresses(req.Profile),
-		Extended:  opensslExtended(req.Profile),
-		Names:     opensslNames(req.SANs),
-		Signer: "-cert " + shellQuote(CertPath(o.Dir)) + " -keyfile " + shellQuote(KeyPath(o.Dir)) +
-			opensslPass("-passin", o.OpenSSLPass),
-		Digest: digest(signerKey),
-		Start:  opensslTime(notBefore),
-		End:    opensslTime(notAfter),
-		After:  authority.explainPresented(o.Prefix() + ".crt"),
-	}
+	r.Title = fmt.Sprintf("a %s certificate for %s", req.Profile.Name(), shellQuote(req.CommonName))
+	r.Key, r.Cert = shellQuote(o.Prefix()+".key"), shellQuote(o.Prefix()+".crt")
+	r.After = authority.explainPresented(r.Cert)
 	if o.foreign != nil {
 		r.Request, r.DER = "/dev/stdin", o.foreign.request.isDER
 		if path := o.foreign.request.path; path != "" {
@@ -157,6 +141,31 @@ func ExplainIssue(o IssueOptions) (string, error) {
 		}
 	}
 	return r.String(), nil
+}
+
+// recipe fills in what a request says, and who signs it with a key of what
+// kind.
+func (c *CA) recipe(req Request, signerKey string, now time.Time, pass string) (recipe, error) {
+	notBefore, notAfter, err := c.period(req, now, &Prepared{})
+	if err == nil {
+		err = req.checkLimits(now, notAfter)
+	}
+	if err == nil && (len(req.Profile.raw.Policies) > 0 || req.Profile.raw.OCSPNoCheck) {
+		err = failure.New(failure.Failed, "leave --explain out", "there is no recipe for the certificate policies of %s", req.Profile)
+	}
+	return recipe{
+		Genpkey:   genpkey(req.Key),
+		Subject:   shellQuote(opensslSubject(req.Groups, req.CommonName)),
+		Usage:     opensslUsage(req),
+		Addresses: opensslAddresses(req.Profile),
+		Extended:  opensslExtended(req.Profile),
+		Names:     opensslNames(req.SANs),
+		Signer: "-cert " + shellQuote(CertPath(c.Dir)) + " -keyfile " + shellQuote(KeyPath(c.Dir)) +
+			opensslPass("-passin", pass),
+		Digest: digest(signerKey),
+		Start:  opensslTime(notBefore),
+		End:    opensslTime(notAfter),
+	}, err
 }
 
 // opensslPass is the argument that says where a passphrase is. Without one
@@ -224,7 +233,7 @@ func opensslUsage(req Request) string {
 	if pub == nil && strings.HasPrefix(string(req.Key), "rsa-") {
 		pub = &rsa.PublicKey{} // its kind is all that counts
 	}
-	usage := req.Profile.keyUsage(pub)
+	usage := req.usage(pub)
 	var names []string
 	for bit, name := range opensslKeyUsages {
 		if usage&(1<<bit) != 0 {

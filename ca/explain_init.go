@@ -107,15 +107,15 @@ func (n permittedNames) openssl() string {
 }
 
 // explainPresented returns the command that puts the CAs between a certificate
-// and the root behind it, nothing where there are none.
+// and the root behind it, nothing where there are none. The path is quoted.
 func (c *CA) explainPresented(certPath string) string {
 	switch n := len(c.Presented()); {
 	case n == 0 || c.Certificate.Raw == nil:
 		return ""
 	case n == 1:
-		return fmt.Sprintf("cat -- %s >> %s", shellQuote(CertPath(c.Dir)), shellQuote(certPath))
+		return fmt.Sprintf("cat -- %s >> %s", shellQuote(CertPath(c.Dir)), certPath)
 	default:
-		return fmt.Sprintf("awk '/BEGIN CERTIFICATE/ { n++ } n <= %d' %s >> %s", n, shellQuote(ChainPath(c.Dir)), shellQuote(certPath))
+		return fmt.Sprintf("awk '/BEGIN CERTIFICATE/ { n++ } n <= %d' %s >> %s", n, shellQuote(ChainPath(c.Dir)), certPath)
 	}
 }
 

@@ -1,7 +1,10 @@
 package kubeconfig
 
 import (
+	"crypto/x509"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -33,3 +36,26 @@ func argument(name string) string {
 
 // quote quotes a word for a POSIX shell.
 func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+
+// ExplainReplace returns the kubectl commands, for a POSIX shell, that do what
+// Replace does, from files; the paths are quoted, and keyPath is empty where the
+// key stays.
+func ExplainReplace(data []byte, name string, old *x509.Certificate, certPath, keyPath string) (string, error) {
+	config, err := Parse(data, name)
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for _, user := range slices.Sorted(maps.Keys(config.AuthInfos)) {
+		if certs := Certificates(config.AuthInfos[user]); len(certs) == 0 || !certs[0].Equal(old) {
+			continue
+		}
+		line := "kubectl config set-credentials " + quote(user) + " --kubeconfig " + quote(name) +
+			" --embed-certs --client-certificate " + certPath
+		if keyPath != "" {
+			line += " --client-key " + keyPath
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n"), nil
+}

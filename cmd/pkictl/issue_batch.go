@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,6 +42,9 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 	if f.kubeconfig != "" || f.export.form != "" {
 		o.Each = func(one *ca.IssueOptions) error { return a.each(f, one) }
 	}
+	if f.explain {
+		return a.explainBatch(f, o)
+	}
 	bar := a.newProgress(cmp.Or(lines.Total, total))
 	result := batchResult{typeMeta: kind("IssueResult"), DryRun: f.DryRun, Errors: []batchError{}}
 	o.Failed = func(e ca.LineError) {
@@ -73,6 +77,35 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 			"%d of %d lines failed", result.Failed, result.Issued+result.Skipped+result.Failed)
 	}
 	return nil
+}
+
+// explainBatch prints a recipe for each line.
+func (a *app) explainBatch(f issueFlags, o ca.BatchOptions) error {
+	o.OpenSSLPass = a.opensslPass(a.passphraseFile, envVariable)
+	for {
+		line, err := o.Lines.Next(o.IssueOptions)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = line.Err
+		}
+		one := f
+		if err == nil {
+			one.IssueOptions = line.Options
+			err = a.plan(&one)
+		}
+		recipe := ""
+		if err == nil {
+			recipe, err = one.recipe()
+		}
+		if err != nil {
+			return failure.Wrap(err, failure.KindOf(err), "", "line %d of %q", line.Number, f.file)
+		}
+		if err := a.explain(recipe, nil); err != nil {
+			return err
+		}
+	}
 }
 
 // stopped says how far a batch came.
@@ -112,24 +145,30 @@ func (f *issueFlags) checkBatch(cmd *cobra.Command) error {
 	return nil
 }
 
-// each gives a line what else is written with its certificate: a kubeconfig in
-// the directory of --kubeconfig, and the form of -o.
+// each gives a line what else is written with its certificate.
 func (a *app) each(f issueFlags, o *ca.IssueOptions) error {
 	f.IssueOptions = *o
-	f.entry.User = o.CommonName
+	if err := a.plan(&f); err != nil {
+		return err
+	}
+	*o = f.IssueOptions
+	return nil
+}
+
+// plan has a kubeconfig written in the directory of --kubeconfig, and the form
+// of -o.
+func (a *app) plan(f *issueFlags) error {
+	f.entry.User = f.CommonName
 	if f.kubeconfig != "" {
-		f.kubeconfig = filepath.Join(f.kubeconfig, filepath.Base(o.Prefix())+".conf")
+		f.kubeconfig = filepath.Join(f.kubeconfig, filepath.Base(f.Prefix())+".conf")
 		if err := f.planKubeconfig(); err != nil {
 			return err
 		}
 	}
-	if f.export.form != "" {
-		if err := a.planExport(&f); err != nil {
-			return err
-		}
+	if f.export.form == "" {
+		return nil
 	}
-	*o = f.IssueOptions
-	return nil
+	return a.planExport(f)
 }
 
 // openBatch opens the file and says how many lines it has below the first, 0

@@ -26,6 +26,7 @@ type renewFlags struct {
 	expiring    string
 	kubeconfigs []string
 	passphrase  ca.Passphrase
+	explain     bool
 }
 
 func (a *app) renewCmd() *cobra.Command {
@@ -66,6 +67,7 @@ have ended.`,
 	flags.StringArrayVar(&f.kubeconfigs, "kubeconfig", nil, "`FILE` of another kubeconfig that holds the old certificate; may be given several times")
 	f.passphrase = a.addPassphrase(cmd)
 	addDryRun(cmd, &f.DryRun)
+	addExplain(cmd, &f.explain)
 	complete(cmd, "key", keyKindNames()...)
 	return cmd
 }
@@ -76,7 +78,7 @@ func (a *app) renew(cmd *cobra.Command, args []string, f renewFlags) error {
 		return err
 	}
 	f.Dir, f.Now, f.Waiting = a.dir, a.now(), a.waiting
-	if !f.DryRun {
+	if !f.DryRun && !f.explain {
 		if err := store.Recover(cmd.Context(), a.dir, a.waiting); err != nil {
 			return err
 		}
@@ -98,6 +100,9 @@ func (a *app) renew(cmd *cobra.Command, args []string, f renewFlags) error {
 	}
 	if err := f.addKubeconfigs(holdings); err != nil {
 		return err
+	}
+	if f.explain {
+		return a.explainRenewals(authority, holdings, f.RenewOptions)
 	}
 	if len(holdings) > 0 {
 		if err := authority.LoadKey(f.passphrase); err != nil {
