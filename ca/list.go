@@ -76,7 +76,7 @@ type Entry struct {
 // ListOptions is what the command list takes; zero fields do not limit.
 type ListOptions struct {
 	Dir        string
-	Expiring   time.Duration // only what is in force, was not replaced, and ends within this time
+	Expiring   time.Duration // only what was not replaced, and ends within this time or has ended within it
 	CommonName string
 	Name       string // the common name, or the name of its files
 	Group      string
@@ -104,21 +104,28 @@ func List(ctx context.Context, o ListOptions) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted := o.State
-	if o.Expiring > 0 {
-		wanted = cmp.Or(wanted, StateValid)
-	}
 	entries := make([]Entry, 0, len(rows))
 	for _, row := range rows {
 		entry, err := newEntry(row, o.Dir, o.Now)
 		if err != nil {
 			return nil, err
 		}
-		if wanted == "" || entry.State == wanted {
+		if o.wants(entry.State, row.Superseded) {
 			entries = append(entries, entry)
 		}
 	}
 	return entries, nil
+}
+
+// wants says whether an entry that the filter let through is listed.
+func (o ListOptions) wants(state State, superseded bool) bool {
+	switch {
+	case o.State != "":
+		return state == o.State
+	case o.Expiring > 0:
+		return state == StateValid || (state == StateExpired && !superseded)
+	}
+	return true
 }
 
 // filter leaves out as much as the database can.
@@ -138,8 +145,11 @@ func (o ListOptions) filter() store.Filter {
 		f.EndsBefore = o.Now
 	}
 	if o.Expiring > 0 {
-		f.EndsAfter = o.Now
+		f.EndsAfter = o.Now.Add(-o.Expiring)
 		f.EndsBefore = o.Now.Add(o.Expiring)
+		if o.State != "" {
+			f.EndsAfter = o.Now
+		}
 	}
 	return f
 }

@@ -40,8 +40,10 @@ func TestList(t *testing.T) {
 		{"at its end it is still valid", ca.ListOptions{Now: now.Add(time.Hour)}, "short valid, long valid, ca valid"},
 		{"group", ca.ListOptions{Group: "ops"}, "long valid"},
 		{"name", ca.ListOptions{CommonName: "short"}, "short expired"},
-		{"what has ended does not expire", ca.ListOptions{Expiring: 30 * ca.Day}, "long valid"},
-		{"expiring soon", ca.ListOptions{Expiring: ca.Day}, ""},
+		{"what has ended is due", ca.ListOptions{Expiring: 30 * ca.Day}, "short expired, long valid"},
+		{"what has ended long ago is not", ca.ListOptions{Expiring: ca.Day, Now: at.Add(2 * ca.Day)}, ""},
+		{"expiring, and in force", ca.ListOptions{Expiring: 30 * ca.Day, State: ca.StateValid}, "long valid"},
+		{"expiring soon", ca.ListOptions{Expiring: ca.Day}, "short expired"},
 		{"expiring, earlier", ca.ListOptions{Expiring: ca.Day, Now: now}, "short valid"},
 		{"expiring, of a group", ca.ListOptions{Expiring: 30 * ca.Day, Group: "dev"}, "long valid"},
 	}
@@ -55,7 +57,7 @@ func TestList(t *testing.T) {
 	if got := shown(ca.ListOptions{}); got != "short expired, long revoked, ca valid" {
 		t.Errorf("changed: %s", got)
 	}
-	if got := shown(ca.ListOptions{Expiring: 30 * ca.Day}); got != "" {
+	if got := shown(ca.ListOptions{Expiring: 30 * ca.Day}); got != "short expired" {
 		t.Errorf("revoked and expiring: %s", got)
 	}
 	for _, damage := range []string{"metadata", "sans"} {

@@ -25,8 +25,8 @@ func (a *app) listCmd() *cobra.Command {
 		Use:   "list",
 		Short: "List the certificates that the CA has issued",
 		Long: `List the certificates that the CA in the PKI directory has issued, the first
-to end first. With --expiring it lists those in force that end within that time,
-and exits with 3 if there are any.
+to end first. With --expiring it lists those that end within that time, or have
+ended within it, and were not replaced, and exits with 3 if there are any.
 
 The name is the common name, with the name of the files behind it where that is
 another. State is valid, expired, revoked, or
@@ -50,7 +50,7 @@ force, at most 10,000, and the revocation list. Other flags do not limit it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.list(cmd, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.expiring, "expiring", "", "only those in force that end within this `TIME`, as in 30d")
+	flags.StringVar(&f.expiring, "expiring", "", "only those that end within this `TIME`, as in 30d, or have ended within it")
 	flags.StringVar(&f.Group, "group", "", "only those of this `GROUP`")
 	flags.StringVar(&f.CommonName, "cn", "", "only those with this common `NAME`")
 	flags.StringVar(&f.state, "state", "", "only those in this `STATE`: "+strings.Join(states(), ", "))
