@@ -150,7 +150,7 @@ func TestFullDiskBatch(t *testing.T) {
 		give          func(t *testing.T, dir string)
 	}{
 		{"space", "size=32m,nr_inodes=9000,mode=700", takeSpace, 1500 * 4096, scarcities[0].give},
-		{"files", "size=64m,nr_inodes=6000,mode=700", takeFiles, 1500, scarcities[1].give},
+		{"files", "size=64m,nr_inodes=6000,mode=700", takeFiles, 2600, scarcities[1].give},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
