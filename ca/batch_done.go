@@ -16,8 +16,8 @@ func (o IssueOptions) isDone(authority *CA, req Request, result *IssueResult) (b
 		return false, nil
 	}
 	for _, path := range o.AlsoPaths { // such as a kubeconfig that was not asked for then
-		if _, err := os.Lstat(path); err != nil {
-			return false, nil //nolint:nilerr // it is not there
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			return false, nil
 		}
 	}
 	cert, err := ReadCertificate(result.CertPath)
@@ -27,7 +27,8 @@ func (o IssueOptions) isDone(authority *CA, req Request, result *IssueResult) (b
 	if err != nil {
 		return false, err
 	}
-	if !isFor(cert, req) || o.Now.After(cert.NotAfter) || cert.CheckSignatureFrom(authority.Certificate) != nil {
+	isOurs := cert.CheckSignatureFrom(authority.Certificate) == nil
+	if !isOurs || !isFor(cert, req) || o.Now.After(cert.NotAfter) {
 		return false, nil
 	}
 	key, err := ReadKey(result.KeyPath, nil)

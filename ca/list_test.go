@@ -45,7 +45,7 @@ func TestList(t *testing.T) {
 		{"expiring, and in force", ca.ListOptions{Expiring: 30 * ca.Day, State: ca.StateValid}, "long valid"},
 		{"expiring soon", ca.ListOptions{Expiring: ca.Day}, "short expired"},
 		{"expiring, earlier", ca.ListOptions{Expiring: ca.Day, Now: now}, "short valid"},
-		{"expiring, of a group", ca.ListOptions{Expiring: 30 * ca.Day, Group: "dev"}, "long valid"},
+		{"expiring, of a group", ca.ListOptions{Expiring: 30 * ca.Day, Group: "ops"}, "long valid"},
 	}
 	for _, test := range tests {
 		if got := shown(test.o); got != test.want {

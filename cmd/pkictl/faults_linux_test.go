@@ -97,6 +97,7 @@ func TestFullDisk(t *testing.T) {
 		{"init-ca --parent", in("init-ca"), in("issue", "--dir", "low", "--cn", "jane", "--force"), in("init-ca", "--dir", "low", "--parent", "pki")},
 		{"init-ca --import", in("init-ca"), in("issue", "--dir", "low", "--cn", "jane", "--force"), in("init-ca", "--dir", "low", "--import", "pki")},
 		{"issue", in("init-ca"), in("issue", "--cn", "jane", "--force"), issueOf("--kubeconfig", "jane.conf", "--server", "https://x")},
+		{"renew", in("init-ca"), in("issue", "--cn", "joe"), in("renew", "old")},
 		{"issue --force", in("init-ca"), in("issue", "--cn", "joe"), in("issue", "--cn", "old", "--force", "--kubeconfig", "old.conf", "--server", "https://x")},
 	} {
 		for _, s := range scarcities {
@@ -136,6 +137,45 @@ func TestFullDisk(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestFullDiskBatch: a batch says how many certificates it has issued when the
+// disk is full; they are whole, and with room again it goes on.
+func TestFullDiskBatch(t *testing.T) {
+	t.Parallel()
+	const users = 1200 // three steps
+	for _, s := range []struct {
+		name, options string
+		take          func(t *testing.T, dir string, left int)
+		left          int
+		give          func(t *testing.T, dir string)
+	}{
+		{"space", "size=32m,nr_inodes=9000,mode=700", takeSpace, 1500 * 4096, scarcities[0].give},
+		{"files", "size=64m,nr_inodes=6000,mode=700", takeFiles, 2600, scarcities[1].give},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			root := mountSmall(t, s.options)
+			dir := filepath.Join(root, "site")
+			ok(t, os.Mkdir(dir, 0o700))
+			do(t, dir, "init-ca")
+			writeUsers(t, filepath.Join(dir, "users.csv"), users)
+			s.take(t, root, s.left)
+			got := runProgram(t, program(dir, "issue", "-f", "users.csv"))
+			pairs, withoutFiles := checkBatch(t, "full", dir)
+			checkRefusal(t, "full", got, 1, fmt.Sprintf("after %d certificates", pairs), "goes on where it stopped")
+			if pairs == 0 || pairs == users || withoutFiles != 0 || !strings.Contains(got.stderr, "no space left on device") {
+				t.Errorf("%d pairs, %d rows without files\n%s", pairs, withoutFiles, got.stderr)
+			}
+			checkPairs(t, "full", dir)
+			s.give(t, root)
+			again := countsOf(t, do(t, dir, "issue", "-f", "users.csv", "-o", "json"))
+			if again.Skipped != pairs || again.Issued != users-pairs {
+				t.Errorf("with room again: %+v, with %d there", again, pairs)
+			}
+			checkPairs(t, "with room again", dir)
+		})
 	}
 }
 

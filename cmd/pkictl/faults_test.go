@@ -327,6 +327,23 @@ var badState = []fault{
 		request("-subj", "/CN=x")(t, dir)
 		written("pki/x.key", "noise")(t, dir)
 	}},
+	{name: "renew what is revoked", args: in("renew", "old"), says: "is revoked", hint: "pkictl issue",
+		prepare: changed("UPDATE certificates SET status = 'revoked', revoked_at = CURRENT_TIMESTAMP WHERE common_name = 'old'")},
+	{name: "renew without a key", args: in("renew", "old"), says: `there is no key "pki/old.key"`, hint: "where its key is", prepare: remove("pki/old.key")},
+	{name: "renew with another key", args: in("renew", "old"), says: "does not belong to", hint: "restore the pair", prepare: copied("pki/ca.key", "pki/old.key")},
+	{name: "renew what is no certificate", args: in("renew", "old"), says: "holds no certificate", hint: "BEGIN CERTIFICATE", prepare: written("pki/old.crt", "noise")},
+	{name: "renew through a symlink", args: in("renew", "old"), says: `"pki/old.crt" is a symbolic link`, hint: "remove the link",
+		prepare: func(t *testing.T, dir string) {
+			ok(t, os.Rename(filepath.Join(dir, "pki/old.crt"), filepath.Join(dir, "target.crt")))
+			linked("../target.crt", "pki/old.crt")(t, dir)
+		}},
+	{name: "renew the CA", args: in("renew", "pki/ca.crt"), says: "certificate of a CA", hint: "make a new CA"},
+	{name: "renew nobody's", args: in("renew", "nobody"), says: `no certificate of "nobody"`, hint: "pkictl list"},
+	{name: "renew with a kubeconfig of others", args: in("renew", "old", "--kubeconfig", "x.conf"), says: "holds no certificate that is to be renewed",
+		hint: "pkictl inspect x.conf", prepare: written("x.conf", "apiVersion: v1\nkind: Config\nusers: [{name: joe, user: {token: t}}]\n")},
+	{name: "a batch with an unknown column", args: in("issue", "-f", "x.csv"), says: `line 1 of "x.csv": unknown column "role"`, hint: "known are cn", code: 2,
+		prepare: written("x.csv", "cn,role\njane,dev\n")},
+	{name: "a batch that is not there", args: in("issue", "-f", "x.csv"), says: `cannot read "x.csv"`, hint: "check the name"},
 
 	{name: "damaged inventory", args: issueOf(), says: "not a database", hint: "backup",
 		prepare: written("pki/inventory.db", strings.Repeat("noise", 1000))},

@@ -32,7 +32,7 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // read only
 	lines, err := ca.NewBatchReader(in, f.file)
 	if err != nil {
 		return err
@@ -182,7 +182,10 @@ func (a *app) openBatch(ctx context.Context, path string) (io.ReadCloser, int, e
 		return nil, 0, store.ReadError(err, path)
 	}
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
+	switch {
+	case err != nil:
+		return nil, 0, store.ReadError(err, path)
+	case !info.Mode().IsRegular():
 		return interruptible(ctx, f), 0, nil
 	}
 	if info.Size() > maxCounted {

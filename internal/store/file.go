@@ -60,7 +60,7 @@ func ReadError(err error, path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		hint = "check the name"
 	case errors.Is(err, syscall.EISDIR):
-		hint = "name a file in it"
+		hint = "name a file in it, or another place with --dir"
 	}
 	return failure.Wrap(cause(err), failure.Failed, hint, "cannot read %q", path)
 }
