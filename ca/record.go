@@ -118,7 +118,7 @@ func (i issuance) publish(certs []*pending) error {
 			PEM: string(EncodeCertificates(p.cert)), Expiry: p.cert.NotAfter,
 		}
 	}
-	return i.dir.Commit(files, i.replace, func() error { return i.inv.Record(signed...) })
+	return i.dir.CommitIssued(files, i.replace, signed, func() error { return i.inv.Record(signed...) })
 }
 
 // complete signs the certificate, once however often it is tried to write it.

@@ -57,6 +57,10 @@ type commit struct {
 	ID    string   `json:"id"`    // of this commit, in names beside the files
 	Paths []string `json:"paths"` // where the files go, absolute; in files.json relative if below the PKI directory
 
+	// Rows are the certificates in the files, which the inventory may have as
+	// issued before the switch is turned: serial and key identifier.
+	Rows [][2]string `json:"rows,omitempty"`
+
 	staging string // absolute path of the .staging directory
 	turned  bool   // the switch was turned by this process
 }
@@ -69,12 +73,19 @@ type commit struct {
 // While the files are being written to the disk it calls meanwhile, which must
 // succeed before any of them takes its place. It may be nil.
 func (d *Dir) Commit(files []File, replace bool, meanwhile func() error) error {
+	return d.CommitIssued(files, replace, nil, meanwhile)
+}
+
+// CommitIssued is Commit for files that hold certificates, which record
+// completes in the inventory. Where it is killed in between and the files are
+// never put in their places, the next Lock has the rows say reserved again.
+func (d *Dir) CommitIssued(files []File, replace bool, rows []Signed, record func() error) error {
 	paths, err := targets(files, replace)
 	if err != nil {
 		return err
 	}
-	c := &commit{ID: rand.Text(), Paths: paths, staging: filepath.Join(d.path, stagingName)}
-	err = c.run(files, meanwhile)
+	c := &commit{ID: rand.Text(), Paths: paths, Rows: rowIDs(rows), staging: filepath.Join(d.path, stagingName)}
+	err = c.run(files, record)
 	d.changed = d.changed || c.turned
 	if err == nil {
 		return nil
@@ -216,6 +227,11 @@ type ExistsError struct{ Path string }
 func (e *ExistsError) Error() string { return fmt.Sprintf("%q exists", e.Path) }
 
 func (c *commit) run(files []File, meanwhile func() error) error {
+	// From here on recover knows of it, before anything is recorded.
+	open, err := c.begin(files[0])
+	if err != nil {
+		return err
+	}
 	other := make(chan error, 1)
 	go func() {
 		if meanwhile == nil {
@@ -224,7 +240,7 @@ func (c *commit) run(files []File, meanwhile func() error) error {
 			other <- meanwhile()
 		}
 	}()
-	stageErr := c.stage(files)
+	stageErr := c.stage(files, open)
 	if err := errors.Join(<-other, stageErr); err != nil {
 		return err
 	}
@@ -237,29 +253,42 @@ func (c *commit) run(files []File, meanwhile func() error) error {
 	return c.finish()
 }
 
-// stage writes the new files and, beside their places, links to them: what
-// follows needs no more space on any disk.
-func (c *commit) stage(files []File) error {
+// begin writes the list of files, and the first of them. It returns what is to
+// be synced and closed.
+func (c *commit) begin(file File) ([]*os.File, error) {
 	changed, err := c.makeStaging()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	manifest, err := c.manifest()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	open, err := openDirs(changed...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// The list comes first: it says what recover has to look after.
 	f, err := overwrite(filepath.Join(c.staging, manifestName), manifest)
-	for i := 0; err == nil; i++ {
+	if err == nil {
 		open = append(open, f)
-		if i == len(files) {
-			break
+		f, err = c.create(0, file)
+	}
+	if err != nil {
+		return nil, errors.Join(err, syncAll(open...))
+	}
+	return append(open, f), nil
+}
+
+// stage writes the other new files and, beside their places, links to all of
+// them: what follows needs no more space on any disk.
+func (c *commit) stage(files []File, open []*os.File) error {
+	var err error
+	for i := 1; i < len(files) && err == nil; i++ {
+		var f *os.File
+		if f, err = c.create(i, files[i]); err == nil {
+			open = append(open, f)
 		}
-		f, err = c.create(i, files[i])
 	}
 	err = errors.Join(err, syncAll(open...))
 	for i := 0; err == nil && i < len(files); i++ {
@@ -289,7 +318,7 @@ func (c *commit) create(i int, file File) (*os.File, error) {
 
 // manifest returns what is written to files.json.
 func (c *commit) manifest() ([]byte, error) {
-	list := commit{ID: c.ID}
+	list := commit{ID: c.ID, Rows: c.Rows}
 	for _, path := range c.Paths {
 		// Whoever completes it may find the PKI directory moved.
 		if rel, err := filepath.Rel(filepath.Dir(c.staging), path); err == nil && filepath.IsLocal(rel) {
@@ -404,10 +433,10 @@ func (c *commit) put(staged string, i int) error {
 }
 
 // clear makes the staging directory ready for the next commit. The switch goes
-// first: what is left without it is undone, which then has nothing to do.
+// last: it says whether the files were published.
 func (c *commit) clear() error {
-	rest := []string{filepath.Join(c.staging, switchName), filepath.Join(c.staging, "next")}
-	for _, path := range append(rest, c.staged()...) {
+	rest := append(c.staged(), filepath.Join(c.staging, "next"), filepath.Join(c.staging, switchName))
+	for _, path := range rest {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -22,6 +22,7 @@ type place struct {
 	t     *testing.T
 	pki   string
 	paths []string
+	rows  [][2]string // of the certificates that a commit publishes
 }
 
 func newPlace(t *testing.T, elsewhere string) place {
@@ -36,7 +37,7 @@ func newPlace(t *testing.T, elsewhere string) place {
 			t.Fatal(err)
 		}
 	}
-	return place{t, pki, []string{
+	return place{t: t, pki: pki, paths: []string{
 		filepath.Join(pki, "jane.key"), filepath.Join(pki, "jane.crt"), filepath.Join(elsewhere, "jane.conf"),
 	}}
 }
@@ -353,7 +354,26 @@ func TestCommitFails(t *testing.T) {
 }
 
 func (p place) commit() *commit {
-	return &commit{ID: "TEST", Paths: p.paths, staging: filepath.Join(p.pki, stagingName)}
+	return &commit{ID: "TEST", Paths: p.paths, Rows: p.rows, staging: filepath.Join(p.pki, stagingName)}
+}
+
+// stageAll is what run does before the switch.
+func (c *commit) stageAll(files []File) error {
+	if len(files) == 0 { // it died before the first
+		manifest, err := c.manifest()
+		if err == nil {
+			_, err = c.makeStaging()
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(c.staging, manifestName), manifest, 0o600)
+		}
+		return err
+	}
+	open, err := c.begin(files[0])
+	if err != nil {
+		return err
+	}
+	return c.stage(files, open)
 }
 
 // TestAbsentWhileReplaced asks for a file that another process replaces just
@@ -364,7 +384,7 @@ func TestAbsentWhileReplaced(t *testing.T) {
 	p.write("old", [3]bool{true, true, true})
 	dir := p.lock()
 	c := p.commit()
-	check(t, c.stage(p.files("new")))
+	check(t, c.stageAll(p.files("new")))
 	check(t, c.linkOld())
 	for _, path := range p.paths {
 		var exists *ExistsError

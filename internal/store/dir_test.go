@@ -202,7 +202,7 @@ func TestOddDirectories(t *testing.T) {
 		p.pki, p.paths[0], p.paths[1] = path, filepath.Join(path, "a.key"), filepath.Join(path, "a.crt")
 		p.write("old", [3]bool{true, true, true})
 		c := p.commit()
-		check(t, c.stage(p.files("new")))
+		check(t, c.stageAll(p.files("new")))
 		check(t, c.linkOld())
 		check(t, c.flip())
 		dir.Unlock()

@@ -17,6 +17,9 @@ const reserveRow = `INSERT INTO certificates (serial_number, authority_key_ident
 const recordRow = `UPDATE certificates SET status = ?, pem = ?, expiry = ?
 	WHERE serial_number = ? AND authority_key_identifier = ? AND status = ?`
 
+const withdrawRow = `UPDATE certificates SET status = ?, pem = '', expiry = issued_at
+	WHERE serial_number = ? AND authority_key_identifier = ? AND status = ?`
+
 const forgetRow = `DELETE FROM certificates WHERE serial_number = ? AND authority_key_identifier = ?`
 
 // Signed completes a row that was reserved.
@@ -66,6 +69,27 @@ func (inv *Inventory) Record(signed ...Signed) error {
 			}
 			if n, err := result.RowsAffected(); err != nil || n != 1 {
 				return fmt.Errorf("serial %s is not reserved", s.Serial)
+			}
+		}
+		return nil
+	})
+}
+
+// rowIDs returns what names the rows of certificates.
+func rowIDs(signed []Signed) [][2]string {
+	ids := make([][2]string, len(signed))
+	for i, s := range signed {
+		ids[i] = [2]string{s.Serial, s.AKI}
+	}
+	return ids
+}
+
+// withdraw makes rows what they were before Record.
+func (inv *Inventory) withdraw(rows [][2]string) error {
+	return inv.update(func(tx *sqlx.Tx) error {
+		for _, row := range rows {
+			if _, err := tx.Exec(withdrawRow, StatusReserved, row[0], row[1], StatusGood); err != nil {
+				return err
 			}
 		}
 		return nil

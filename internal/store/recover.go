@@ -32,7 +32,27 @@ func (d *Dir) recover() error {
 			c.Paths[i] = filepath.Join(d.path, path)
 		}
 	}
+	if !c.flipped() {
+		if err := d.withdraw(c.Rows); err != nil {
+			return err
+		}
+	}
 	return c.undo()
+}
+
+// withdraw takes back what the inventory says of certificates that never left
+// the staging directory.
+func (d *Dir) withdraw(rows [][2]string) error {
+	path := filepath.Join(d.path, inventoryName)
+	if _, err := os.Lstat(path); len(rows) == 0 || err != nil {
+		return nil // nothing was recorded
+	}
+	inv, err := openInventory(path, true)
+	if err != nil {
+		return err
+	}
+	defer inv.Close()
+	return inv.withdraw(rows)
 }
 
 // interrupted says whether anything of the commit is left.

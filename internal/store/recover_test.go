@@ -16,7 +16,7 @@ type progress struct {
 	next    bool // the switch was about to be turned
 	flipped bool
 	placed  int // files that are plain again
-	cleared int // 1: the switch is gone; more: staged files
+	cleared int // new files that are no longer staged; more: the switch is gone, too
 }
 
 // everyProgress lists them in order.
@@ -39,7 +39,7 @@ func everyProgress() []progress {
 	for range 3 {
 		add(func() { at.placed++ })
 	}
-	for range 3 {
+	for range 4 {
 		add(func() { at.cleared++ })
 	}
 	return list
@@ -51,7 +51,7 @@ func (p place) die(at progress) {
 	c := p.commit()
 	part := *c
 	part.Paths = c.Paths[:at.staged]
-	check(p.t, part.stage(p.files("new")[:at.staged]))
+	check(p.t, part.stageAll(p.files("new")[:at.staged]))
 	manifest, err := c.manifest()
 	check(p.t, err)
 	if !at.listed {
@@ -70,11 +70,14 @@ func (p place) die(at progress) {
 	for i := range at.placed {
 		check(p.t, os.Rename(c.beside(i), c.Paths[i]))
 	}
-	if at.cleared > 0 {
-		check(p.t, os.Remove(filepath.Join(c.staging, switchName)))
-	}
-	for i := range at.cleared - 1 {
+	for i := range min(at.cleared, 3) {
 		check(p.t, os.Remove(c.new(i)))
+	}
+	if at.cleared > 3 {
+		for _, path := range c.staged() {
+			check(p.t, os.Remove(path))
+		}
+		check(p.t, os.Remove(filepath.Join(c.staging, switchName)))
 	}
 }
 
@@ -169,7 +172,7 @@ func TestRecoverAfterMove(t *testing.T) {
 		p.write("old", [3]bool{true, true, true})
 		dir := p.lock()
 		c := p.commit()
-		check(t, c.stage(p.files("new")))
+		check(t, c.stageAll(p.files("new")))
 		check(t, c.linkOld())
 		want := "old"
 		if isFlipped {
@@ -201,7 +204,7 @@ func TestRecoverWithoutNameBeside(t *testing.T) {
 		p.write("old", has)
 		dir := p.lock()
 		c := p.commit()
-		check(t, c.stage(p.files("new")))
+		check(t, c.stageAll(p.files("new")))
 		check(t, c.linkOld())
 		check(t, c.flip())
 		for i := range c.Paths {
@@ -249,7 +252,7 @@ func TestRecoverKeepsOthers(t *testing.T) {
 	p.write("old", [3]bool{true, true, true})
 	dir := p.lock()
 	c := p.commit()
-	check(t, c.stage(p.files("new")))
+	check(t, c.stageAll(p.files("new")))
 	check(t, c.linkOld())
 	check(t, c.flip())
 	for i, path := range c.Paths {
@@ -286,6 +289,45 @@ func TestRecoverBadList(t *testing.T) {
 		dir.Unlock()
 		if got := p.read(); !same(got, "new") {
 			t.Errorf("%q: files are %q", list, got)
+		}
+	}
+}
+
+// TestRecoverRows: the row of a certificate says good if, and only if, its file
+// was published, wherever the Commit died after the row was written.
+func TestRecoverRows(t *testing.T) {
+	t.Parallel()
+	for _, has := range [][3]bool{{}, {true, true, true}} {
+		for _, at := range everyProgress() {
+			if at.staged == 0 {
+				continue // the row comes after the first file
+			}
+			p := newPlace(t, "")
+			p.write("old", has)
+			dir := p.lock()
+			inv, err := dir.Inventory()
+			check(t, err)
+			check(t, inv.Reserve(noon, record(t, "1", "before"), record(t, "2", "jane")))
+			check(t, inv.Record(Signed{Serial: "1", AKI: "aki", PEM: "PEM", Expiry: noon}, Signed{Serial: "2", AKI: "aki", PEM: "PEM", Expiry: noon}))
+			check(t, inv.Close())
+			p.rows = [][2]string{{"2", "aki"}}
+			p.die(at)
+			dir.Unlock()
+			p.lock().Unlock()
+			inv, err = OpenInventory(p.pki)
+			check(t, err)
+			rows, err := inv.List(context.Background(), Filter{WithPEM: true})
+			check(t, err)
+			check(t, inv.Close())
+			want := StatusReserved
+			if at.flipped {
+				want = StatusGood
+			}
+			for _, row := range rows {
+				if isOther := row.Serial == "1"; isOther && row.Status != StatusGood || !isOther && (row.Status != want || (row.PEM == "") != (want == StatusReserved)) {
+					t.Errorf("%v %+v: serial %s is %s", has, at, row.Serial, row.Status)
+				}
+			}
 		}
 	}
 }
