@@ -17,6 +17,7 @@ import (
 
 func (a *app) lintCmd() *cobra.Command {
 	failOn := string(ca.SeverityWarn)
+	explain := false
 	cmd := &cobra.Command{
 		Use:   "lint FILE|-|NAME...",
 		Short: "Look for mistakes in certificates, requests, CRLs and kubeconfigs",
@@ -39,8 +40,14 @@ something was, 1 a file could not be read (the others are still looked at).`,
   pkictl issue --cn kube-admin --group system:masters
   pkictl lint kube-admin --fail-on error -o json`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.lint(cmd.Context(), args, failOn) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if explain {
+				return a.explain(ca.ExplainLint(args), nil)
+			}
+			return a.lint(cmd.Context(), args, failOn)
+		},
 	}
+	addExplain(cmd, &explain)
 	cmd.Flags().StringVar(&failOn, "fail-on", failOn, "least `SEVERITY` that counts as found: "+strings.Join(ca.Severities(), ", "))
 	complete(cmd, "fail-on", ca.Severities()...)
 	return cmd

@@ -17,6 +17,7 @@ type listFlags struct {
 	expiring   string
 	state      string
 	prometheus string
+	explain    bool
 }
 
 func (a *app) listCmd() *cobra.Command {
@@ -55,6 +56,7 @@ force, at most 10,000, and the revocation list. Other flags do not limit it.`,
 	flags.StringVar(&f.CommonName, "cn", "", "only those with this common `NAME`")
 	flags.StringVar(&f.state, "state", "", "only those in this `STATE`: "+strings.Join(states(), ", "))
 	flags.StringVar(&f.prometheus, "prometheus", "", "also write metrics to this `FILE`, which ends in .prom")
+	addExplain(cmd, &f.explain)
 	complete(cmd, "state", states()...)
 	return cmd
 }
@@ -82,6 +84,9 @@ func (a *app) list(cmd *cobra.Command, f listFlags) error {
 			return failure.New(failure.Usage, "leave --state out, or use --state replaced",
 				"--expiring lists what is in force, which %s is not", o.State)
 		}
+	}
+	if f.explain {
+		return a.explain(ca.ExplainList(o), nil)
 	}
 	if f.prometheus != "" {
 		if err := ca.WriteMetrics(cmd.Context(), a.dir, f.prometheus, o.Now); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type verifyFlags struct {
 	key     string
 	at      string
 	crl     string
+	explain bool
 
 	passphrase ca.Passphrase
 }
@@ -63,6 +65,7 @@ Exit codes: 0 all checks passed, 3 one failed, 1 it could not be checked.`,
 	flags.StringVar(&f.crl, "crl", "", "`FILE` with the revocation list of its issuer (default ca.crl in the PKI directory, if it is there)")
 	flags.StringVar(&f.at, "at", "", "`TIME` at which to check, as in 2027-01-31T00:00:00Z (default now)")
 	f.passphrase = a.addPassphrase(cmd)
+	addExplain(cmd, &f.explain)
 	complete(cmd, "purpose", ca.Purposes()...)
 	return cmd
 }
@@ -84,6 +87,9 @@ func (a *app) verify(cmd *cobra.Command, arg string, f verifyFlags) error {
 	src, err := a.load(cmd.Context(), arg)
 	if err != nil {
 		return err
+	}
+	if f.explain {
+		return a.explainVerify(src, o, f)
 	}
 	add, err := src.fill(&o, keyFile{f.key, f.passphrase}, authority)
 	if err != nil {
@@ -108,6 +114,23 @@ func (a *app) verify(cmd *cobra.Command, arg string, f verifyFlags) error {
 		return errFound
 	}
 	return nil
+}
+
+// explainVerify prints a recipe for a certificate in a file.
+func (a *app) explainVerify(src *source, o ca.VerifyOptions, f verifyFlags) error {
+	if src.path == "" || len(ca.Certificates(src.items)) == 0 {
+		return failure.New(failure.Usage, "name a file with a certificate", "there is no recipe for %q: it is no certificate in a file", src.name)
+	}
+	key, crl := f.key, f.crl
+	if beside, has := src.keyBeside(); key == "" && has {
+		key = beside
+	}
+	if path := ca.CRLPath(a.dir); crl == "" {
+		if _, err := os.Stat(path); err == nil {
+			crl = path
+		}
+	}
+	return a.explain(ca.ExplainVerify(o, src.path, key, crl), nil)
 }
 
 // options checks the flags.

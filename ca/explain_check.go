@@ -1,0 +1,72 @@
+package ca
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// ExplainList returns the openssl commands, for a POSIX shell, that show what
+// List does, as far as files can tell: openssl knows of no inventory.
+func ExplainList(o ListOptions) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# the certificates in the files of %s; openssl knows no others\n", shellQuote(o.Dir))
+	fmt.Fprintf(&b, "find %s -name '*.crt' | while read -r file; do\n", shellQuote(o.Dir))
+	if o.Expiring > 0 {
+		fmt.Fprintf(&b, "  openssl x509 -in \"$file\" -noout -checkend %d >/dev/null ||\n  ", int64(o.Expiring/time.Second))
+	}
+	b.WriteString("  openssl x509 -in \"$file\" -noout -subject -serial -enddate")
+	for _, wanted := range []struct{ attribute, value string }{{"O", o.Group}, {"CN", o.CommonName}} {
+		if wanted.value != "" {
+			fmt.Fprintf(&b, " | grep -A2 -F -- %s", shellQuote(wanted.attribute+" = "+wanted.value))
+		}
+	}
+	b.WriteString("\ndone\n")
+	return b.String()
+}
+
+// ExplainVerify returns the openssl commands, for a POSIX shell, that check the
+// certificate in certPath as Verify does; keyPath and crlPath may be empty.
+func ExplainVerify(o VerifyOptions, certPath, keyPath, crlPath string) string {
+	cert := shellQuote(certPath)
+	command := "openssl verify -x509_strict -attime " + fmt.Sprint(o.Now.Unix()) +
+		" -CAfile " + shellQuote(BundlePath(o.Dir)) + " -untrusted " + cert
+	switch o.Purpose {
+	case PurposeClient:
+		command += " -purpose sslclient"
+	case PurposeServer:
+		command += " -purpose sslserver"
+	}
+	if _, err := netip.ParseAddr(o.Host); err == nil {
+		command += " -verify_ip " + shellQuote(o.Host)
+	} else if o.Host != "" {
+		command += " -verify_hostname " + shellQuote(o.Host)
+	}
+	if crlPath != "" {
+		command += " -crl_check -CRLfile " + shellQuote(crlPath)
+	}
+	recipe := "# chain, time, usage, host and revocation list; openssl knows of no inventory\n" + command + " " + cert + "\n"
+	if keyPath != "" {
+		recipe += fmt.Sprintf("[ \"$(openssl x509 -in %s -noout -pubkey)\" = \"$(openssl pkey -in %s -pubout)\" ] # the key is its own\n",
+			cert, shellQuote(keyPath))
+	}
+	return recipe
+}
+
+// ExplainLint returns the commands that look for the same mistakes, but those
+// that matter to Kubernetes alone.
+func ExplainLint(paths []string) string {
+	sources := make([]string, len(lintSources))
+	for i, source := range lintSources {
+		sources[i] = string(source)
+	}
+	var b strings.Builder
+	b.WriteString("# zlint's own command, and what to read by eye: usages, names, key, times\n")
+	for _, path := range paths {
+		quoted := shellQuote(path)
+		fmt.Fprintf(&b, "zlint -pretty -includeSources %s %s\n", strings.Join(sources, ","), quoted)
+		fmt.Fprintf(&b, "openssl x509 -in %s -noout -text\n", quoted)
+	}
+	return b.String()
+}
