@@ -88,6 +88,9 @@ func (c *CA) mayHaveBelow(req *caRequest, now time.Time) error {
 
 // prepareCA is Prepare for the certificate of a CA below this one.
 func (c *CA) prepareCA(req caRequest, key crypto.Signer, now time.Time) (*Prepared, error) {
+	if err := c.checkForeignKey(key.Public()); err != nil { // one in a token may be there already
+		return nil, err
+	}
 	p := &Prepared{request: req.Request, key: key}
 	notBefore, notAfter, err := c.period(req.Request, now, p)
 	if err != nil {
@@ -101,6 +104,9 @@ func (c *CA) prepareCA(req caRequest, key crypto.Signer, now time.Time) (*Prepar
 		return nil, failure.Wrap(err, failure.Usage, lintHint, "a CA %q cannot be made as asked", req.CommonName)
 	}
 	if err := lintCertificate(p.Linted.Raw); err != nil {
+		return nil, err
+	}
+	if err := p.compareFrame(c.Certificate); err != nil {
 		return nil, err
 	}
 	if err := req.compare(p.Linted); err != nil {

@@ -185,9 +185,12 @@ func CheckMetricsPath(path string) error {
 		return failure.New(failure.Usage, "node_exporter reads files that end in "+metricsSuffix+", as in --prometheus pkictl.prom",
 			"%q does not end in %s", path, metricsSuffix)
 	}
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return nil // there is none, or writing says what is wrong
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil // there is none, or writing says what is wrong
+		return nil
 	}
 	defer f.Close()
 	start := make([]byte, len(metricsStart))

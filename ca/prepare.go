@@ -233,38 +233,51 @@ func (p *Prepared) lint(issuer *CA) error {
 func (p *Prepared) compare(issuer *x509.Certificate) error {
 	got, req := p.Linted, p.request
 	_, extended, _ := req.Profile.raw.Usages()
-	differs := func(what string) error {
-		return fmt.Errorf("certificate for %q was not prepared as asked: %s differs", req.CommonName, what)
+	if err := p.compareFrame(issuer); err != nil {
+		return err
 	}
+	differs := p.differs
 	switch {
 	case got.Subject.CommonName != req.CommonName || !slices.Equal(got.Subject.Organization, req.Groups):
 		return differs("subject")
-	case !bytes.Equal(got.RawSubject, p.template.RawSubject):
-		return differs("subject")
-	case !bytes.Equal(got.RawIssuer, issuer.RawSubject):
-		return differs("issuer")
-	case !bytes.Equal(got.AuthorityKeyId, issuer.SubjectKeyId) || len(got.SubjectKeyId) == 0:
-		return differs("key identifier")
-	case !equalKeys(got.PublicKey, p.template.PublicKey):
-		return differs("public key")
-	case got.SerialNumber.Cmp(p.template.SerialNumber) != 0 || got.SerialNumber.Sign() <= 0:
-		return differs("serial number")
 	case !got.BasicConstraintsValid || got.IsCA:
 		return differs("basic constraints")
 	case got.KeyUsage != req.usage(p.template.PublicKey):
 		return differs("key usage")
 	case !slices.Equal(got.ExtKeyUsage, extended) || len(got.UnknownExtKeyUsage) > 0:
 		return differs("extended key usage")
-	case !got.NotBefore.Equal(p.template.NotBefore) || !got.NotAfter.Equal(p.template.NotAfter):
-		return differs("validity")
-	case got.NotAfter.After(issuer.NotAfter) || got.NotBefore.Before(issuer.NotBefore):
-		return differs("validity")
 	case !sameNames(SANsOf(got), req.SANs):
 		return differs("alternative names")
 	case !req.Profile.sameAddresses(got):
 		return differs("addresses of the CA")
 	}
 	return nil
+}
+
+// compareFrame is the part of compare that holds for the certificate of a CA,
+// too.
+func (p *Prepared) compareFrame(issuer *x509.Certificate) error {
+	got := p.Linted
+	switch {
+	case !bytes.Equal(got.RawSubject, p.template.RawSubject):
+		return p.differs("subject")
+	case !bytes.Equal(got.RawIssuer, issuer.RawSubject):
+		return p.differs("issuer")
+	case !bytes.Equal(got.AuthorityKeyId, issuer.SubjectKeyId) || len(got.SubjectKeyId) == 0:
+		return p.differs("key identifier")
+	case !equalKeys(got.PublicKey, p.template.PublicKey):
+		return p.differs("public key")
+	case got.SerialNumber.Cmp(p.template.SerialNumber) != 0 || got.SerialNumber.Sign() <= 0:
+		return p.differs("serial number")
+	case !got.NotBefore.Equal(p.template.NotBefore) || !got.NotAfter.Equal(p.template.NotAfter),
+		got.NotAfter.After(issuer.NotAfter) || got.NotBefore.Before(issuer.NotBefore):
+		return p.differs("validity")
+	}
+	return nil
+}
+
+func (p *Prepared) differs(what string) error {
+	return fmt.Errorf("certificate for %q was not prepared as asked: %s differs", p.request.CommonName, what)
 }
 
 // SANsOf returns the subject alternative names of a certificate.
