@@ -44,15 +44,16 @@ func ParseKeyKind(name string) (KeyKind, error) {
 	if kind := KeyKind(name); slices.Contains(KeyKinds(), kind) {
 		return kind, nil
 	}
-	return "", failure.New(failure.Usage, "choose one of "+keyKindNames(), "unknown key kind %q", name)
+	return "", failure.New(failure.Usage, "choose one of "+strings.Join(KeyKindNames(), ", "), "unknown key kind %q", name)
 }
 
-func keyKindNames() string {
+// KeyKindNames lists their names.
+func KeyKindNames() []string {
 	names := make([]string, len(KeyKinds()))
 	for i, kind := range KeyKinds() {
 		names[i] = string(kind)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // GenerateKey makes a key from the system's random source.

@@ -2,8 +2,6 @@ package ca
 
 import (
 	"bytes"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 
 	"software.sslmate.com/src/go-pkcs12"
@@ -27,7 +25,7 @@ func encodePKCS12(c Credential, password []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain, err := parseAll(c.CAPEM)
+	chain, err := parseCertificates(c.CAPEM, "credential")
 	if err != nil {
 		return nil, err
 	}
@@ -48,19 +46,6 @@ func checkPKCS12Password(password []byte) error {
 			"the password of the PKCS#12 file has a character that not every program reads in the same way")
 	}
 	return nil
-}
-
-// parseAll reads certificates that this package has encoded.
-func parseAll(data []byte) ([]*x509.Certificate, error) {
-	var certs []*x509.Certificate
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		certs = append(certs, cert)
-	}
-	return certs, nil
 }
 
 // explainPKCS12 takes the first certificate alone from PREFIX.crt: what stands

@@ -14,8 +14,8 @@ import (
 )
 
 // isTerminal says whether a person is at the other end.
-func isTerminal(r io.Reader) bool {
-	file, isFile := r.(interface{ Fd() uintptr })
+func isTerminal(stream any) bool {
+	file, isFile := stream.(interface{ Fd() uintptr })
 	return isFile && term.IsTerminal(int(file.Fd()))
 }
 

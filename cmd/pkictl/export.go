@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -162,7 +160,7 @@ func (e *exportFlags) checkFlags(cmd *cobra.Command) error {
 func (a *app) checkExportFile(f *issueFlags) error {
 	e := &f.export
 	if e.file == "-" {
-		if out, ok := a.out.(*os.File); ok && e.form == ca.ExportPKCS12 && term.IsTerminal(int(out.Fd())) {
+		if e.form == ca.ExportPKCS12 && isTerminal(a.out) {
 			return failure.New(failure.Usage, "name a file with --export, or send it on with > or |",
 				"a PKCS#12 file is binary and not for a terminal")
 		}

@@ -84,7 +84,7 @@ files stay as they are, and an encrypted key stays encrypted. With --import and
 	f.newPassphrase = a.addNewPassphrase(cmd)
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
-	complete(cmd, "key", keyKindNames()...)
+	complete(cmd, "key", ca.KeyKindNames()...)
 	return cmd
 }
 

@@ -97,7 +97,7 @@ others. Run it again after an interruption: what is there is skipped.
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
 	complete(cmd, "profile", ca.ProfileNames()...)
-	complete(cmd, "key", keyKindNames()...)
+	complete(cmd, "key", ca.KeyKindNames()...)
 	complete(cmd, "allow", ca.Allowances()...)
 	return cmd
 }
@@ -244,12 +244,4 @@ func (a *app) printIssued(f issueFlags, r *ca.IssueResult) error {
 	})
 }
 
-func keyKindNames() []string {
-	var names []string
-	for _, kind := range ca.KeyKinds() {
-		names = append(names, string(kind))
-	}
-	return names
-}
-
-func keyKinds() string { return strings.Join(keyKindNames(), ", ") }
+func keyKinds() string { return strings.Join(ca.KeyKindNames(), ", ") }

@@ -122,7 +122,7 @@ func (a *app) askPassphrase(ctx context.Context, name string, isNew bool) ([]byt
 // terminal returns standard input if it is a terminal, or else the terminal
 // that the program was started from. The function closes what was opened.
 func (a *app) terminal() (*os.File, func(), error) {
-	if in, ok := a.in.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+	if in, ok := a.in.(*os.File); ok && isTerminal(in) {
 		return in, func() {}, nil
 	}
 	path := "/dev/tty"

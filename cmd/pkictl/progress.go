@@ -3,11 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/pkictl/pkictl/ca"
 )
@@ -33,8 +30,8 @@ type progress struct {
 // terminal.
 func (a *app) newProgress(total int) *progress {
 	p := &progress{total: total, begun: time.Now()}
-	if f, ok := a.err.(*os.File); ok && !a.quiet && term.IsTerminal(int(f.Fd())) {
-		p.w = f
+	if !a.quiet && isTerminal(a.err) {
+		p.w = a.err
 	}
 	return p
 }

@@ -68,7 +68,7 @@ have ended.`,
 	f.passphrase = a.addPassphrase(cmd)
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
-	complete(cmd, "key", keyKindNames()...)
+	complete(cmd, "key", ca.KeyKindNames()...)
 	return cmd
 }
 
