@@ -274,7 +274,7 @@ func (r *profileReader) ranges(n *yaml.Node) error {
 // keys reads kinds of keys: those that pkictl makes, and those that only
 // requests of others bring.
 func (r *profileReader) keys(n *yaml.Node) (err error) {
-	known := append(strings.Split(strings.Join(KeyKindNames(), ", "), ", "), "ecdsa-p521", "rsa-8192")
+	known := append(KeyKindNames(), "ecdsa-p521", "rsa-8192")
 	r.limits.keys = []string{}
 	return r.list(n, "keys", func(n *yaml.Node, text string) error {
 		r.limits.keys = append(r.limits.keys, text)
