@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -142,6 +143,9 @@ func ParseKey(data []byte, name string, ask Passphrase) (crypto.Signer, error) {
 			return nil, damagedKey(name)
 		}
 		return signer, nil
+	}
+	if len(splitPEM(data)) > 0 && bytes.Contains(data, []byte("PRIVATE KEY-----")) {
+		return nil, failure.New(failure.Failed, "restore the file from a backup", "key %q is cut off or damaged", name)
 	}
 	return nil, failure.New(failure.Failed, "a key file begins with -----BEGIN PRIVATE KEY-----",
 		"%q holds no private key in PEM form", name)

@@ -103,7 +103,7 @@ func TestKeyErrors(t *testing.T) {
 		{"DER", block.Bytes, "holds no private key"},
 		{"certificate", pemBlock("CERTIFICATE", block.Bytes), "holds no private key"},
 		{"public key", pemBlock("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(key.Public()))), "holds no private key"},
-		{"cut off", good[:len(good)-20], "holds no private key"},
+		{"cut off", good[:len(good)-20], "is cut off"},
 		{"cut off inside", pemBlock("PRIVATE KEY", block.Bytes[:50]), "damaged"},
 		{"noise", pemBlock("PRIVATE KEY", []byte("noise")), "damaged"},
 		{"OpenSSH", pemBlock("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00")), "damaged or of an unknown kind"},

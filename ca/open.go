@@ -158,6 +158,9 @@ func parseCertificates(data []byte, name string) ([]*x509.Certificate, error) {
 	if certs != nil {
 		return certs, nil
 	}
+	if len(splitPEM(data)) > 0 && bytes.Contains(data, []byte("BEGIN CERTIFICATE-----")) {
+		return nil, failure.New(failure.Failed, "restore the file from a backup", "certificate %q is cut off or damaged", name)
+	}
 	return nil, failure.New(failure.Failed, "a certificate file begins with -----BEGIN CERTIFICATE-----",
 		"%q holds no certificate in PEM form", name)
 }

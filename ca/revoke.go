@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ type Revocation struct {
 	Subject     string            `json:"subject"`
 	Files       []string          `json:"files,omitempty"`          // that hold it or its key
 	Already     bool              `json:"alreadyRevoked,omitempty"` // and nothing was changed
+	Replaced    []string          `json:"replaced,omitempty"`       // serials of its predecessors, which still authenticate
 	Advice      []string          `json:"advice"`                   // who takes no notice of the revocation, and what helps
 	Certificate *x509.Certificate `json:"-"`                        // nil of one that was never written
 }
@@ -109,12 +111,19 @@ func (o RevokeOptions) find(ctx context.Context, authority *CA, reason int) (*Re
 		return nil, err
 	}
 	r := newRevocation(entry)
+	if entry.State == StateValid {
+		for _, other := range entries {
+			if other.State == StateReplaced {
+				r.Replaced = append(r.Replaced, other.Serial)
+			}
+		}
+	}
 	if own := authority.Certificate; entry.serial == own.SerialNumber.String() && (r.Certificate == nil || r.Certificate.Equal(own)) {
 		return nil, failure.New(failure.Refused, "have the CA above revoke it, or those who trust it stop to; then make a new one with: pkictl init-ca",
 			"%q is the CA itself, and no one heeds what it says of its own end", o.Name)
 	}
 	switch {
-	case entry.State == StateRevoked && entry.Reason == reasonName(reason):
+	case entry.State == StateRevoked && (o.Reason == "" || entry.Reason == reasonName(reason)):
 		r.Already = true
 		return r, nil
 	case entry.State == StateRevoked:
@@ -204,6 +213,11 @@ func (o RevokeOptions) choose(entries []Entry) (Entry, error) {
 	case len(live) == 1:
 		return live[0], nil
 	case len(live) > 1:
+		// Of one that was renewed, the name means the newest.
+		inForce := slices.DeleteFunc(slices.Clone(live), func(e Entry) bool { return e.State != StateValid })
+		if len(inForce) == 1 && !slices.ContainsFunc(live, func(e Entry) bool { return e.State == StateIncomplete }) {
+			return inForce[0], nil
+		}
 		return Entry{}, o.ambiguous(live)
 	case len(revoked) > 0: // the one that was last
 		last := revoked[0]

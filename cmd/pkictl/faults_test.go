@@ -106,7 +106,7 @@ var badState = []fault{
 		prepare: both(encryptedKey(), written("pass", "another one\n"))},
 	{name: "wrong passphrase of the old form", args: issueOf("--passphrase-file", "pass"), says: `the passphrase of key "pki/ca.key" is wrong`, hint: "typing error",
 		prepare: both(encryptedKey("-traditional"), written("pass", "another one\n"))},
-	{name: "encrypted key cut off", args: issueOf("--passphrase-file", "pass"), says: "holds no private key", hint: "BEGIN PRIVATE KEY",
+	{name: "encrypted key cut off", args: issueOf("--passphrase-file", "pass"), says: `key "pki/ca.key" is cut off`, hint: "backup",
 		prepare: both(encryptedKey(), written("pass", keyPassphrase+"\n"), func(t *testing.T, dir string) {
 			ok(t, os.Truncate(filepath.Join(dir, "pki/ca.key"), 300))
 		})},

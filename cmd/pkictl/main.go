@@ -3,19 +3,32 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // version is set by the build, from git.
 var version = "devel"
 
+// grace is how long a command may take to end once it was told to.
+const grace = 3 * time.Second
+
 func main() {
 	keepOwnRights()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second Ctrl-C ends it at once, which does no harm
+	context.AfterFunc(ctx, func() {
+		stop() // the second Ctrl-C ends it at once, which does no harm
+		// What waits for a pipe that nobody writes to hears no first one.
+		time.AfterFunc(grace, func() {
+			fmt.Fprintln(os.Stderr, "error: interrupted")
+			os.Exit(int(failure.Failed))
+		})
+	})
 	// One time for all that a command does and prints; certificates know no
 	// fractions of a second.
 	start := time.Now().Truncate(time.Second)

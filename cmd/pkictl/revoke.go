@@ -136,6 +136,9 @@ func (a *app) printRevocation(w io.Writer, r ca.Revocation) {
 		rows = append(rows, row{"revoked", utc(*r.RevokedAt)})
 	}
 	printRows(w, "  ", rows...)
+	for _, serial := range r.Replaced {
+		fmt.Fprintf(w, "  * serial %s, which it has replaced, still authenticates: revoke that, too\n", serial)
+	}
 	for _, line := range r.Advice {
 		fmt.Fprintf(w, "  * %s\n", printable(line))
 	}
