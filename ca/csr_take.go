@@ -205,20 +205,23 @@ func (t *taking) checkCount(o *IssueOptions) error {
 }
 
 // checkKeyFile sees to it that no key is left beside a certificate that is not
-// its own: a key where the options would have put one must be the request's.
-func (o IssueOptions) checkKeyFile() error {
+// its own: a key where the options would have put one must be the request's. One
+// that cannot be read without a secret is taken at its name, with a warning.
+func (o IssueOptions) checkKeyFile() (warnings []string, err error) {
 	path := o.Prefix() + ".key"
-	key, err := ReadKey(path, o.Passphrase)
+	key, err := KeyBeside(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return nil, nil
 	case err != nil:
-		return err
-	case !equalKeys(key.Public(), o.foreign.key):
-		return failure.New(failure.Refused, "choose another name with --out, or move the key away",
+		return nil, err
+	case key.hidden() != "":
+		return []string{fmt.Sprintf("key %q %s, so that nothing says whether it is the key of certificate request %q", path, key.hidden(), o.foreign.request.name)}, nil
+	case !equalKeys(key.Public, o.foreign.key):
+		return nil, failure.New(failure.Refused, "choose another name with --out, or move the key away",
 			"%q is not the key of certificate request %q", path, o.foreign.request.name)
 	}
-	return nil
+	return nil, nil
 }
 
 // checkForeignKey refuses to certify a key of the CA itself: what the one may

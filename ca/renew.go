@@ -240,7 +240,7 @@ func (o RenewOptions) checkHolding(h *Holding) error {
 		return failure.New(failure.Failed, "see what it is with: pkictl inspect "+shellQuote(h.CertPath),
 			"%q holds another certificate than the one to renew", h.CertPath)
 	}
-	key, err := ReadKey(h.KeyPath, nil)
+	key, err := publicKeyBeside(h.KeyPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		return failure.New(failure.Failed, "renew it where its key is, or sign a new request with: pkictl issue --csr FILE",
 			"there is no key %q beside the certificate", h.KeyPath)
@@ -248,7 +248,7 @@ func (o RenewOptions) checkHolding(h *Holding) error {
 	if err != nil {
 		return err
 	}
-	if !equalKeys(key.Public(), cert.PublicKey) {
+	if !equalKeys(key, cert.PublicKey) {
 		return failure.New(failure.Failed, "restore the pair from a backup, or issue a new one with: pkictl issue --force",
 			"key %q does not belong to certificate %q", h.KeyPath, h.CertPath)
 	}
