@@ -276,6 +276,10 @@ func (o RenewOptions) write(ctx context.Context, authority *CA, p *Prepared, r *
 		return err
 	}
 	defer inv.Close()
+	// Or have revoked it.
+	if err := authority.checkRevoked(ctx, inv, r.Certificate); err != nil {
+		return err
+	}
 	renewed := &pending{
 		meta:   r.metadata(o.Dir),
 		linted: p.Linted,
@@ -294,6 +298,15 @@ func (o RenewOptions) write(ctx context.Context, authority *CA, p *Prepared, r *
 	err = issuance{inv: inv, dir: dir, now: o.Now, replace: true}.run(renewed)
 	if err == nil {
 		r.Renewed = renewed.cert
+	}
+	return err
+}
+
+// checkRevoked refuses a certificate that the inventory has as revoked.
+func (c *CA) checkRevoked(ctx context.Context, inv *store.Inventory, cert *x509.Certificate) error {
+	revoked, err := inv.List(ctx, store.Filter{Serial: cert.SerialNumber.String(), AKI: c.akiOf(cert), Status: store.StatusRevoked})
+	if err == nil && len(revoked) > 0 {
+		err = revokedError(cert)
 	}
 	return err
 }

@@ -1,0 +1,47 @@
+package ca_test
+
+import (
+	"context"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// holdingOf opens the CA in a directory and finds a certificate of it.
+func holdingOf(t *testing.T, dir, name string) (*ca.CA, *ca.Holding) {
+	t.Helper()
+	authority := must(ca.Open(dir))
+	must(0, authority.LoadKey(nil))
+	return authority, must(authority.HoldingNamed(context.Background(), name, now))
+}
+
+// TestRenewRevokedMeanwhile revokes a certificate while renew waits for the lock.
+func TestRenewRevokedMeanwhile(t *testing.T) {
+	t.Parallel()
+	dir := newCA(t, ca.ECDSAP256)
+	issued := issue(t, ca.IssueOptions{Dir: dir, CommonName: "jane"})
+	authority, h := holdingOf(t, dir, "jane")
+	held := must(store.Lock(context.Background(), dir, nil))
+	var before map[string]string
+	revoke := func() {
+		inv := must(held.Inventory())
+		must(0, inv.Revoke(issued.Certificate.SerialNumber.String(), hex.EncodeToString(issued.Certificate.AuthorityKeyId), 1, now))
+		must(0, inv.Close())
+		before = tree(t, dir)
+		held.Unlock()
+	}
+	_, err := authority.Renew(context.Background(), h, ca.RenewOptions{Dir: dir, Now: now, Waiting: revoke})
+	if err == nil || !strings.Contains(err.Error(), `of "jane" with serial `+ca.FormatSerial(issued.Certificate.SerialNumber)+" is revoked") || failure.HintOf(err) == "" {
+		t.Errorf("%v", err)
+	}
+	if after := tree(t, dir); after[issued.CertPath] != before[issued.CertPath] || after[issued.KeyPath] != before[issued.KeyPath] || before == nil {
+		t.Error("the files have changed")
+	}
+	if rows := list(t, ca.ListOptions{Dir: dir, CommonName: "jane"}); len(rows) != 1 || rows[0].State != ca.StateRevoked {
+		t.Errorf("%+v", rows)
+	}
+}
