@@ -207,17 +207,10 @@ func (c *CA) HoldingNamed(ctx context.Context, name string, now time.Time) (*Hol
 }
 
 // Holdings returns the certificates whose files are where they were written, of
-// those that end within that time; 0: all. Of the others in force it returns
-// the entries.
+// those that end within that time or have ended within it; 0: all. Of the others
+// in force it returns the entries.
 func (c *CA) Holdings(ctx context.Context, within time.Duration, now time.Time) (holdings []*Holding, missing []Entry, err error) {
-	holdings, missing, err = c.holdings(ctx, ListOptions{Dir: c.Dir, Now: now})
-	if within == 0 {
-		return holdings, missing, err
-	}
-	isLater := func(end time.Time) bool { return end.After(now.Add(within)) }
-	holdings = slices.DeleteFunc(holdings, func(h *Holding) bool { return isLater(h.Certificate.NotAfter) })
-	missing = slices.DeleteFunc(missing, func(e Entry) bool { return isLater(e.NotAfter) })
-	return holdings, missing, err
+	return c.holdings(ctx, ListOptions{Dir: c.Dir, Expiring: within, Now: now})
 }
 
 func (c *CA) holdings(ctx context.Context, o ListOptions) (holdings []*Holding, missing []Entry, err error) {
