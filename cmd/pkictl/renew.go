@@ -49,13 +49,18 @@ restarted or reads its files again.
 
 A name is that of the files in the PKI directory, or a common name. FILE may
 also be a kubeconfig whose certificate is in no other file, such as kubeadm's
-admin.conf. With --expiring those are renewed that end within that time, or have
-ended within it: those that list --expiring shows, as far as their files are
-there. What ended before that is renewed by its name, or with --all.
+admin.conf. With --expiring those are renewed that end within that time, or
+have ended within it and were not replaced: those that list --expiring shows,
+as far as their files are there. What ended before that is renewed by its name,
+or with --all.
 
-The limits of a file of profiles hold for the new certificate, too: name the file
-with --profile-file. Without it, what was issued under a profile of a file gets no
-other kind of key, and is not valid for longer than before.`,
+The limits of a file of profiles hold for the new certificate, too: name the
+file with --profile-file. Without it, what was issued under a profile of a file
+gets no other kind of key, and is not valid for longer than before.
+
+The key beside a certificate is compared with it. One that is encrypted, or in
+a PKCS#11 token, stops the renewal: have a request made with it, and sign that
+with issue --csr.`,
 		Example: `  pkictl init-ca
   pkictl issue --cn jane --group developers --kubeconfig jane.conf --server https://10.0.0.10:6443
   pkictl renew jane
