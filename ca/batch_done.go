@@ -31,11 +31,11 @@ func (o IssueOptions) isDone(authority *CA, req Request, result *IssueResult) (b
 	if !isOurs || !isFor(cert, req) || o.Now.After(cert.NotAfter) {
 		return false, nil
 	}
-	key, err := ReadKey(result.KeyPath, nil)
+	key, err := publicKeyBeside(result.KeyPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil && equalKeys(key.Public(), cert.PublicKey), err
+	return err == nil && equalKeys(key, cert.PublicKey), err
 }
 
 // isFor says whether a certificate is one that the request could have led to;

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,10 +14,16 @@ const (
 	AllowManyNames = "many-names" // more than 100 of them, or of groups
 	AllowWeakKey   = "weak-key"   // RSA below 2048 or above 8192 bits or with an exponent below 65537, and P-224
 	AllowWeakHash  = "weak-hash"  // a signature with SHA-1
-	AllowMasters   = "group:" + GroupMasters
+	AllowMasters   = AllowGroup + GroupMasters
+
+	// Before a common name, or a group, that begins as those do which Kubernetes
+	// and kubeadm keep for themselves.
+	AllowName  = "name:"
+	AllowGroup = "group:"
 )
 
-// Allowances lists what IssueOptions.Allow may hold.
+// Allowances lists what IssueOptions.Allow may hold, beside AllowName and
+// AllowGroup with what comes after them.
 func Allowances() []string {
 	return []string{AllowNames, AllowManyNames, AllowWeakKey, AllowWeakHash, AllowMasters}
 }
@@ -44,12 +51,17 @@ func checkAllowance(name string) error {
 	if slices.Contains(Allowances(), name) {
 		return nil
 	}
+	for _, kind := range []string{AllowName, AllowGroup} {
+		if value, is := strings.CutPrefix(name, kind); is && isReserved(value) {
+			return nil
+		} else if is {
+			return failure.New(failure.Usage, fmt.Sprintf("known: %s, and name:NAME and group:NAME of what begins with %s",
+				strings.Join(Allowances(), ", "), strings.Join(reserved, " or ")), "%q needs no allowance", name)
+		}
+	}
 	switch letters(name) {
 	case "ca", "catrue", "isca", "certsign", "keycertsign", "crlsign":
 		return failure.New(failure.Usage, "make an intermediate CA with: pkictl init-ca --parent DIR", "a request for a CA can never be allowed (%q)", name)
-	}
-	if strings.HasPrefix(name, "group:") {
-		return failure.New(failure.Usage, "known: "+strings.Join(Allowances(), ", "), "%q needs no allowance; only %s does", name, GroupMasters)
 	}
 	return failure.New(failure.Usage, suggest(name, Allowances()), "nothing is called %q that could be allowed", name)
 }

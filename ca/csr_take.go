@@ -126,6 +126,11 @@ func (t *taking) takeSubject(o *IssueOptions) error {
 		if err := t.check(checkName("common name", o.CommonName)); err != nil {
 			return err
 		}
+		if isReserved(o.CommonName) && t.profile.limits.commonNames == nil {
+			if err := t.refuseReserved(AllowName, "common name", "--cn", o.CommonName); err != nil {
+				return err
+			}
+		}
 	}
 	if o.Groups != nil || len(t.groups) == 0 {
 		return nil
@@ -134,11 +139,34 @@ func (t *taking) takeSubject(o *IssueOptions) error {
 		return err
 	}
 	o.Groups = t.groups
-	if slices.Contains(t.groups, GroupMasters) {
-		return t.refuseUnless(AllowMasters, "name its groups with --group, or allow it with --allow "+AllowMasters,
-			"it asks for the group "+GroupMasters+", which passes every authorizer")
+	return t.checkReservedGroups()
+}
+
+// checkReservedGroups refuses groups that make an administrator, a node or a
+// part of Kubernetes. Where a profile limits groups it decides, but for the one
+// that no authorizer can limit.
+func (t *taking) checkReservedGroups() error {
+	for _, group := range t.groups {
+		var err error
+		switch {
+		case group == GroupMasters:
+			err = t.refuseUnless(AllowMasters, "name its groups with --group, or allow it with --allow "+AllowMasters,
+				"it asks for the group "+GroupMasters+", which passes every authorizer")
+		case isReserved(group) && t.profile.limits.groups == nil:
+			err = t.refuseReserved(AllowGroup, "group", "--group", group)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// refuseReserved refuses a name with which a request would make itself more than
+// a user, unless somebody else says that it is meant.
+func (t *taking) refuseReserved(allow, what, flag, name string) error {
+	return t.refuseUnless(allow+name, fmt.Sprintf("say who it is for with %s, or allow it with --allow %s", flag, shellQuote(allow+name)),
+		fmt.Sprintf("it asks for the %s %q, which is for parts and administrators of a cluster", what, name))
 }
 
 // check makes of an error about a value that a user wrote one about a value in
@@ -205,20 +233,23 @@ func (t *taking) checkCount(o *IssueOptions) error {
 }
 
 // checkKeyFile sees to it that no key is left beside a certificate that is not
-// its own: a key where the options would have put one must be the request's.
-func (o IssueOptions) checkKeyFile() error {
+// its own: a key where the options would have put one must be the request's. One
+// that cannot be read without a secret is taken at its name, with a warning.
+func (o IssueOptions) checkKeyFile() (warnings []string, err error) {
 	path := o.Prefix() + ".key"
-	key, err := ReadKey(path, o.Passphrase)
+	key, err := KeyBeside(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return nil, nil
 	case err != nil:
-		return err
-	case !equalKeys(key.Public(), o.foreign.key):
-		return failure.New(failure.Refused, "choose another name with --out, or move the key away",
+		return nil, err
+	case key.hidden() != "":
+		return []string{fmt.Sprintf("key %q %s, so that nothing says whether it is the key of certificate request %q", path, key.hidden(), o.foreign.request.name)}, nil
+	case !equalKeys(key.Public, o.foreign.key):
+		return nil, failure.New(failure.Refused, "choose another name with --out, or move the key away",
 			"%q is not the key of certificate request %q", path, o.foreign.request.name)
 	}
-	return nil
+	return nil, nil
 }
 
 // checkForeignKey refuses to certify a key of the CA itself: what the one may

@@ -140,6 +140,9 @@ func TestRefusedRequests(t *testing.T) {
 		{"any usage", newRequest(t, "/CN=x", "-addext", "extendedKeyUsage=anyExtendedKeyUsage"), "peer", `usage "any"`, "", ""},
 		{"system:masters", newRequest(t, "/O=system:masters/CN=x"), "", "group system:masters", ca.AllowMasters, ca.AllowNames},
 		{"system:masters among others", newRequest(t, "/O=dev/CN=x/O=system:masters"), "", "group system:masters", ca.AllowMasters, ""},
+		{"a node's group", newRequest(t, "/O=dev/O=system:nodes/CN=x"), "", `group "system:nodes"`, "group:system:nodes", "name:system:nodes"},
+		{"kubeadm's administrators", newRequest(t, "/O=kubeadm:cluster-admins/CN=x"), "", `group "kubeadm:cluster-admins"`, "group:kubeadm:cluster-admins", ca.AllowMasters},
+		{"a part of Kubernetes", newRequest(t, "/CN=system:kube-controller-manager"), "", `common name "system:kube-controller-manager"`, "name:system:kube-controller-manager", "group:system:kube-controller-manager"},
 		{"names for a client", newRequest(t, "/CN=x", "-addext", "subjectAltName=DNS:a.example.com"), "", "alternative names", ca.AllowNames, ca.AllowManyNames},
 		{"many names", newRequest(t, "/CN=x", "-addext", manyNames), "server", "101 names", ca.AllowManyNames, ca.AllowNames},
 		{"many groups", newRequest(t, manyGroups+"/CN=x"), "", "101 names or groups", ca.AllowManyNames, ""},
@@ -278,6 +281,22 @@ func TestRequestOverride(t *testing.T) {
 	if err != nil || o.CommonName != "jane" || !slices.Equal(o.Groups, []string{"dev"}) || !slices.Equal(o.DNS, []string{"jane.example.com"}) {
 		t.Errorf("%+v, %v", o, err)
 	}
+	all := newRequest(t, "/O=system:nodes/O=kubeadm:cluster-admins/CN=system:kube-controller-manager")
+	if _, err := take(all, ca.IssueOptions{CommonName: "system:node:w1", Groups: []string{"system:nodes"}}); err != nil {
+		t.Errorf("said with flags: %v", err)
+	}
+	for _, one := range []string{"name:system:kube-controller-manager", "group:system:nodes", "group:kubeadm:cluster-admins"} {
+		every := []string{"name:system:kube-controller-manager", "group:system:nodes", "group:kubeadm:cluster-admins"}
+		if _, err := take(all, ca.IssueOptions{Allow: every}); err != nil {
+			t.Errorf("%v", err)
+		}
+		but := slices.DeleteFunc(every, func(s string) bool { return s == one })
+		if _, err := take(all, ca.IssueOptions{Allow: but}); failure.KindOf(err) != failure.Refused || !strings.Contains(failure.HintOf(err), "--allow "+one) {
+			t.Errorf("without %s: %v, hint %q", one, err, failure.HintOf(err))
+		}
+	}
+	_, err = take(request, ca.IssueOptions{Allow: []string{"name:jane"}})
+	wantUsage(t, "a name that needs none", err, "needs no allowance")
 	_, err = take(request, ca.IssueOptions{Key: "rsa-2048"})
 	wantUsage(t, "a kind of key", err, "exclude each other")
 	_, err = take(request, ca.IssueOptions{Allow: []string{"ca"}})
@@ -291,7 +310,10 @@ func TestRequestRules(t *testing.T) {
 		return profiles(t, "apiVersion: pkictl.dev/v1\nkind: Profiles\nprofiles:\n- name: p\n  usages: ["+usage+"]\n  csr: {"+csr+"}\n")
 	}
 	names := newRequest(t, "/O=dev/CN=x.example.com", "-addext", "subjectAltName=IP:10.0.0.1")
-	masters := newRequest(t, "/O=system:masters/CN=x")
+	masters, node := newRequest(t, "/O=system:masters/CN=x"), newRequest(t, "/O=system:nodes/CN=system:node:w1")
+	limited := func(limits string) *ca.Profiles {
+		return profiles(t, "apiVersion: pkictl.dev/v1\nkind: Profiles\nprofiles:\n- name: p\n  usages: [client auth]\n  limits: {"+limits+"}\n")
+	}
 	for _, test := range []struct {
 		name    string
 		p       *ca.Profiles
@@ -307,6 +329,10 @@ func TestRequestRules(t *testing.T) {
 		{"no subject, but flags", file("server auth", "subject: false"), ca.IssueOptions{CommonName: "x", Groups: []string{"ops"}}, names, ""},
 		{"masters", file("client auth", "subject: true"), ca.IssueOptions{}, masters, "system:masters"},
 		{"masters by name", file("client auth", "allow: ['group:system:masters']"), ca.IssueOptions{}, masters, ""},
+		{"a node by allowance", file("client auth", "allow: ['group:system:nodes', 'name:system:node:w1']"), ca.IssueOptions{}, node, ""},
+		{"a node by limits", limited("commonNames: ['system:node:*'], groups: ['system:nodes']"), ca.IssueOptions{}, node, ""},
+		{"a node's name by limits", limited("commonNames: ['system:node:*']"), ca.IssueOptions{}, node, `group "system:nodes"`},
+		{"a node's group by limits", limited("groups: ['system:nodes']"), ca.IssueOptions{}, node, `common name "system:node:w1"`},
 		{"cfssl takes all names", profiles(t, `{"signing": {"default": {"usages": ["client auth"], "expiry": "1h"}}}`), ca.IssueOptions{}, names, ""},
 		{"cfssl with a list", profiles(t, `{"signing": {"default": {"usages": ["client auth"], "expiry": "1h", "CSRWhitelist": {"PublicKey": true, "Subject": true, "DNSNames": true}}}}`),
 			ca.IssueOptions{}, names, `"10.0.0.1"`},
@@ -317,10 +343,17 @@ func TestRequestRules(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
-	// Limits hold for the names of requests, too, and their own count in place of 100.
-	limited := profiles(t, ownProfiles)
-	o := must(take(names, ca.IssueOptions{Profiles: limited, Profile: "servers", Groups: []string{"ops"}}))
+	// A mere * means neither Kubernetes' names nor kubeadm's.
 	authority := must(ca.Open(newCA(t, ca.ECDSAP256)))
+	for _, reserved := range []string{"/O=kubeadm:cluster-admins/CN=x", "/O=system:authenticated/CN=x", "/CN=kubeadm:x"} {
+		o := must(take(newRequest(t, reserved), ca.IssueOptions{Profiles: limited("commonNames: ['*'], groups: ['*']")}))
+		if _, err := authority.Prepare(must(o.Request()), now); failure.KindOf(err) != failure.Refused {
+			t.Errorf("%s: %v", reserved, err)
+		}
+	}
+	// Limits hold for the names of requests, too, and their own count in place of 100.
+	own := profiles(t, ownProfiles)
+	o := must(take(names, ca.IssueOptions{Profiles: own, Profile: "servers", Groups: []string{"ops"}}))
 	if _, err := authority.Prepare(must(o.Request()), now); failure.KindOf(err) != failure.Refused || !strings.Contains(err.Error(), `key kind "ecdsa-p256"`) {
 		t.Errorf("key: %v", err)
 	}

@@ -18,6 +18,7 @@ type recipe struct {
 	Key, Cert string // paths of the results
 	Genpkey   string // arguments of openssl genpkey; empty: the key is there
 	Old       string // path of the certificate whose subject is taken; empty: Subject is
+	OldPEM    string // that certificate, where it is in no file of its own
 	Encrypt   string // arguments of openssl pkcs8; empty: the key is not encrypted
 	PassIn    string // of the key, with a blank before it
 	Subject   string // argument of -subj
@@ -42,6 +43,10 @@ type recipe struct {
 // both ends to the second, so that the recipe gives the same certificate.
 var recipeTemplate = template.Must(template.New("recipe").Parse(`# {{.Title}}
 work=$(mktemp -d)
+{{- with .OldPEM}}
+cat > "$work/old.crt" <<'EOF'
+{{.}}EOF
+{{- end}}
 {{- if .CA}}
 mkdir -p -m 700 -- "$(dirname -- {{.Key}})"
 {{- end}}

@@ -26,9 +26,8 @@ func (c *CA) ExplainRenew(h *Holding, o RenewOptions, pass string, also func(cer
 	}
 	r.Title = "a new certificate in place of that of " + shellQuote(h.Name)
 	r.Cert, r.Key = `"$work/new.crt"`, `"$work/new.key"`
-	r.Old = `"$work/old.crt"`
-	if h.CertPath != "" {
-		r.Old = shellQuote(h.CertPath)
+	if r.Old = shellQuote(h.CertPath); h.CertPath == "" {
+		r.Old, r.OldPEM = `"$work/old.crt"`, string(EncodeCertificates(h.Certificate))
 	}
 	if o.ReuseKey {
 		r.Genpkey, r.Key = "", shellQuote(h.KeyPath)
@@ -57,10 +56,5 @@ func (c *CA) ExplainRenew(h *Holding, o RenewOptions, pass string, also func(cer
 		}
 	}
 	r.After = strings.Join(after, "\n")
-	recipe := r.String()
-	if h.CertPath == "" {
-		recipe = strings.Replace(recipe, "work=$(mktemp -d)\n",
-			"work=$(mktemp -d)\ncat > \"$work/old.crt\" <<'EOF'\n"+string(EncodeCertificates(h.Certificate))+"EOF\n", 1)
-	}
-	return recipe, nil
+	return r.String(), nil
 }

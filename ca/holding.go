@@ -2,9 +2,11 @@ package ca
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"io/fs"
@@ -95,26 +97,41 @@ func (c *CA) HoldingOf(ctx context.Context, cert *x509.Certificate, now time.Tim
 		return nil, err
 	}
 	for _, entry := range entries {
-		if bytes.Equal([]byte(entry.PEM), EncodeCertificates(cert)) {
-			return c.holding(entry, cert)
+		switch {
+		case entry.aki != c.akiOf(cert):
+		case entry.State == StateRevoked: // which may have come from another tool, without the certificate
+			return nil, revokedError(cert)
+		case bytes.Equal([]byte(entry.PEM), EncodeCertificates(cert)):
+			return c.holding(entry, cert), nil
 		}
 	}
-	h := &Holding{Certificate: cert, Name: name, Profile: profileName(cert)}
+	h := &Holding{Certificate: cert, Name: name, Profile: profileNameOf(cert)}
 	h.beginsWithCA = cert.NotBefore.Equal(c.Certificate.NotBefore)
 	return h, nil
 }
 
-// holding returns an entry of the inventory with the files that still hold it.
-func (c *CA) holding(entry Entry, cert *x509.Certificate) (*Holding, error) {
-	if entry.State == StateRevoked {
-		return nil, failure.New(failure.Failed, "issue a new one with: pkictl issue",
-			"the certificate of %q with serial %s is revoked", entry.CommonName, entry.Serial)
+// akiOf returns the key identifier under which the inventory has a certificate
+// of the CA, which need not name one.
+func (c *CA) akiOf(cert *x509.Certificate) string {
+	if len(cert.AuthorityKeyId) == 0 {
+		return c.aki()
 	}
+	return hex.EncodeToString(cert.AuthorityKeyId)
+}
+
+func revokedError(cert *x509.Certificate) error {
+	return failure.New(failure.Failed, "issue a new one with: pkictl issue",
+		"the certificate of %q with serial %s is revoked", cert.Subject.CommonName, FormatSerial(cert.SerialNumber))
+}
+
+// holding returns an entry of the inventory, not revoked, with the files that
+// still hold it.
+func (c *CA) holding(entry Entry, cert *x509.Certificate) *Holding {
 	h := &Holding{
 		Certificate: cert, Name: entry.Name, Profile: entry.Profile, Also: entry.Also, issued: entry.IssuedAt, out: entry.Out,
 	}
 	if entry.Out == "" {
-		return h, nil
+		return h
 	}
 	path := entry.Out + ".crt"
 	if !isFile(path) && isFile(entry.Out) {
@@ -122,10 +139,10 @@ func (c *CA) holding(entry Entry, cert *x509.Certificate) (*Holding, error) {
 	}
 	found, err := ReadCertificate(path)
 	if errors.Is(err, fs.ErrNotExist) || (err == nil && !found.Equal(cert)) {
-		return h, nil // moved away, or replaced
+		return h // moved away, or replaced
 	}
 	h.CertPath, h.KeyPath = path, keyPathOf(path)
-	return h, nil // a damaged file stops its own renewal, and no other
+	return h // a damaged file stops its own renewal, and no other
 }
 
 func isFile(path string) bool {
@@ -160,19 +177,6 @@ func keyPathOf(certPath string) string {
 	return strings.TrimSuffix(certPath, ".crt") + ".key"
 }
 
-// profileName names the built-in profile that has the usages of a certificate.
-func profileName(cert *x509.Certificate) string {
-	client := slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
-	server := slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
-	switch {
-	case client && server:
-		return ProfilePeer
-	case server:
-		return ProfileServer
-	}
-	return ProfileClient
-}
-
 // HoldingNamed returns the certificate of that name: a file NAME.crt in the PKI
 // directory, or one in the inventory whose files are there.
 func (c *CA) HoldingNamed(ctx context.Context, name string, now time.Time) (*Holding, error) {
@@ -190,7 +194,7 @@ func (c *CA) HoldingNamed(ctx context.Context, name string, now time.Time) (*Hol
 	case len(holdings) > 1:
 		var files []string
 		for _, h := range holdings {
-			files = append(files, h.CertPath)
+			files = append(files, cmp.Or(h.CertPath, first(h.Also)))
 		}
 		return nil, failure.New(failure.Usage, "name one of the files: "+strings.Join(files, ", "),
 			"there are %d certificates of %q", len(holdings), name)
@@ -203,17 +207,10 @@ func (c *CA) HoldingNamed(ctx context.Context, name string, now time.Time) (*Hol
 }
 
 // Holdings returns the certificates whose files are where they were written, of
-// those that end within that time; 0: all. Of the others in force it returns
-// the entries.
+// those that end within that time or have ended within it; 0: all. Of the others
+// in force it returns the entries.
 func (c *CA) Holdings(ctx context.Context, within time.Duration, now time.Time) (holdings []*Holding, missing []Entry, err error) {
-	holdings, missing, err = c.holdings(ctx, ListOptions{Dir: c.Dir, Now: now})
-	if within == 0 {
-		return holdings, missing, err
-	}
-	isLater := func(end time.Time) bool { return end.After(now.Add(within)) }
-	holdings = slices.DeleteFunc(holdings, func(h *Holding) bool { return isLater(h.Certificate.NotAfter) })
-	missing = slices.DeleteFunc(missing, func(e Entry) bool { return isLater(e.NotAfter) })
-	return holdings, missing, err
+	return c.holdings(ctx, ListOptions{Dir: c.Dir, Expiring: within, Now: now})
 }
 
 func (c *CA) holdings(ctx context.Context, o ListOptions) (holdings []*Holding, missing []Entry, err error) {
@@ -230,10 +227,7 @@ func (c *CA) holdings(ctx context.Context, o ListOptions) (holdings []*Holding, 
 		if err != nil {
 			return nil, nil, err
 		}
-		h, err := c.holding(entry, cert[0])
-		if err != nil {
-			return nil, nil, err
-		}
+		h := c.holding(entry, cert[0])
 		switch {
 		case h.stands():
 			holdings = append(holdings, h)

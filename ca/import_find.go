@@ -179,16 +179,8 @@ func hasKeyBeside(path string, cert *x509.Certificate) bool {
 	if !isCert {
 		return false
 	}
-	data, err := store.Read(prefix+".key", store.MaxPEM)
-	if err != nil {
-		return false
-	}
-	items, err := Decode(data, prefix+".key")
-	if err != nil {
-		return false
-	}
-	key := PrivateKey(items)
-	return key != nil && (key.Encrypted || equalKeys(key.Public, cert.PublicKey))
+	key, err := KeyBeside(prefix + ".key")
+	return err == nil && (key.Encrypted || equalKeys(key.Public, cert.PublicKey))
 }
 
 // baseName is the name of a certificate's file, without what stands for its

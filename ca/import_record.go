@@ -91,36 +91,6 @@ func (f *foundCertificate) metadata(dir string) Metadata {
 	return meta
 }
 
-// profileNameOf returns the built-in profile whose extended usages a certificate
-// has.
-func profileNameOf(cert *x509.Certificate) string {
-	if cert.IsCA {
-		return profileCA
-	}
-	isServer, isClient, others := false, false, len(cert.UnknownExtKeyUsage) > 0
-	for _, usage := range cert.ExtKeyUsage {
-		switch usage {
-		case x509.ExtKeyUsageServerAuth:
-			isServer = true
-		case x509.ExtKeyUsageClientAuth:
-			isClient = true
-		default:
-			others = true
-		}
-	}
-	switch {
-	case others:
-		return profileImported
-	case isServer && isClient:
-		return ProfilePeer
-	case isServer:
-		return ProfileServer
-	case isClient:
-		return ProfileClient
-	}
-	return profileImported
-}
-
 // revoke marks a record as the row does.
 func (row *indexRow) revoke(record *certdb.CertificateRecord) {
 	if row.status != indexRevoked {

@@ -173,8 +173,9 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 		return nil, err
 	}
 	result := o.result(req)
+	var unsure []string
 	if o.foreign != nil {
-		if err := o.checkKeyFile(); err != nil {
+		if unsure, err = o.checkKeyFile(); err != nil {
 			return nil, err
 		}
 	}
@@ -191,7 +192,7 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 	}
 	result.Warnings = prepared.Warnings
 	if o.foreign != nil {
-		result.Warnings = slices.Concat(o.foreign.warnings, prepared.Warnings)
+		result.Warnings = slices.Concat(o.foreign.warnings, unsure, prepared.Warnings)
 	}
 	result.Certificate = prepared.Linted
 	if o.DryRun {
@@ -258,7 +259,7 @@ func (o IssueOptions) write(ctx context.Context, authority *CA, p *Prepared, res
 	}
 	defer func() { release(dir, err) }()
 	if o.foreign != nil { // again: it may have come since
-		if err := o.checkKeyFile(); err != nil {
+		if _, err := o.checkKeyFile(); err != nil {
 			return err
 		}
 	}

@@ -8,9 +8,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -90,20 +87,6 @@ func findSlot(uri tokenURI) (int, string, error) {
 	}
 	defer func() { _ = module.Finalize() }() // nothing was written
 	return matchSlot(module, uri)
-}
-
-// checkModule refuses a library that others could have put there: it is run as
-// part of this program, and a file says where it is.
-func checkModule(path string) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return failure.New(failure.Failed, "install it, or correct module-path", "there is no PKCS#11 library %q", path)
-	}
-	if err == nil && info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" {
-		return failure.New(failure.Failed, "install it where only root can write, or take the right from others with: chmod go-w",
-			"the PKCS#11 library %q can be changed by others", path)
-	}
-	return nil // what else is wrong shows when it is loaded
 }
 
 func matchSlot(module *pkcs11.Ctx, uri tokenURI) (int, string, error) {

@@ -121,6 +121,36 @@ func BuiltinProfile(name string) (Profile, error) {
 	return NewProfile(name, config.SigningProfile{Usage: usages[name]})
 }
 
+// profileNameOf returns the built-in profile whose extended usages a certificate
+// has.
+func profileNameOf(cert *x509.Certificate) string {
+	if cert.IsCA {
+		return profileCA
+	}
+	isServer, isClient, others := false, false, len(cert.UnknownExtKeyUsage) > 0
+	for _, usage := range cert.ExtKeyUsage {
+		switch usage {
+		case x509.ExtKeyUsageServerAuth:
+			isServer = true
+		case x509.ExtKeyUsageClientAuth:
+			isClient = true
+		default:
+			others = true
+		}
+	}
+	switch {
+	case others:
+		return profileImported
+	case isServer && isClient:
+		return ProfilePeer
+	case isServer:
+		return ProfileServer
+	case isClient:
+		return ProfileClient
+	}
+	return profileImported
+}
+
 // Name returns the profile's name.
 func (p Profile) Name() string { return p.name }
 

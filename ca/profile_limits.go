@@ -152,15 +152,18 @@ func (r Request) refuse(what, value, plural string, allowed []string) error {
 	return failure.New(failure.Refused, hint, "%s does not allow the %s %q", r.Profile, what, value)
 }
 
-// reserved is how names begin that Kubernetes keeps for itself.
-const reserved = "system:"
+// reserved is how names begin that Kubernetes, and kubeadm, keep for themselves.
+var reserved = []string{"system:", "kubeadm:"}
+
+func isReserved(name string) bool {
+	return slices.ContainsFunc(reserved, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
 
 // allowedName says whether a user's name is among those allowed. What
 // Kubernetes keeps for itself is not what people mean by a mere *.
 func allowedName(allowed []pattern, name string) bool {
 	return allowed == nil || slices.ContainsFunc(allowed, func(p pattern) bool {
-		begins := strings.HasPrefix(strings.TrimPrefix(p.text, "^"), reserved)
-		return p.expr.MatchString(name) && (begins || !strings.HasPrefix(name, reserved))
+		return p.expr.MatchString(name) && (!isReserved(name) || isReserved(strings.TrimPrefix(p.text, "^")))
 	})
 }
 

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cloudflare/cfssl/config"
-
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
@@ -25,7 +23,10 @@ type RenewOptions struct {
 	Validity string // as ParseValidity reads it; as long as before if empty
 	Key      string // name of a KeyKind; that of the old key if empty
 	ReuseKey bool   // keep the key
-	DryRun   bool   // do everything but sign and write
+	// Profiles are those of a file. The limits of the one under which the inventory
+	// has a certificate hold for the new one. Nil: the built-in ones, without limits.
+	Profiles *Profiles
+	DryRun   bool // do everything but sign and write
 	Now      time.Time
 	Waiting  func()
 
@@ -66,7 +67,6 @@ func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, e
 	if err != nil {
 		return nil, err
 	}
-	req.Profile.name = h.Profile
 	if err := o.checkHolding(h); err != nil {
 		return nil, err
 	}
@@ -90,85 +90,6 @@ func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, e
 		return renewal, nil
 	}
 	return renewal, o.write(ctx, c, p, renewal)
-}
-
-// request returns the request that leads to the same certificate once more.
-func (o RenewOptions) request(h *Holding) (Request, error) {
-	old := h.Certificate
-	req := Request{
-		CommonName: old.Subject.CommonName, Groups: old.Subject.Organization, SANs: SANsOf(old),
-		rawSubject: old.RawSubject, keyUsage: old.KeyUsage,
-	}
-	var err error
-	switch {
-	case o.ReuseKey:
-		req.PublicKey = old.PublicKey
-	case o.Key != "":
-		req.Key, err = ParseKeyKind(o.Key)
-	default:
-		if req.Key, err = ParseKeyKind(KeyName(old.PublicKey)); err != nil {
-			err = failure.New(failure.Usage, "choose a kind with --key", "its key is of the kind %s, which is not made anew", KeyName(old.PublicKey))
-		}
-	}
-	if err != nil {
-		return req, err
-	}
-	if o.Validity != "" {
-		if req.Validity, err = ParseValidity(o.Validity); err != nil {
-			return req, err
-		}
-	}
-	req.Profile, err = profileOf(old, h.validity())
-	return req, err
-}
-
-// profileOf returns a profile that leads to the usages of a certificate.
-func profileOf(cert *x509.Certificate, validity time.Duration) (Profile, error) {
-	raw := config.SigningProfile{
-		Expiry: validity, OCSP: first(cert.OCSPServer), CRL: first(cert.CRLDistributionPoints),
-		IssuerURL: cert.IssuingCertificateURL,
-	}
-	for _, id := range cert.PolicyIdentifiers {
-		raw.Policies = append(raw.Policies, config.CertificatePolicy{ID: config.OID(id)})
-	}
-	for _, usage := range cert.ExtKeyUsage {
-		for name, known := range config.ExtKeyUsage {
-			if known == usage {
-				raw.Usage = append(raw.Usage, name)
-				break // the others are other names of the same
-			}
-		}
-	}
-	if len(cert.UnknownExtKeyUsage) > 0 {
-		return Profile{}, failure.New(failure.Failed, "issue a new one with: pkictl issue",
-			"the certificate has the extended key usage %s, which pkictl does not know", cert.UnknownExtKeyUsage[0])
-	}
-	return NewProfile("", raw)
-}
-
-// first returns the first of several addresses: a profile has room for one.
-func first(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
-}
-
-// validity returns for how long a certificate was made. Its beginning is no sure
-// sign of when that was: pkictl and kube-controller-manager put it back by
-// Backdate, and kubeadm to the beginning of the CA, however long ago.
-func (h *Holding) validity() time.Duration {
-	cert := h.Certificate
-	validity := cert.NotAfter.Sub(cert.NotBefore)
-	switch {
-	case cert.NotAfter.After(h.issued) && h.issued.After(cert.NotBefore):
-		return cert.NotAfter.Sub(h.issued)
-	case h.beginsWithCA:
-		return min(validity, Year) // as kubeadm makes them
-	case validity > Backdate && validity%time.Hour == Backdate:
-		return validity - Backdate
-	}
-	return validity
 }
 
 // checkNames refuses what would lose a name: crypto/x509 reads and writes DNS
@@ -240,7 +161,7 @@ func (o RenewOptions) checkHolding(h *Holding) error {
 		return failure.New(failure.Failed, "see what it is with: pkictl inspect "+shellQuote(h.CertPath),
 			"%q holds another certificate than the one to renew", h.CertPath)
 	}
-	key, err := ReadKey(h.KeyPath, nil)
+	key, err := publicKeyBeside(h.KeyPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		return failure.New(failure.Failed, "renew it where its key is, or sign a new request with: pkictl issue --csr FILE",
 			"there is no key %q beside the certificate", h.KeyPath)
@@ -248,7 +169,7 @@ func (o RenewOptions) checkHolding(h *Holding) error {
 	if err != nil {
 		return err
 	}
-	if !equalKeys(key.Public(), cert.PublicKey) {
+	if !equalKeys(key, cert.PublicKey) {
 		return failure.New(failure.Failed, "restore the pair from a backup, or issue a new one with: pkictl issue --force",
 			"key %q does not belong to certificate %q", h.KeyPath, h.CertPath)
 	}
@@ -276,6 +197,10 @@ func (o RenewOptions) write(ctx context.Context, authority *CA, p *Prepared, r *
 		return err
 	}
 	defer inv.Close()
+	// Or have revoked it.
+	if err := authority.checkRevoked(ctx, inv, r.Certificate); err != nil {
+		return err
+	}
 	renewed := &pending{
 		meta:   r.metadata(o.Dir),
 		linted: p.Linted,
@@ -294,6 +219,15 @@ func (o RenewOptions) write(ctx context.Context, authority *CA, p *Prepared, r *
 	err = issuance{inv: inv, dir: dir, now: o.Now, replace: true}.run(renewed)
 	if err == nil {
 		r.Renewed = renewed.cert
+	}
+	return err
+}
+
+// checkRevoked refuses a certificate that the inventory has as revoked.
+func (c *CA) checkRevoked(ctx context.Context, inv *store.Inventory, cert *x509.Certificate) error {
+	revoked, err := inv.List(ctx, store.Filter{Serial: cert.SerialNumber.String(), AKI: c.akiOf(cert), Status: store.StatusRevoked})
+	if err == nil && len(revoked) > 0 {
+		err = revokedError(cert)
 	}
 	return err
 }

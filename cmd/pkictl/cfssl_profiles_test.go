@@ -152,22 +152,47 @@ func TestRequestsOfPeers(t *testing.T) {
 		"front-proxy-client.csr": ca.ProfileClient, "admin.conf.csr": ca.ProfileClient, "kubelet.conf.csr": ca.ProfileClient, "scheduler.conf.csr": ca.ProfileClient,
 	} {
 		path := filepath.Join(dir, "kube", file)
-		do(t, dir, "issue", "--csr", path, "--profile", profile, "--out", strings.TrimSuffix(path, ".csr"))
 		data, err := os.ReadFile(path)
 		ok(t, err)
 		block, _ := pem.Decode(data)
 		csr, err := x509.ParseCertificateRequest(block.Bytes)
 		ok(t, err)
+		args := in("issue", "--csr", path, "--profile", profile, "--out", strings.TrimSuffix(path, ".csr"))
+		args = append(args, allowReserved(csr)...)
+		do(t, dir, args...)
 		cert, err := ca.ReadCertificate(strings.TrimSuffix(path, ".csr") + ".crt")
 		ok(t, err)
 		if cert.Subject.String() != csr.Subject.String() || !slices.Equal(cert.DNSNames, appendNew(csr.DNSNames, cert.Subject.CommonName, profile)) {
 			t.Errorf("%s: %s with %q, wanted were %s with %q", file, cert.Subject, cert.DNSNames, csr.Subject, csr.DNSNames)
 		}
 	}
+	for file, says := range map[string]string{
+		"admin": `group "kubeadm:cluster-admins"`, "kubelet": `common name "system:node:`, "scheduler": `common name "system:kube-scheduler"`,
+		"controller-manager": `common name "system:kube-controller-manager"`,
+	} {
+		got := runProgram(t, program(dir, "issue", "--csr", "kube/"+file+".conf.csr", "--force"))
+		checkRefusal(t, file, got, 4, says, "--allow ")
+	}
 	got := runProgram(t, program(dir, "issue", "--csr", "kube/super-admin.conf.csr"))
 	checkRefusal(t, "super-admin", got, 4, "asks for the group system:masters", "--allow group:system:masters")
 	do(t, dir, "issue", "--csr", "kube/super-admin.conf.csr", "--allow", "group:system:masters")
 	shell(t, dir, "openssl verify -x509_strict -CAfile pki/ca.crt kube/*.crt kube/etcd/*.crt")
+}
+
+// allowReserved says with --allow what a request of kubeadm for a part of the
+// cluster, or an administrator, needs.
+func allowReserved(csr *x509.CertificateRequest) []string {
+	var args []string
+	add := func(kind, name string) {
+		if strings.HasPrefix(name, "system:") || strings.HasPrefix(name, "kubeadm:") {
+			args = append(args, "--allow", kind+name)
+		}
+	}
+	add("name:", csr.Subject.CommonName)
+	for _, group := range csr.Subject.Organization {
+		add("group:", group)
+	}
+	return args
 }
 
 // appendNew is what pkictl adds to the names of a server.

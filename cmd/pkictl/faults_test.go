@@ -197,7 +197,7 @@ var badState = []fault{
 		request("-subj", "/CN=old")(t, dir)
 		remove("pki/old.key")(t, dir)
 	}},
-	{name: "damaged key beside a request", args: in("issue", "--csr", "x"), says: `"pki/x.key" holds no private key`, hint: "BEGIN PRIVATE KEY", prepare: func(t *testing.T, dir string) {
+	{name: "damaged key beside a request", args: in("issue", "--csr", "x"), says: `"pki/x.key" is neither PEM nor`, hint: "-----BEGIN", prepare: func(t *testing.T, dir string) {
 		request("-subj", "/CN=x")(t, dir)
 		written("pki/x.key", "noise")(t, dir)
 	}},

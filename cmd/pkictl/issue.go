@@ -78,7 +78,7 @@ others. Run it again after an interruption: what is there is skipped.
 	flags.StringVar(&f.Profile, "profile", ca.ProfileClient, "`PROFILE`, what it is for: client, server or peer (both), or one of --profile-file")
 	flags.StringVar(&f.profileFile, "profile-file", "", "`FILE` with profiles in place of the built-in ones: YAML, or cfssl's JSON")
 	flags.StringVar(&f.csr, "csr", "", "make no key, but sign the certificate request in this `FILE` (- is standard input)")
-	flags.StringArrayVar(&f.Allow, "allow", nil, "let a request have what is refused otherwise, by `NAME`: "+strings.Join(ca.Allowances(), ", "))
+	flags.StringArrayVar(&f.Allow, "allow", nil, "let a request have what is refused otherwise, by `NAME`: "+strings.Join(ca.Allowances(), ", ")+", name:NAME, group:NAME")
 	flags.StringArrayVar(&f.DNS, "dns", nil, "alternative DNS `NAME`; may be given several times")
 	flags.StringArrayVar(&f.IPs, "ip", nil, "alternative IP `ADDRESS`; may be given several times")
 	flags.StringArrayVar(&f.URIs, "uri", nil, "alternative `URI`; may be given several times")
@@ -98,7 +98,7 @@ others. Run it again after an interruption: what is there is skipped.
 	addExplain(cmd, &f.explain)
 	complete(cmd, "profile", ca.ProfileNames()...)
 	complete(cmd, "key", ca.KeyKindNames()...)
-	complete(cmd, "allow", ca.Allowances()...)
+	complete(cmd, "allow", append(ca.Allowances(), reservedNames...)...)
 	return cmd
 }
 

@@ -34,7 +34,7 @@ in the example below; its default is the profile "default" of cfssl, that of
     names                     alternative names: true for servers, else false
     allow                     a list of what --allow takes
 
-Names that begin with system: need a limit that does, and the groups
+Names that begin with system: or kubeadm: need a limit that does, and the groups
 system:masters and system:nodes need to be named in full. A * in uris does not
 stand for any of / ? # and @. What goes beyond a limit is refused (exit code
 4); what is not understood in the file is an error that names the line.
@@ -52,10 +52,20 @@ the alternative names; --cn, --group, --dns, --ip, --uri and --email each take
 the place of what the request says. All else in it is left out with a warning,
 or refused: CA:TRUE and the usages of a CA always, and unless allowed by name
 with --allow the group system:masters, weak keys and hashes, and more than 100
-names. It writes PREFIX.crt alone.`
+names. Common names and groups that begin with system: or kubeadm: make parts
+and administrators of a cluster: a request for one is refused, unless --cn and
+--group say it, the limits of the profile name it, or it is allowed as in
+--allow name:system:node:w1 --allow group:system:nodes. It writes PREFIX.crt
+alone.`
 
 const csrExample = `  openssl req -new -newkey rsa:2048 -nodes -keyout web.key -subj /CN=web.example.com -addext subjectAltName=DNS:web.example.com -out web.csr
   pkictl issue --csr web.csr --profile server`
+
+// reservedNames are what the requests of kubeadm ask for, as --allow takes it.
+var reservedNames = []string{
+	ca.AllowGroup + "system:nodes", ca.AllowGroup + "kubeadm:cluster-admins",
+	ca.AllowName + "system:kube-controller-manager", ca.AllowName + "system:kube-scheduler",
+}
 
 // readFiles reads the profiles and the certificate request that flags name.
 func (f *issueFlags) readFiles(cmd *cobra.Command, in io.Reader) error {

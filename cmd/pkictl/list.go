@@ -27,7 +27,8 @@ func (a *app) listCmd() *cobra.Command {
 		Short: "List the certificates that the CA has issued",
 		Long: `List the certificates that the CA in the PKI directory has issued, the first
 to end first. With --expiring it lists those that end within that time, or have
-ended within it, and were not replaced, and exits with 3 if there are any.
+ended within it and were not replaced, and exits with 3 if there are any; renew
+--expiring takes the same.
 
 The name is the common name, with the name of the files behind it where that is
 another. State is valid, expired, revoked, or

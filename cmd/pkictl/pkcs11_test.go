@@ -3,6 +3,8 @@
 package main_test
 
 import (
+	"encoding/asn1"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"os"
@@ -68,20 +70,10 @@ var tokenFaults = []fault{
 	{name: "no PIN file", args: issueOf("--passphrase-file", "none"), says: `cannot read "none"`, hint: "name"},
 	{name: "no module", args: initIn("token=pki;object=x", "/usr/lib/none.so"), says: `there is no PKCS#11 library "/usr/lib/none.so"`, hint: "module-path"},
 	{name: "no library", args: initIn("token=pki;object=x", "/etc/passwd"), says: `cannot load the PKCS#11 library "/etc/passwd"`, hint: "module-path"},
-	{name: "library that others can change", args: issueOf("--passphrase-file", "pin"), says: "can be changed by others", hint: "chmod go-w",
-		prepare: func(t *testing.T, dir string) {
-			data, err := os.ReadFile(softHSM)
-			ok(t, err)
-			library := filepath.Join(dir, "library.so")
-			written("library.so", string(data))(t, dir)
-			got := runProgram(t, tagged(t, dir, initIn("token=pki;object=ca", library, "other")...))
-			if got.code != 0 {
-				t.Fatal(got.stderr)
-			}
-			ok(t, os.Chmod(library, 0o666))
-			ok(t, os.RemoveAll(filepath.Join(dir, "pki")))
-			ok(t, os.Rename(filepath.Join(dir, "other"), filepath.Join(dir, "pki")))
-		}},
+	{name: "library that others can change", args: issueOf("--passphrase-file", "pin"), says: "library.so\" can be changed by others, who may write to \"", hint: "chmod go-w",
+		prepare: movedLibrary(0o666)},
+	{name: "library where others could have put it", args: issueOf("--passphrase-file", "pin"), says: "can be changed by others, who may write to \"", hint: "only root",
+		prepare: movedLibrary(0o600)},
 	{name: "no token", args: initIn("token=pkj;object=x", softHSM), says: `there is no PKCS#11 token "pkj"`, hint: `tokens "`},
 	{name: "no slot", args: initIn("slot-id=4;object=x", softHSM), says: `there is no PKCS#11 token "slot 4"`, hint: `tokens "`},
 	{name: "not that serial", args: initIn("token=pki;serial=1;object=x", softHSM), says: `there is no PKCS#11 token "pki"`, hint: `tokens "`},
@@ -107,6 +99,29 @@ var tokenFaults = []fault{
 			pkcs11Tool(t, dir, "--token-label", "pki", "--login", "--pin", "123456", "--delete-object", "--type", "pubkey", "--label", "ca")
 			pkcs11Tool(t, dir, "--token-label", "pki", "--login", "--pin", "123456", "--keypairgen", "--key-type", "EC:prime256v1", "--label", "ca", "--id", "07")
 		}},
+}
+
+// movedLibrary copies the library to a directory of the test, which is below one
+// that everybody can write to, and has the CA's key refer to it.
+func movedLibrary(mode os.FileMode) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		open := filepath.Join(dir, "open")
+		ok(t, os.Mkdir(open, 0o700))
+		ok(t, os.Chmod(open, 0o1777)) // as /tmp
+		data, err := os.ReadFile(softHSM)
+		ok(t, err)
+		library := filepath.Join(open, "library.so")
+		ok(t, os.WriteFile(library, data, 0o600))
+		ok(t, os.Chmod(library, mode))
+		uri := "pkcs11:token=pki;object=ca;type=private?module-path=" + library
+		der, err := asn1.Marshal(struct {
+			Description asn1.RawValue
+			URI         string `asn1:"utf8"`
+		}{asn1.RawValue{Tag: 26, Bytes: []byte("PKCS#11 Provider URI v1.0")}, uri})
+		ok(t, err)
+		key := pem.EncodeToMemory(&pem.Block{Type: "PKCS#11 PROVIDER URI", Bytes: der})
+		ok(t, os.WriteFile(filepath.Join(dir, "pki", "ca.key"), key, 0o600))
+	}
 }
 
 // initIn is init-ca with a key in a token.

@@ -24,6 +24,7 @@ type renewFlags struct {
 	ca.RenewOptions
 	all         bool
 	expiring    string
+	profileFile string
 	kubeconfigs []string
 	passphrase  ca.Passphrase
 	explain     bool
@@ -49,7 +50,17 @@ restarted or reads its files again.
 A name is that of the files in the PKI directory, or a common name. FILE may
 also be a kubeconfig whose certificate is in no other file, such as kubeadm's
 admin.conf. With --expiring those are renewed that end within that time, or
-have ended.`,
+have ended within it and were not replaced: those that list --expiring shows,
+as far as their files are there. What ended before that is renewed by its name,
+or with --all.
+
+The limits of a file of profiles hold for the new certificate, too: name the
+file with --profile-file. Without it, what was issued under a profile of a file
+gets no other kind of key, and is not valid for longer than before.
+
+The key beside a certificate is compared with it. One that is encrypted, or in
+a PKCS#11 token, stops the renewal: have a request made with it, and sign that
+with issue --csr.`,
 		Example: `  pkictl init-ca
   pkictl issue --cn jane --group developers --kubeconfig jane.conf --server https://10.0.0.10:6443
   pkictl renew jane
@@ -59,13 +70,14 @@ have ended.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.renew(cmd, args, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.expiring, "expiring", "", "renew those that end within this `TIME`, as in 30d")
+	flags.StringVar(&f.expiring, "expiring", "", "renew those that end within this `TIME`, as in 30d, or have ended within it")
 	flags.BoolVar(&f.all, "all", false, "renew all whose files are there")
 	flags.StringVar(&f.Validity, "validity", "", "`TIME` for which they are valid, as in 90d, 8h or 1y (default as long as before)")
 	flags.StringVar(&f.Key, "key", "", "`KIND` of the new key (default as before): "+keyKinds())
 	flags.BoolVar(&f.ReuseKey, "reuse-key", false, "keep the key")
 	flags.StringArrayVar(&f.kubeconfigs, "kubeconfig", nil, "`FILE` of another kubeconfig that holds the old certificate; may be given several times")
 	f.passphrase = a.addPassphrase(cmd)
+	flags.StringVar(&f.profileFile, "profile-file", "", "`FILE` with the profiles under which they were issued, whose limits hold")
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
 	complete(cmd, "key", ca.KeyKindNames()...)
@@ -78,6 +90,11 @@ func (a *app) renew(cmd *cobra.Command, args []string, f renewFlags) error {
 		return err
 	}
 	f.Dir, f.Now, f.Waiting = a.dir, a.now(), a.waiting
+	if f.profileFile != "" {
+		if f.Profiles, err = ca.LoadProfiles(f.profileFile); err != nil {
+			return err
+		}
+	}
 	if !f.DryRun && !f.explain {
 		if err := store.Recover(cmd.Context(), a.dir, a.waiting); err != nil {
 			return err
@@ -228,7 +245,7 @@ func (a *app) holdingIn(ctx context.Context, authority *ca.CA, path string) (*ca
 	return h, err
 }
 
-// due returns those that end within that time, and tells of those whose files
+// due returns those that end or have ended within that time, and tells of those whose files
 // are elsewhere.
 func (a *app) due(ctx context.Context, authority *ca.CA, within time.Duration) ([]*ca.Holding, error) {
 	holdings, missing, err := authority.Holdings(ctx, within, a.now())

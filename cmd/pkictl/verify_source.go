@@ -85,7 +85,7 @@ func (k keyFile) read(o *ca.VerifyOptions) error {
 // tryKey reads a key that happens to be there. That it belongs to somebody
 // else is no failure of the certificate.
 func tryKey(o *ca.VerifyOptions, path string) error {
-	data, err := store.Read(path, store.MaxPEM)
+	key, err := ca.KeyBeside(path)
 	if errors.Is(err, fs.ErrPermission) {
 		o.NoKey = err.Error()
 		return nil
@@ -93,11 +93,7 @@ func tryKey(o *ca.VerifyOptions, path string) error {
 	if err != nil {
 		return err
 	}
-	items, err := ca.Decode(data, path)
-	if err != nil {
-		return err
-	}
-	useKey(o, ca.PrivateKey(items), path)
+	useKey(o, key, path)
 	return nil
 }
 
