@@ -86,7 +86,7 @@ func (f *foundCertificate) metadata(dir string) Metadata {
 		meta.Name = cmp.Or(f.cert.Subject.CommonName, FormatSerial(f.cert.SerialNumber))
 	}
 	if f.pair {
-		meta.Out = IssueOptions{Dir: dir, Out: strings.TrimSuffix(f.path, ".crt")}.metadata("").Out
+		meta.Out = recordedPath(dir, strings.TrimSuffix(f.path, ".crt"))
 	}
 	return meta
 }
