@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -205,15 +207,27 @@ func fillCSV(o *IssueOptions, columns []batchField, record []string) error {
 }
 
 // placeLine puts the files that a line names below the directory of all: a
-// flag could name any, but a file may come from somebody else.
+// flag could name any, but a file may come from somebody else. Names that begin
+// with a dot are the store's own, or hidden.
 func placeLine(o *IssueOptions) error {
 	if o.Out == "" {
 		return nil
 	}
-	if !filepath.IsLocal(o.Out) {
-		return failure.New(failure.Usage, "write a name below the directory that --out names", "out %q leads elsewhere", o.Out)
+	const hint = "write a name below the directory that --out names"
+	out := filepath.Clean(o.Out)
+	parts := strings.Split(filepath.ToSlash(out), "/")
+	isDot := func(part string) bool { return strings.HasPrefix(part, ".") }
+	switch {
+	case strings.ContainsFunc(o.Out, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(o.Out):
+		return failure.New(failure.Usage, "write a name of letters and digits", "out %q has characters that cannot be printed", o.Out)
+	case !filepath.IsLocal(out):
+		return failure.New(failure.Usage, hint, "out %q leads elsewhere", o.Out)
+	case out == "." || strings.HasSuffix(filepath.ToSlash(o.Out), "/"):
+		return failure.New(failure.Usage, hint, "out %q names no file", o.Out)
+	case slices.ContainsFunc(parts, isDot):
+		return failure.New(failure.Usage, hint, "out %q has a name that begins with a dot", o.Out)
 	}
-	o.Out = filepath.Join(cmp.Or(o.OutDir, o.Dir), o.Out)
+	o.Out = filepath.Join(cmp.Or(o.OutDir, o.Dir), out)
 	return nil
 }
 

@@ -202,6 +202,16 @@ func TestCommitRefuses(t *testing.T) {
 			twice := filepath.Join(p.pki, "..", filepath.Base(p.pki), "jane.key")
 			return append(p.files("new"), File{Path: twice, Mode: 0o600})
 		}, true, "two things", "different names"},
+		{"in the staging directory", func(p place) []File {
+			dir := p.lock()
+			check(p.t, dir.Commit(p.files("old"), true, nil)) // it makes the directory
+			dir.Unlock()
+			check(p.t, os.Symlink(filepath.Join(stagingName, "new"), filepath.Join(p.pki, "link")))
+			return append(p.files("new"), File{Path: filepath.Join(p.pki, "link", "x"), Mode: 0o600})
+		}, true, "keeps its own files", "another name"},
+		{"inventory", func(p place) []File {
+			return append(p.files("new"), File{Path: filepath.Join(p.pki, inventoryName), Mode: 0o600})
+		}, true, "keeps its own files", "another name"},
 		{"name too long", func(p place) []File {
 			return append(p.files("new"), File{Path: filepath.Join(p.pki, strings.Repeat("n", 240)), Mode: 0o600})
 		}, true, "name too long", "shorter name"},
@@ -226,6 +236,24 @@ func TestCommitRefuses(t *testing.T) {
 				t.Errorf("%q became %q", before, after)
 			}
 		})
+	}
+}
+
+// TestCommitBelowStaging: a directory above may have any name.
+func TestCommitBelowStaging(t *testing.T) {
+	t.Parallel()
+	pki := filepath.Join(t.TempDir(), stagingName, "new")
+	check(t, os.MkdirAll(pki, 0o700))
+	dir, err := Lock(context.Background(), pki, nil)
+	check(t, err)
+	defer dir.Unlock()
+	path := filepath.Join(pki, "x")
+	check(t, CheckTargets(false, path))
+	check(t, dir.Commit([]File{{Path: path, Mode: 0o600}}, false, nil))
+	for _, path := range []string{filepath.Join(pki, ".Staging", "x"), filepath.Join(pki, lockName)} {
+		if err := CheckTargets(true, path); failure.KindOf(err) != failure.Usage || failure.HintOf(err) == "" {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -16,6 +18,9 @@ import (
 // exists. It serves to say no before costly work is done.
 func CheckAbsent(paths ...string) error {
 	for _, path := range paths {
+		if err := checkOwn(path); err != nil {
+			return err
+		}
 		if err := checkTarget(path, false); err != nil {
 			return err
 		}
@@ -28,6 +33,9 @@ func CheckAbsent(paths ...string) error {
 // name. It serves as CheckAbsent does.
 func CheckTargets(replace bool, paths ...string) error {
 	for _, path := range paths {
+		if err := checkOwn(path); err != nil {
+			return err
+		}
 		if err := checkTarget(path, replace); err != nil {
 			return err
 		}
@@ -60,6 +68,9 @@ func targets(files []File, replace bool) ([]string, error) {
 				return nil, diskError(err, "write %q", f.Path)
 			}
 		}
+		if err := checkOwn(f.Path); err != nil {
+			return nil, err
+		}
 		if err := checkTarget(f.Path, replace); err != nil {
 			return nil, err
 		}
@@ -70,6 +81,36 @@ func targets(files []File, replace bool) ([]string, error) {
 		taken[paths[i]] = true
 	}
 	return paths, nil
+}
+
+// checkOwn refuses paths of what the store itself keeps in a PKI directory: the
+// next Commit would delete or damage what is written there.
+func checkOwn(path string) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	dir, base := filepath.Split(abs)
+	if real, err := filepath.EvalSymlinks(dir); err == nil { // otherwise whoever writes there says it
+		dir = real
+	}
+	own := []string{lockName, inventoryName, inventoryName + "-journal", inventoryName + "-wal", inventoryName + "-shm"}
+	isOwn := slices.ContainsFunc(own, func(name string) bool { return strings.EqualFold(base, name) })
+	for p := filepath.Join(dir, base); p != filepath.Dir(p) && !isOwn; p = filepath.Dir(p) {
+		isOwn = strings.EqualFold(filepath.Base(p), stagingName) && isPKI(filepath.Dir(p))
+	}
+	if isOwn {
+		return failure.New(failure.Usage, "choose another name or directory", "%q is a place where pkictl keeps its own files", path)
+	}
+	return nil
+}
+
+// isPKI says whether a directory has, or had, an inventory.
+func isPKI(dir string) bool {
+	return slices.ContainsFunc([]string{lockName, inventoryName}, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		return err == nil
+	})
 }
 
 func checkTarget(path string, replace bool) error {
