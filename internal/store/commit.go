@@ -212,9 +212,12 @@ func (c *commit) stage(files []File, open []*os.File) error {
 
 // create makes new file i.
 func (c *commit) create(i int, file File) (*os.File, error) {
-	info, err := os.Stat(c.Paths[i])
+	info, err := os.Lstat(c.Paths[i])
 	if !file.Keep || err != nil { // there is none
 		return create(c.new(i), file.Data, file.Mode)
+	}
+	if err := checkPlain(c.Paths[i], info); err != nil { // since it was looked at first
+		return nil, err
 	}
 	mode := info.Mode().Perm() & (file.Mode | 0o640)
 	f, err := create(c.new(i), file.Data, mode&0o700) // for the owner alone, who may change
