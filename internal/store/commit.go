@@ -84,6 +84,8 @@ func (d *Dir) CommitIssued(files []File, replace bool, rows []Signed, record fun
 	}
 	c := &commit{ID: rand.Text(), Paths: paths, Rows: rowIDs(rows), staging: filepath.Join(d.path, stagingName)}
 	err = c.run(files, record)
+	// A network file system may report an error of what it has done.
+	c.turned = c.turned || c.flipped()
 	d.changed = d.changed || c.turned
 	if err == nil {
 		return nil
