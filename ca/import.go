@@ -19,12 +19,15 @@ import (
 
 // Imported says what came with a CA that was imported.
 type Imported struct {
-	From       string       // the tool whose directory it was; empty for two files
-	InPlace    bool         // the CA's files were where they belong, and stay untouched
-	Recorded   int          // certificates of the CA that are new in the inventory, its own aside
-	Revoked    int          // of those, the revoked ones
-	Known      int          // certificates that were in the inventory before
-	PassedOver []PassedOver // what was found and not recorded
+	From     string // the tool whose directory it was; empty for two files
+	InPlace  bool   // the CA's files were where they belong, and stay untouched
+	Recorded int    // certificates of the CA that are new in the inventory, its own aside
+	Revoked  int    // of those, the revoked ones
+	Known    int    // certificates that were in the inventory before
+	// RevokedSince is how many of the known ones were in force there, and were
+	// found to be revoked.
+	RevokedSince int
+	PassedOver   []PassedOver // what was found and not recorded
 }
 
 // PassedOver counts certificates, or files, that were not recorded.
@@ -75,10 +78,13 @@ func importCA(ctx context.Context, o InitOptions) (*InitResult, error) {
 }
 
 // count says what became of the records, the first of which is the CA's own.
-func (i *Imported) count(records []certdb.CertificateRecord, isNew []bool) {
+func (i *Imported) count(records []certdb.CertificateRecord, outcomes []store.ImportOutcome) {
 	for n, record := range records[1:] {
 		switch {
-		case isNew != nil && !isNew[n+1]:
+		case outcomes != nil && outcomes[n+1] == store.ImportedRevoked:
+			i.RevokedSince++
+			fallthrough
+		case outcomes != nil && outcomes[n+1] == store.ImportedKnown:
 			i.Known++
 			continue
 		case record.Status == store.StatusRevoked:
@@ -161,9 +167,9 @@ func (o InitOptions) writeImported(ctx context.Context, authority *CA, keyPEM []
 	}
 	defer inv.Close()
 	record := func() error {
-		isNew, err := inv.Import(records)
+		outcomes, err := inv.Import(records)
 		if err == nil {
-			imported.count(records, isNew)
+			imported.count(records, outcomes)
 		}
 		return err
 	}
