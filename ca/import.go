@@ -54,6 +54,19 @@ func importCA(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if inPlace {
+		isPlain, err := isPlainKey(KeyPath(o.Dir))
+		if err != nil {
+			return nil, err
+		}
+		if isPlain && o.encrypts() {
+			if o.MustEncrypt {
+				return nil, o.staysPlain()
+			}
+			warnings = append(warnings, o.staysPlain().Error())
+		}
+		encrypted = !isPlain
+	}
 	result := &InitResult{
 		Certificate: authority.Certificate, Warnings: warnings, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir),
 		Encrypted: encrypted, Imported: &Imported{From: src.tool, InPlace: inPlace},
@@ -119,14 +132,22 @@ func (o InitOptions) importKey(path string, authority *CA, inPlace bool) (keyPEM
 			"CA key %q does not belong to certificate %s", path, FormatName(authority.Certificate.RawSubject))
 	}
 	switch {
-	case inPlace:
-		return nil, used != nil, nil
+	case inPlace: // its key stays as it is
+		return nil, false, nil
 	case used != nil:
 		keyPEM, err = EncryptKey(key, used)
 	default:
 		keyPEM, err = o.marshalKey(key)
 	}
 	return keyPEM, used != nil || o.encrypts(), err
+}
+
+// staysPlain says that a passphrase is given for a key that is not written.
+func (o InitOptions) staysPlain() error {
+	path := KeyPath(o.Dir)
+	return failure.New(failure.Usage,
+		fmt.Sprintf("encrypt it with: openssl pkcs8 -topk8 -in %[1]s -out %[1]s.new && mv %[1]s.new %[1]s; or import it into another directory with --dir", shellQuote(path)),
+		"CA key %q is not encrypted, and is left as it is: the CA is there already", path)
 }
 
 // isInPlace says whether the CA is in o.Dir already, so that no file has to be

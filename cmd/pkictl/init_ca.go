@@ -117,6 +117,7 @@ func (a *app) initCA(cmd *cobra.Command, f initFlags) error {
 			return err
 		}
 	}
+	f.MustEncrypt = a.passphraseFile != "" || cmd.Flags().Changed("encrypt-key") // asked for, not from the environment
 	f.OpenSSLPass = a.opensslPass(a.passphraseFile, envVariable)
 	if f.explain {
 		return a.explain(ca.ExplainInit(f.InitOptions))
