@@ -229,6 +229,10 @@ func TestCommitRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(failure.HintOf(err), test.hint) {
 				t.Errorf("error %v, hint %q; want %q, %q", err, failure.HintOf(err), test.says, test.hint)
 			}
+			var target *TargetError
+			if !errors.As(err, &target) || target.Path != files[len(files)-1].Path && test.name != "file exists" {
+				t.Errorf("the file to blame is not known: %+v", target)
+			}
 			if got := p.read(); !same(got, "old") {
 				t.Errorf("files are %q", got)
 			}
