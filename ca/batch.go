@@ -74,7 +74,8 @@ type batch struct {
 	o         BatchOptions
 	authority *CA
 	result    BatchResult
-	first     map[string]int // line by prefix and other paths of its files
+	revoked   map[string]bool // serial numbers, when it began
+	first     map[string]int  // line by prefix and other paths of its files
 }
 
 // IssueBatch issues a certificate for each line. A line that fails does not
@@ -103,6 +104,9 @@ func IssueBatch(ctx context.Context, o BatchOptions) (BatchResult, error) {
 	}
 	defer authority.Close()
 	b := &batch{o: o, authority: authority, first: map[string]int{}}
+	if b.revoked, err = authority.revokedSerials(ctx, o.Now); err != nil {
+		return BatchResult{}, err
+	}
 	err = b.run(ctx)
 	return b.result, err
 }
@@ -238,7 +242,7 @@ func (b *batch) prepare(item *batchItem) {
 			return err
 		}
 		result := item.options.result(req)
-		if item.done, err = item.options.isDone(b.authority, req, result); err != nil || item.done {
+		if item.done, err = item.options.isDone(b.authority, b.revoked, req, result); err != nil || item.done {
 			return err
 		}
 		if err := item.options.checkTargets(result); err != nil {
