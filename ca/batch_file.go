@@ -297,15 +297,10 @@ func (b *BatchReader) yamlItems(data []byte) ([]*yaml.Node, error) {
 	bad := func(why string, args ...any) error {
 		return failure.New(failure.Usage, "write a list like: [{cn: jane, group: [developers]}]", "%q %s", b.name, fmt.Sprintf(why, args...))
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var document yaml.Node
-	if err := decoder.Decode(&document); err != nil {
-		return nil, bad("is not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	list, err := document{b.name}.decode(data) // its other checks would have one bad item stop the rest
+	if err != nil {
+		return nil, err
 	}
-	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return nil, bad("holds more than one document")
-	}
-	list := document.Content[0]
 	if list.Kind == yaml.MappingNode {
 		items, err := itemsOf(list)
 		if err != nil {

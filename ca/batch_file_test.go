@@ -103,7 +103,7 @@ func TestBatchReaderRefuses(t *testing.T) {
 		{"unknown key", "x", "kind: CertificateRequestList\nitem: []\n", `key "item" in line 2`},
 		{"second items", "x", "items: []\nitems: []\n", `key "items" in line 2`},
 		{"items that are none", "x", "items: {}\n", "is not a list"},
-		{"two documents", "x", "- {cn: a}\n---\n- {cn: b}\n", "more than one document"},
+		{"two documents", "x", "- {cn: a}\n---\n- {cn: b}\n", "a second document begins"},
 		{"deep nesting", "x", strings.Repeat("[", 100_000), "max depth"},
 		{"many values", "x", "[" + strings.Repeat("a,", 300_000) + "]", "more than some 200000 values"},
 		{"large", "x", "- {cn: " + strings.Repeat("x", 5<<20) + "}", "larger than 4 MiB"},
