@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
@@ -72,7 +74,8 @@ type batch struct {
 	o         BatchOptions
 	authority *CA
 	result    BatchResult
-	first     map[string]int // line by prefix and other paths of its files
+	revoked   map[string]bool // serial numbers, when it began
+	first     map[string]int  // line by prefix and other paths of its files
 }
 
 // IssueBatch issues a certificate for each line. A line that fails does not
@@ -101,6 +104,9 @@ func IssueBatch(ctx context.Context, o BatchOptions) (BatchResult, error) {
 	}
 	defer authority.Close()
 	b := &batch{o: o, authority: authority, first: map[string]int{}}
+	if b.revoked, err = authority.revokedSerials(ctx, o.Now); err != nil {
+		return BatchResult{}, err
+	}
 	err = b.run(ctx)
 	return b.result, err
 }
@@ -138,10 +144,48 @@ func (b *batch) run(ctx context.Context) error {
 	return readErr // it was set before the channels were closed
 }
 
+// nextLine is what BatchReader.Next returns.
+type nextLine struct {
+	line Line
+	err  error
+}
+
+// next calls BatchReader.Next until ctx ends. A call
+// that waits for input goes on waiting, as there is no way to end it from here:
+// its goroutine ends with the input, and uses nothing but the reader.
+func (b *batch) next(ctx context.Context) <-chan nextLine {
+	lines := make(chan nextLine, batchStep)
+	reader, defaults := b.o.Lines, b.o.IssueOptions
+	go func() {
+		for {
+			line, err := reader.Next(defaults)
+			select {
+			case lines <- nextLine{line, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return lines
+}
+
 // read hands out the lines.
 func (b *batch) read(ctx context.Context, lines chan<- *batchItem) error {
+	interrupted := func() error {
+		return failure.Wrap(ctx.Err(), failure.Failed, "run it again: it goes on where it stopped", "interrupted")
+	}
+	in := b.next(ctx)
 	for {
-		line, err := b.o.Lines.Next(b.o.IssueOptions)
+		var next nextLine
+		select {
+		case next = <-in:
+		case <-ctx.Done():
+			return interrupted()
+		}
+		line, err := next.line, next.err
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -158,7 +202,7 @@ func (b *batch) read(ctx context.Context, lines chan<- *batchItem) error {
 		select {
 		case lines <- item:
 		case <-ctx.Done():
-			return failure.Wrap(ctx.Err(), failure.Failed, "run it again: it goes on where it stopped", "interrupted")
+			return interrupted()
 		}
 	}
 }
@@ -167,15 +211,24 @@ func (b *batch) read(ctx context.Context, lines chan<- *batchItem) error {
 func (b *batch) claim(item *batchItem) error {
 	names := append([]string{filepath.Clean(item.options.Prefix())}, item.options.AlsoPaths...)
 	for _, name := range names {
-		if first, taken := b.first[name]; taken {
+		if first, taken := b.first[foldName(runtime.GOOS, name)]; taken {
 			return failure.New(failure.Usage, "give one of them other file names in the column out",
 				"it would write %q, as line %d does", name, first)
 		}
 	}
 	for _, name := range names {
-		b.first[name] = item.line
+		b.first[foldName(runtime.GOOS, name)] = item.line
 	}
 	return nil
+}
+
+// foldName makes names equal that are one file where, as a rule, case does not
+// count.
+func foldName(system, name string) string {
+	if system == "darwin" || system == "windows" {
+		return strings.ToLower(name)
+	}
+	return name
 }
 
 // prepare does all that needs neither the CA's key nor the disk.
@@ -189,7 +242,7 @@ func (b *batch) prepare(item *batchItem) {
 			return err
 		}
 		result := item.options.result(req)
-		if item.done, err = item.options.isDone(b.authority, req, result); err != nil || item.done {
+		if item.done, err = item.options.isDone(b.authority, b.revoked, req, result); err != nil || item.done {
 			return err
 		}
 		if err := item.options.checkTargets(result); err != nil {
@@ -229,24 +282,23 @@ func (b *batch) collect(ctx context.Context, prepared <-chan *batchItem) error {
 	return b.write(ctx, step)
 }
 
-// write signs and writes a step. Files that another program made meanwhile are
-// the failure of their line alone.
+// write signs and writes a step. What keeps one line's files from being written
+// is the failure of that line alone.
 func (b *batch) write(ctx context.Context, step []*batchItem) error {
 	for len(step) > 0 && !b.o.DryRun {
 		err := b.commit(ctx, step)
 		if err == nil {
 			break
 		}
-		var exists *store.ExistsError
-		if !errors.As(err, &exists) {
+		var target *store.TargetError
+		if !errors.As(err, &target) || b.concernsAll(target) {
 			return err
 		}
-		at := slices.IndexFunc(step, func(i *batchItem) bool { return slices.Contains(i.paths(), exists.Path) })
-		if at < 0 {
+		left := b.drop(slices.Clone(step), target)
+		if len(left) == len(step) {
 			return err
 		}
-		b.fail(step[at], existsError(err))
-		step = slices.Delete(step, at, at+1)
+		step = left
 	}
 	for _, item := range step {
 		b.result.Issued++
@@ -254,6 +306,37 @@ func (b *batch) write(ctx context.Context, step []*batchItem) error {
 	}
 	b.progress()
 	return nil
+}
+
+// concernsAll says whether an error is about the disk of the PKI directory, so
+// that no other line would fare better.
+func (b *batch) concernsAll(target *store.TargetError) bool {
+	isDisk := slices.ContainsFunc([]error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS}, func(errno error) bool {
+		return errors.Is(target, errno)
+	})
+	return isDisk && isSameFile(filepath.Dir(target.Path), b.o.Dir)
+}
+
+// drop lets the line fail that has the file, and those with others in the same
+// directory that cannot be written either: to try each would sign and write all
+// of the step as many times.
+func (b *batch) drop(step []*batchItem, target *store.TargetError) []*batchItem {
+	return slices.DeleteFunc(step, func(item *batchItem) bool {
+		err := error(nil)
+		for _, path := range item.paths() {
+			if path == target.Path {
+				err = existsError(target)
+				break
+			}
+			if err == nil && filepath.Dir(path) == filepath.Dir(target.Path) {
+				err = target.InDirectory(path)
+			}
+		}
+		if err != nil {
+			b.fail(item, err)
+		}
+		return err != nil
+	})
 }
 
 func (b *batch) commit(ctx context.Context, step []*batchItem) (err error) {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -205,15 +207,27 @@ func fillCSV(o *IssueOptions, columns []batchField, record []string) error {
 }
 
 // placeLine puts the files that a line names below the directory of all: a
-// flag could name any, but a file may come from somebody else.
+// flag could name any, but a file may come from somebody else. Names that begin
+// with a dot are the store's own, or hidden.
 func placeLine(o *IssueOptions) error {
 	if o.Out == "" {
 		return nil
 	}
-	if !filepath.IsLocal(o.Out) {
-		return failure.New(failure.Usage, "write a name below the directory that --out names", "out %q leads elsewhere", o.Out)
+	const hint = "write a name below the directory that --out names"
+	out := filepath.Clean(o.Out)
+	parts := strings.Split(filepath.ToSlash(out), "/")
+	isDot := func(part string) bool { return strings.HasPrefix(part, ".") }
+	switch {
+	case strings.ContainsFunc(o.Out, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(o.Out):
+		return failure.New(failure.Usage, "write a name of letters and digits", "out %q has characters that cannot be printed", o.Out)
+	case !filepath.IsLocal(out):
+		return failure.New(failure.Usage, hint, "out %q leads elsewhere", o.Out)
+	case out == "." || strings.HasSuffix(filepath.ToSlash(o.Out), "/"):
+		return failure.New(failure.Usage, hint, "out %q names no file", o.Out)
+	case slices.ContainsFunc(parts, isDot):
+		return failure.New(failure.Usage, hint, "out %q has a name that begins with a dot", o.Out)
 	}
-	o.Out = filepath.Join(cmp.Or(o.OutDir, o.Dir), o.Out)
+	o.Out = filepath.Join(cmp.Or(o.OutDir, o.Dir), out)
 	return nil
 }
 
@@ -283,15 +297,10 @@ func (b *BatchReader) yamlItems(data []byte) ([]*yaml.Node, error) {
 	bad := func(why string, args ...any) error {
 		return failure.New(failure.Usage, "write a list like: [{cn: jane, group: [developers]}]", "%q %s", b.name, fmt.Sprintf(why, args...))
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var document yaml.Node
-	if err := decoder.Decode(&document); err != nil {
-		return nil, bad("is not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	list, err := document{b.name}.decode(data) // its other checks would have one bad item stop the rest
+	if err != nil {
+		return nil, err
 	}
-	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return nil, bad("holds more than one document")
-	}
-	list := document.Content[0]
 	if list.Kind == yaml.MappingNode {
 		items, err := itemsOf(list)
 		if err != nil {

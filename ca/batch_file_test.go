@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -48,6 +50,12 @@ func TestBatchReader(t *testing.T) {
 			`2! cn "=1+1" is a formula to spreadsheet programs|3! group "@SUM(A1)" is a formula to spreadsheet programs|` +
 				`4! cn "+x" is a formula to spreadsheet programs|5! cn "-x" is a formula to spreadsheet programs|6 joe a@b`},
 		{"paths that lead away", "cn,out\na,../x\nb,/tmp/x\nc,x/y\n", `2! out "../x" leads elsewhere|3! out "/tmp/x" leads elsewhere|4 c`},
+		{"paths that name no file of a certificate", "cn,out\na,.staging/new/7\nb,.\nc,x/..\nd,x/.y\ne,x/\nf,./x/../y\n",
+			`2! out ".staging/new/7" has a name that begins with a dot|3! out "." names no file|4! out "x/.." names no file|` +
+				`5! out "x/.y" has a name that begins with a dot|6! out "x/" names no file|7 f`},
+		{"paths that cannot be printed", "- {cn: a, out: \"x\\ny\"}\n- {cn: b, out: \"x\\u202Ey\"}\n- {cn: c, out: \"x\\u00A0y\"}\n- {cn: d, out: a b}\n",
+			`1! out "x\ny" has characters that cannot be printed|2! out "x\u202ey" has characters that cannot be printed|` +
+				`3! out "x\u00a0y" has characters that cannot be printed|4 d`},
 		{"header alone", "cn,group\n", ""},
 		{"YAML", "- cn: jane\n  group: [dev, ops]\n- cn: joe\n  groups: ops\n", "1 jane dev+ops|3 joe ops"},
 		{"JSON", `[{"cn":"jane","group":["dev"]},{"cn":"joe"}]`, "1 jane dev|1 joe"},
@@ -95,7 +103,7 @@ func TestBatchReaderRefuses(t *testing.T) {
 		{"unknown key", "x", "kind: CertificateRequestList\nitem: []\n", `key "item" in line 2`},
 		{"second items", "x", "items: []\nitems: []\n", `key "items" in line 2`},
 		{"items that are none", "x", "items: {}\n", "is not a list"},
-		{"two documents", "x", "- {cn: a}\n---\n- {cn: b}\n", "more than one document"},
+		{"two documents", "x", "- {cn: a}\n---\n- {cn: b}\n", "a second document begins"},
 		{"deep nesting", "x", strings.Repeat("[", 100_000), "max depth"},
 		{"many values", "x", "[" + strings.Repeat("a,", 300_000) + "]", "more than some 200000 values"},
 		{"large", "x", "- {cn: " + strings.Repeat("x", 5<<20) + "}", "larger than 4 MiB"},
@@ -138,7 +146,12 @@ func fuzzBatch(f *testing.F, name string) {
 			if err == nil && (req.CommonName == "" || req.Profile.Name() == "") {
 				t.Fatalf("%+v", req)
 			}
-			if !strings.HasPrefix(line.Options.Prefix(), "pki") {
+			if err != nil {
+				continue
+			}
+			below, err := filepath.Rel("pki", line.Options.Prefix())
+			if err != nil || !filepath.IsLocal(below) || strings.HasPrefix(below, ".") || strings.Contains(below, "/.") ||
+				strings.ContainsFunc(below, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				t.Fatalf("it would write %q", line.Options.Prefix())
 			}
 		}
@@ -151,6 +164,7 @@ func FuzzBatchCSV(f *testing.F) {
 	f.Add([]byte("cn,group,out\njane,dev;ops,a/b\n\"joe\n"))
 	f.Add([]byte("\ufeffcn,profile,dns,ip,uri,email,key,validity\r\na,server,a.b;c,::1,urn:a,a@b,rsa-2048,1h\r\n"))
 	f.Add([]byte("cn\n..\n/\n.\n-\n"))
+	f.Add([]byte("cn,out\na,.staging/new/7\nb,.\nc,x/..\n"))
 	fuzzBatch(f, "users.csv")
 }
 
@@ -158,6 +172,7 @@ func FuzzBatchCSV(f *testing.F) {
 func FuzzBatchYAML(f *testing.F) {
 	f.Add([]byte("- {cn: jane, group: [dev], out: a/b}\n- &a {cn: .}\n- *a\n"))
 	f.Add([]byte("apiVersion: pkictl.dev/v1\nkind: CertificateRequestList\nitems:\n- cn: /\n  dns: [a.b]\n"))
+	f.Add([]byte("- {cn: jane, out: \"a\\nb\"}\n- {cn: joe, out: x/../.lock}\n"))
 	f.Add([]byte("---\n...\n"))
 	f.Add([]byte("--- # nothing"))
 	fuzzBatch(f, "users.yaml")

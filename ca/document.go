@@ -17,7 +17,7 @@ import (
 // maxDepth is more than any configuration needs.
 const maxDepth = 32
 
-const documentHint = "see pkictl issue --help for what goes into a file of profiles"
+const documentHint = "see pkictl issue --help for what goes into such a file"
 
 // document is a configuration in YAML or JSON that is read strictly: what is
 // not understood is an error that names the line. JSON and YAML end in the same
@@ -34,6 +34,15 @@ func (d document) parse(data []byte) (*yaml.Node, error) {
 	case trimmed[0] == '{':
 		return d.parseJSON(data)
 	}
+	root, err := d.decode(data)
+	if err != nil {
+		return nil, err
+	}
+	return root, d.checkNodes(root, 0)
+}
+
+// decode reads the one document of a YAML file.
+func (d document) decode(data []byte) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var root, more yaml.Node
 	err := decoder.Decode(&root)
@@ -48,9 +57,6 @@ func (d document) parse(data []byte) (*yaml.Node, error) {
 			return nil, d.syntax(err)
 		}
 		return nil, d.errorAt(&more, "put one document into a file", "a second document begins")
-	}
-	if err := d.checkNodes(&root, 0); err != nil {
-		return nil, err
 	}
 	return root.Content[0], nil
 }

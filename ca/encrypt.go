@@ -14,6 +14,7 @@ import (
 	"go.step.sm/crypto/pemutil"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // labelEncryptedKey is the label of RFC 7468, section 11.
@@ -44,6 +45,22 @@ func EncryptKey(key crypto.Signer, passphrase []byte) ([]byte, error) {
 type encryptionError struct{ how string }
 
 func (e *encryptionError) Error() string { return e.how }
+
+// isPlainKey says whether a file holds a private key that anybody can use who
+// can read it.
+func isPlainKey(path string) (bool, error) {
+	data, err := store.Read(path, store.MaxPEM)
+	if err != nil {
+		return false, err
+	}
+	defer clear(data)
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			return !isEncrypted(block), nil
+		}
+	}
+	return false, nil
+}
 
 // isEncrypted says whether a PEM block holds an encrypted key: in PKCS#8, or
 // in OpenSSL's older form (RFC 1421, 4.6.1.1).

@@ -150,26 +150,6 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// recordedIn returns a path of the inventory of the PKI directory dir.
-func recordedIn(dir, path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(dir, path)
-}
-
-// recordedPath is the reverse of recordedIn: absolute, or below the PKI
-// directory, which may move.
-func recordedPath(dir, path string) string {
-	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
-		return rel
-	}
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
-}
-
 func keyPathOf(certPath string) string {
 	if prefix, isPEM := strings.CutSuffix(certPath, ".pem"); isPEM {
 		return prefix + "-key.pem"

@@ -19,12 +19,15 @@ import (
 
 // Imported says what came with a CA that was imported.
 type Imported struct {
-	From       string       // the tool whose directory it was; empty for two files
-	InPlace    bool         // the CA's files were where they belong, and stay untouched
-	Recorded   int          // certificates of the CA that are new in the inventory, its own aside
-	Revoked    int          // of those, the revoked ones
-	Known      int          // certificates that were in the inventory before
-	PassedOver []PassedOver // what was found and not recorded
+	From     string // the tool whose directory it was; empty for two files
+	InPlace  bool   // the CA's files were where they belong, and stay untouched
+	Recorded int    // certificates of the CA that are new in the inventory, its own aside
+	Revoked  int    // of those, the revoked ones
+	Known    int    // certificates that were in the inventory before
+	// RevokedSince is how many of the known ones were in force there, and were
+	// found to be revoked.
+	RevokedSince int
+	PassedOver   []PassedOver // what was found and not recorded
 }
 
 // PassedOver counts certificates, or files, that were not recorded.
@@ -51,6 +54,19 @@ func importCA(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if inPlace {
+		isPlain, err := isPlainKey(KeyPath(o.Dir))
+		if err != nil {
+			return nil, err
+		}
+		if isPlain && o.encrypts() {
+			if o.MustEncrypt {
+				return nil, o.staysPlain()
+			}
+			warnings = append(warnings, o.staysPlain().Error())
+		}
+		encrypted = !isPlain
+	}
 	result := &InitResult{
 		Certificate: authority.Certificate, Warnings: warnings, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir),
 		Encrypted: encrypted, Imported: &Imported{From: src.tool, InPlace: inPlace},
@@ -75,10 +91,13 @@ func importCA(ctx context.Context, o InitOptions) (*InitResult, error) {
 }
 
 // count says what became of the records, the first of which is the CA's own.
-func (i *Imported) count(records []certdb.CertificateRecord, isNew []bool) {
+func (i *Imported) count(records []certdb.CertificateRecord, outcomes []store.ImportOutcome) {
 	for n, record := range records[1:] {
 		switch {
-		case isNew != nil && !isNew[n+1]:
+		case outcomes != nil && outcomes[n+1] == store.ImportedRevoked:
+			i.RevokedSince++
+			fallthrough
+		case outcomes != nil && outcomes[n+1] == store.ImportedKnown:
 			i.Known++
 			continue
 		case record.Status == store.StatusRevoked:
@@ -113,14 +132,22 @@ func (o InitOptions) importKey(path string, authority *CA, inPlace bool) (keyPEM
 			"CA key %q does not belong to certificate %s", path, FormatName(authority.Certificate.RawSubject))
 	}
 	switch {
-	case inPlace:
-		return nil, used != nil, nil
+	case inPlace: // its key stays as it is
+		return nil, false, nil
 	case used != nil:
 		keyPEM, err = EncryptKey(key, used)
 	default:
 		keyPEM, err = o.marshalKey(key)
 	}
 	return keyPEM, used != nil || o.encrypts(), err
+}
+
+// staysPlain says that a passphrase is given for a key that is not written.
+func (o InitOptions) staysPlain() error {
+	path := KeyPath(o.Dir)
+	return failure.New(failure.Usage,
+		fmt.Sprintf("encrypt it with: openssl pkcs8 -topk8 -in %[1]s -out %[1]s.new && mv %[1]s.new %[1]s; or import it into another directory with --dir", shellQuote(path)),
+		"CA key %q is not encrypted, and is left as it is: the CA is there already", path)
 }
 
 // isInPlace says whether the CA is in o.Dir already, so that no file has to be
@@ -161,9 +188,9 @@ func (o InitOptions) writeImported(ctx context.Context, authority *CA, keyPEM []
 	}
 	defer inv.Close()
 	record := func() error {
-		isNew, err := inv.Import(records)
+		outcomes, err := inv.Import(records)
 		if err == nil {
-			imported.count(records, isNew)
+			imported.count(records, outcomes)
 		}
 		return err
 	}

@@ -86,7 +86,7 @@ func (f *foundCertificate) metadata(dir string) Metadata {
 		meta.Name = cmp.Or(f.cert.Subject.CommonName, FormatSerial(f.cert.SerialNumber))
 	}
 	if f.pair {
-		meta.Out = IssueOptions{Dir: dir, Out: strings.TrimSuffix(f.path, ".crt")}.metadata("").Out
+		meta.Out = recordedPath(dir, strings.TrimSuffix(f.path, ".crt"))
 	}
 	return meta
 }
@@ -104,10 +104,10 @@ func (row *indexRow) revoke(record *certdb.CertificateRecord) {
 // record describes a revoked certificate of which there is no file: a
 // revocation list has to name it all the same.
 func (row *indexRow) record(issuer *x509.Certificate) (certdb.CertificateRecord, error) {
-	metadata, err := json.Marshal(Metadata{Name: row.commonName(), Profile: profileImported})
+	metadata, err := json.Marshal(Metadata{Name: row.name, Profile: profileImported})
 	record := certdb.CertificateRecord{
 		Serial: row.serial.String(), AKI: hex.EncodeToString(issuer.SubjectKeyId), Expiry: row.expires,
-		MetadataJSON: metadata, SANsJSON: []byte("[]"), CommonName: sql.NullString{String: row.commonName(), Valid: true},
+		MetadataJSON: metadata, SANsJSON: []byte("[]"), CommonName: sql.NullString{String: row.name, Valid: true},
 	}
 	row.revoke(&record)
 	return record, err

@@ -57,6 +57,9 @@ type InitOptions struct {
 	// NewPassphrase is asked for the one that encrypts the new key. Nil: the key
 	// is not encrypted.
 	NewPassphrase Passphrase
+	// MustEncrypt has the import of a CA that stays where it is fail if its key is
+	// not encrypted, and NewPassphrase is set. Otherwise that is a warning.
+	MustEncrypt bool
 	// OpenSSLPass says in a recipe where openssl finds the passphrase, in the
 	// form that its -passin takes. Empty: it asks.
 	OpenSSLPass string

@@ -256,9 +256,10 @@ func releaseAbove(dir *store.Dir, err error) {
 // metadataBelow is what the parent's inventory says of the new CA, which has
 // the name of its directory.
 func (o InitOptions) metadataBelow() Metadata {
-	issued := IssueOptions{Dir: o.Parent, Out: filepath.Join(o.Dir, "ca"), Groups: o.Organizations}
-	meta := issued.metadata(profileCA)
-	meta.Name = filepath.Base(filepath.Clean(o.Dir))
+	meta := Metadata{
+		Name: filepath.Base(filepath.Clean(o.Dir)), Groups: o.Organizations, Profile: profileCA,
+		Out: recordedPath(o.Parent, filepath.Join(o.Dir, "ca")),
+	}
 	if abs, err := filepath.Abs(o.Dir); err == nil {
 		meta.Name = filepath.Base(abs)
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	zx509 "github.com/zmap/zcrypto/x509"
 	"github.com/zmap/zlint/v3/lint"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -103,31 +102,15 @@ func (l *linter) add(severity Severity, name, citation, format string, args ...a
 }
 
 func (l *linter) certificate(info *CertificateInfo) {
-	cert, err := zx509.ParseCertificate(info.X509.Raw)
-	if err != nil {
+	if err := zlintCertificate(info.X509.Raw, l.zlint); err != nil {
 		l.add(SeverityError, "zlint_parse", "", "zlint cannot read it: %v", err)
-	} else {
-		registry := lint.GlobalRegistry()
-		for _, source := range lintSources {
-			for _, lint := range registry.CertificateLints().BySource(source) {
-				l.run(lint.LintMetadata, func() *lintResult { return lint.Execute(cert, registry.GetConfiguration()) })
-			}
-		}
 	}
 	l.kubernetes(info)
 }
 
 func (l *linter) revocationList(info *CRLInfo) {
-	crl, err := zx509.ParseRevocationList(info.raw)
-	if err != nil {
+	if err := zlintCRL(info.raw, l.zlint); err != nil {
 		l.add(SeverityError, "zlint_parse", "", "zlint cannot read it: %v", err)
-	} else {
-		registry := lint.GlobalRegistry()
-		for _, source := range lintSources {
-			for _, lint := range registry.RevocationListLints().BySource(source) {
-				l.run(lint.LintMetadata, func() *lintResult { return lint.Execute(crl, registry.GetConfiguration()) })
-			}
-		}
 	}
 	if next := info.NextUpdate; next != nil && next.Before(l.options.Now) {
 		l.add(SeverityInfo, "crl_expired", "RFC 5280: 5.1.2.5", "the next one was due on %s", next.Format(time.DateOnly))
@@ -157,28 +140,25 @@ func (l *linter) request(info *RequestInfo) {
 	l.subjectRules(r.commonNames, r.groups, true)
 }
 
-type lintResult = lint.LintResult
-
-// run runs a lint of zlint. One that panics on odd input finds something, too.
-func (l *linter) run(meta lint.LintMetadata, execute func() *lintResult) {
-	defer func() {
-		if problem := recover(); problem != nil {
-			l.add(SeverityError, meta.Name, meta.Citation, "zlint cannot cope with it: %v", problem)
-		}
-	}()
-	result := execute()
+// zlint adds what a lint of zlint says. One that dies of odd input finds
+// something, too.
+func (l *linter) zlint(r zlintResult) {
+	if r.status == lint.Fatal {
+		l.add(SeverityError, r.Name, r.Citation, "zlint cannot judge it: %s", r.problem)
+		return
+	}
 	severity := SeverityError
 	switch {
-	case result.Status < lint.Notice:
+	case r.status < lint.Notice:
 		return
-	case result.Status == lint.Notice:
+	case r.status == lint.Notice:
 		severity = SeverityInfo
-	case result.Status == lint.Warn:
+	case r.status == lint.Warn:
 		severity = SeverityWarn
 	}
-	details := meta.Description
-	if result.Details != "" {
-		details += " (" + result.Details + ")"
+	details := r.Description
+	if r.details != "" {
+		details += " (" + r.details + ")"
 	}
-	l.add(severity, meta.Name, meta.Citation, "%s", details)
+	l.add(severity, r.Name, r.Citation, "%s", details)
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
-// Limits of an index.txt: lines, and octets of one of them.
+// Limits of an index.txt: octets, lines, and octets of one of them.
 const (
+	maxIndex      = 64 << 20
 	maxIndexLines = 1_000_000
 	maxIndexLine  = 64 << 10
 )
@@ -34,7 +35,7 @@ type indexRow struct {
 	revokedAt time.Time // zero unless revoked
 	reason    int       // a CRLReason (RFC 5280, 5.3.1)
 	serial    *big.Int
-	subject   string // as openssl's -subj
+	name      string // the common name, or the whole subject; empty unless revoked
 	isFound   bool   // there is a certificate
 }
 
@@ -61,9 +62,12 @@ func parseIndex(r io.Reader, name string) ([]indexRow, error) {
 	var rows []indexRow
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxIndexLine)
-	number := 0
+	number, octets := 0, 0
 	for lines.Scan() {
 		number++
+		if octets += len(lines.Bytes()) + 1; octets > maxIndex {
+			return nil, failure.New(failure.Failed, "check that it is the file you mean", "%q is larger than %d MiB", name, maxIndex>>20)
+		}
 		if number > maxIndexLines {
 			return nil, failure.New(failure.Failed, "check that it is the file you mean", "%q has more than %d lines", name, maxIndexLines)
 		}
@@ -90,7 +94,7 @@ func parseIndexRow(line string) (indexRow, error) {
 	if len(fields) != 6 {
 		return indexRow{}, fmt.Errorf("it has %d fields and not 6", len(fields))
 	}
-	row := indexRow{status: fields[0], subject: fields[5]}
+	row := indexRow{status: fields[0]}
 	var err error
 	if row.expires, err = parseIndexTime(fields[1]); err != nil {
 		return row, err
@@ -100,6 +104,7 @@ func parseIndexRow(line string) (indexRow, error) {
 		if err := row.parseRevocation(fields[2]); err != nil {
 			return row, err
 		}
+		row.name = strings.Clone(commonNameIn(fields[5])) // not the rest of the line with it
 	case indexValid, indexExpired:
 		if fields[2] != "" {
 			return row, errors.New("it is revoked and not revoked")
@@ -173,11 +178,12 @@ func parseIndexTime(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not a time", text)
 }
 
-// commonName returns the last common name of the subject, or all of it.
-func (row *indexRow) commonName() string {
-	if i := strings.LastIndex(row.subject, "/CN="); i >= 0 {
-		name, _, _ := strings.Cut(row.subject[i+len("/CN="):], "/")
+// commonNameIn returns the last common name of a subject in the form of
+// openssl's -subj, or all of it.
+func commonNameIn(subject string) string {
+	if i := strings.LastIndex(subject, "/CN="); i >= 0 {
+		name, _, _ := strings.Cut(subject[i+len("/CN="):], "/")
 		return name
 	}
-	return row.subject
+	return subject
 }

@@ -27,11 +27,11 @@ func TestIndex(t *testing.T) {
 		status, serial, expires, revoked, name string
 		reason                                 int
 	}{
-		{"V", "598ed4afdf39c84cfa4cb333e27a147c", "2029-02-23T03:22:31Z", "", "web", 0},
+		{"V", "598ed4afdf39c84cfa4cb333e27a147c", "2029-02-23T03:22:31Z", "", "", 0},
 		{"R", "a6", "2029-02-23T03:22:31Z", "2026-11-21T03:22:31Z", "jane", 4},
 		{"R", "1", "2050-02-23T03:22:31Z", "2026-11-21T03:22:31Z", "a\tb", 0},
 		{"R", "a", "2029-02-23T03:22:31Z", "2026-11-21T03:22:31Z", "joe", 1},
-		{"E", "0", "1950-01-01T00:00:00Z", "", "/O=no name", 0},
+		{"E", "0", "1950-01-01T00:00:00Z", "", "", 0},
 	}
 	if len(rows) != len(want) {
 		t.Fatalf("%d rows, want %d", len(rows), len(want))
@@ -43,7 +43,7 @@ func TestIndex(t *testing.T) {
 			revoked = row.revokedAt.Format(time.RFC3339)
 		}
 		if row.status != w.status || row.serial.Text(16) != w.serial || row.expires.Format(time.RFC3339) != w.expires ||
-			revoked != w.revoked || row.reason != w.reason || row.commonName() != w.name {
+			revoked != w.revoked || row.reason != w.reason || row.name != w.name {
 			t.Errorf("row %d: %+v, serial %x", i, row, row.serial)
 		}
 	}
@@ -78,6 +78,13 @@ func TestDamagedIndex(t *testing.T) {
 	if _, err := parseIndex(strings.NewReader(strings.Repeat("\n", maxIndexLines+1)), "index.txt"); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("endless: %v", err)
 	}
+	long := good[:len(good)-1] + strings.Repeat("x", maxIndexLine/2) + "\n"
+	if _, err := parseIndex(strings.NewReader(strings.Repeat(long, maxIndex/len(long)+1)), "index.txt"); err == nil || !strings.Contains(err.Error(), "larger than 64 MiB") || failure.HintOf(err) == "" {
+		t.Errorf("large: %v", err)
+	}
+	if name := commonNameIn("/O=no name"); name != "/O=no name" {
+		t.Errorf("without a common name: %q", name)
+	}
 	if _, err := readIndex(filepath.Join(t.TempDir(), "none")); err == nil || failure.HintOf(err) == "" {
 		t.Errorf("none: %v", err)
 	}
@@ -110,7 +117,9 @@ func FuzzIndex(f *testing.F) {
 			if row.serial == nil || row.expires.IsZero() || (row.status == indexRevoked) == row.revokedAt.IsZero() || row.reason < 0 || row.reason > 10 {
 				t.Errorf("%+v", row)
 			}
-			row.commonName()
+			if row.status != indexRevoked && row.name != "" {
+				t.Errorf("%+v", row)
+			}
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,26 @@ type Metadata struct {
 	Key     string   `json:"key,omitempty"`  // kind of its key
 	Out     string   `json:"out,omitempty"`  // path of its files without .crt and .key, absolute or below the PKI directory
 	Also    []string `json:"also,omitempty"` // paths of other files with it, such as kubeconfigs, likewise
+}
+
+// recordedIn returns a path of the inventory of the PKI directory dir.
+func recordedIn(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// recordedPath is the reverse of recordedIn: absolute, or below the PKI
+// directory, which may move.
+func recordedPath(dir, path string) string {
+	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // newRecord describes a certificate that is about to be signed; cert may be its

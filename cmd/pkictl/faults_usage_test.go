@@ -51,6 +51,13 @@ var badUsage = []fault{
 	{name: "URI that no parser takes", args: issueOf("--uri", "https://a..b/"), says: "a..b", hint: "nothing was signed"},
 	{name: "bad e-mail address", args: issueOf("--email", "Jane <jane@x>"), says: "not an e-mail", hint: "jane@example.com"},
 
+	{name: "out among the store's own files", args: issueOf("--out", "pki/.staging/new/x"), says: `"pki/.staging/new/x.crt" is a place where pkictl keeps`, hint: "another name"},
+	{name: "kubeconfig among the store's own files", args: issueOf("--kubeconfig", "pki/.staging/x", "--server", "https://x"),
+		says: `"pki/.staging/x" is a place`, hint: "another name"},
+	{name: "export among the store's own files", args: issueOf("-o", "pem", "--export", "pki/old/../.staging/old/x"), says: `is a place`, hint: "another name"},
+	{name: "export for the lock", args: issueOf("-o", "pem", "--export", "pki/.lock", "--force"), says: `"pki/.lock" is a place`, hint: "another name"},
+	{name: "export for the journal", args: issueOf("-o", "pem", "--export", "pki/inventory.db-journal"), says: `"pki/inventory.db-journal" is a place`, hint: "another name"},
+
 	{name: "unknown profile", args: issueOf("--profile", "sever"), says: `unknown profile "sever"`, hint: "client, server, peer"},
 	{name: "unknown key kind", args: issueOf("--key", "rsa-1024"), says: `unknown key kind "rsa-1024"`, hint: "rsa-2048"},
 	{name: "validity of 0", args: issueOf("--validity", "0d"), says: "is zero", hint: "90d"},

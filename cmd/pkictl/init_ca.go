@@ -117,6 +117,7 @@ func (a *app) initCA(cmd *cobra.Command, f initFlags) error {
 			return err
 		}
 	}
+	f.MustEncrypt = a.passphraseFile != "" || cmd.Flags().Changed("encrypt-key") // asked for, not from the environment
 	f.OpenSSLPass = a.opensslPass(a.passphraseFile, envVariable)
 	if f.explain {
 		return a.explain(ca.ExplainInit(f.InitOptions))
@@ -150,11 +151,12 @@ type caResult struct {
 }
 
 type importedResult struct {
-	From       string          `json:"from,omitempty"`
-	Recorded   int             `json:"recorded"`
-	Revoked    int             `json:"revoked"`
-	Known      int             `json:"known"`
-	PassedOver []ca.PassedOver `json:"passedOver,omitempty"`
+	From         string          `json:"from,omitempty"`
+	Recorded     int             `json:"recorded"`
+	Revoked      int             `json:"revoked"`
+	Known        int             `json:"known"`
+	RevokedSince int             `json:"revokedSince"` // of those that were known
+	PassedOver   []ca.PassedOver `json:"passedOver,omitempty"`
 }
 
 func newCAResult(r *ca.InitResult, dryRun bool) caResult {
@@ -169,7 +171,9 @@ func newCAResult(r *ca.InitResult, dryRun bool) caResult {
 		result.PathLength = &cert.MaxPathLen
 	}
 	if i := r.Imported; i != nil {
-		result.Imported = &importedResult{From: i.From, Recorded: i.Recorded, Revoked: i.Revoked, Known: i.Known, PassedOver: i.PassedOver}
+		result.Imported = &importedResult{
+			From: i.From, Recorded: i.Recorded, Revoked: i.Revoked, Known: i.Known, RevokedSince: i.RevokedSince, PassedOver: i.PassedOver,
+		}
 	}
 	if !dryRun || r.Imported != nil { // otherwise it is not the one that will be made
 		result.Serial, result.FingerprintSHA256 = ca.FormatSerial(cert.SerialNumber), ca.Fingerprint(cert)
@@ -243,6 +247,9 @@ func importedRows(i *importedResult, dryRun bool) []row {
 	rows := []row{{recorded, text}}
 	if i.Known > 0 {
 		rows = append(rows, row{"known before", certificates(i.Known)})
+	}
+	if i.RevokedSince > 0 {
+		rows = append(rows, row{"revoked since", certificates(i.RevokedSince)})
 	}
 	for n, passed := range i.PassedOver {
 		label := ""

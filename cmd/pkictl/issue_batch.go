@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,8 @@ func (a *app) issueBatch(cmd *cobra.Command, f issueFlags) error {
 	result.BatchResult, err = ca.IssueBatch(cmd.Context(), o)
 	bar.clear()
 	result.Seconds = time.Since(begun).Seconds()
+	// They come as the workers are done with them.
+	slices.SortStableFunc(result.Errors, func(a, b batchError) int { return cmp.Compare(a.Line, b.Line) })
 	for _, w := range result.Warnings {
 		a.warn(fmt.Sprintf("line %d%s: %s", w.First, more(w.Lines-1), w.Text))
 	}

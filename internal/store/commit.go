@@ -66,7 +66,7 @@ type commit struct {
 // Commit writes all files as one step, or none: each is written to disk
 // (fsync) before any takes its place, and the directories are synced after. No
 // file is written through a symbolic link. Unless replace is set, none of them
-// may exist.
+// may exist. Where one file is to blame, the error is a TargetError.
 //
 // While the files are being written to the disk it calls meanwhile, which must
 // succeed before any of them takes its place. It may be nil.
@@ -84,6 +84,8 @@ func (d *Dir) CommitIssued(files []File, replace bool, rows []Signed, record fun
 	}
 	c := &commit{ID: rand.Text(), Paths: paths, Rows: rowIDs(rows), staging: filepath.Join(d.path, stagingName)}
 	err = c.run(files, record)
+	// A network file system may report an error of what it has done.
+	c.turned = c.turned || c.flipped()
 	d.changed = d.changed || c.turned
 	if err == nil {
 		return nil
@@ -105,12 +107,17 @@ func (d *Dir) CommitIssued(files []File, replace bool, rows []Signed, record fun
 	if errors.As(err, &known) { // of meanwhile: no file is to blame
 		return err
 	}
-	return diskError(errors.Join(err, undoErr), "write %q", files[c.blame(err)].Path)
+	i, isKnown := c.blame(err)
+	path := files[i].Path
+	if err = diskError(errors.Join(err, undoErr), "write %q", path); isKnown {
+		err = &TargetError{path, err}
+	}
+	return err
 }
 
 // blame says which file an error is about. What went wrong in the staging
-// directory would have for any, so there it is the first.
-func (c *commit) blame(err error) int {
+// directory would have for any, so there it is the first, and not known.
+func (c *commit) blame(err error) (i int, isKnown bool) {
 	var pathErr *fs.PathError
 	var linkErr *os.LinkError
 	name := ""
@@ -121,11 +128,11 @@ func (c *commit) blame(err error) int {
 		name = pathErr.Path
 	}
 	for i := range c.Paths {
-		if strings.HasPrefix(name, c.beside(i)) {
-			return i
+		if name == c.Paths[i] || strings.HasPrefix(name, c.beside(i)) {
+			return i, true
 		}
 	}
-	return 0
+	return 0, false
 }
 
 // PendingError says that a Commit was made, but that links into the PKI
@@ -212,9 +219,12 @@ func (c *commit) stage(files []File, open []*os.File) error {
 
 // create makes new file i.
 func (c *commit) create(i int, file File) (*os.File, error) {
-	info, err := os.Stat(c.Paths[i])
+	info, err := os.Lstat(c.Paths[i])
 	if !file.Keep || err != nil { // there is none
 		return create(c.new(i), file.Data, file.Mode)
+	}
+	if err := checkPlain(c.Paths[i], info); err != nil { // since it was looked at first
+		return nil, err
 	}
 	mode := info.Mode().Perm() & (file.Mode | 0o640)
 	f, err := create(c.new(i), file.Data, mode&0o700) // for the owner alone, who may change

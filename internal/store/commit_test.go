@@ -202,6 +202,16 @@ func TestCommitRefuses(t *testing.T) {
 			twice := filepath.Join(p.pki, "..", filepath.Base(p.pki), "jane.key")
 			return append(p.files("new"), File{Path: twice, Mode: 0o600})
 		}, true, "two things", "different names"},
+		{"in the staging directory", func(p place) []File {
+			dir := p.lock()
+			check(p.t, dir.Commit(p.files("old"), true, nil)) // it makes the directory
+			dir.Unlock()
+			check(p.t, os.Symlink(filepath.Join(stagingName, "new"), filepath.Join(p.pki, "link")))
+			return append(p.files("new"), File{Path: filepath.Join(p.pki, "link", "x"), Mode: 0o600})
+		}, true, "keeps its own files", "another name"},
+		{"inventory", func(p place) []File {
+			return append(p.files("new"), File{Path: filepath.Join(p.pki, inventoryName), Mode: 0o600})
+		}, true, "keeps its own files", "another name"},
 		{"name too long", func(p place) []File {
 			return append(p.files("new"), File{Path: filepath.Join(p.pki, strings.Repeat("n", 240)), Mode: 0o600})
 		}, true, "name too long", "shorter name"},
@@ -219,6 +229,10 @@ func TestCommitRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(failure.HintOf(err), test.hint) {
 				t.Errorf("error %v, hint %q; want %q, %q", err, failure.HintOf(err), test.says, test.hint)
 			}
+			var target *TargetError
+			if !errors.As(err, &target) || target.Path != files[len(files)-1].Path && test.name != "file exists" {
+				t.Errorf("the file to blame is not known: %+v", target)
+			}
 			if got := p.read(); !same(got, "old") {
 				t.Errorf("files are %q", got)
 			}
@@ -226,6 +240,24 @@ func TestCommitRefuses(t *testing.T) {
 				t.Errorf("%q became %q", before, after)
 			}
 		})
+	}
+}
+
+// TestCommitBelowStaging: a directory above may have any name.
+func TestCommitBelowStaging(t *testing.T) {
+	t.Parallel()
+	pki := filepath.Join(t.TempDir(), stagingName, "new")
+	check(t, os.MkdirAll(pki, 0o700))
+	dir, err := Lock(context.Background(), pki, nil)
+	check(t, err)
+	defer dir.Unlock()
+	path := filepath.Join(pki, "x")
+	check(t, CheckTargets(false, path))
+	check(t, dir.Commit([]File{{Path: path, Mode: 0o600}}, false, nil))
+	for _, path := range []string{filepath.Join(pki, ".Staging", "x"), filepath.Join(pki, lockName)} {
+		if err := CheckTargets(true, path); failure.KindOf(err) != failure.Usage || failure.HintOf(err) == "" {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

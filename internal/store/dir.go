@@ -257,6 +257,8 @@ func diskHint(err error) string {
 		return "make the directory first, or choose another place"
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, fs.ErrExist):
 		return "choose another place with --dir or --out"
+	case errors.Is(err, errNotPlain), errors.Is(err, syscall.ELOOP):
+		return "remove the link, or choose another name with --out"
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		return "choose a shorter name with --out"
 	case errors.Is(err, context.Canceled):

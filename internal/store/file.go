@@ -138,17 +138,38 @@ func syncAll(files ...*os.File) error {
 }
 
 // linkOrCopy makes to another name of the file from, or a copy where from is
-// on another file system or the file system knows no links.
+// on another file system or the file system knows no links. Another process may
+// have put anything in from's place: what is not a plain file is refused.
 func linkOrCopy(from, to string) error {
-	err := os.Link(from, to)
-	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
-		return err
-	}
 	info, err := os.Lstat(from)
+	if err == nil {
+		err = checkPlain(from, info)
+	}
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(from)
+	err = os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return copyFile(from, to)
+}
+
+// copyFile makes a copy of a plain file, with its mode and owner.
+func copyFile(from, to string) error {
+	source, err := os.OpenFile(from, os.O_RDONLY|noFollow, 0)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	info, err := source.Stat()
+	if err == nil {
+		err = checkPlain(from, info)
+	}
+	if err != nil {
+		return err
+	}
+	data, err := io.ReadAll(source)
 	if err != nil {
 		return err
 	}
@@ -157,6 +178,17 @@ func linkOrCopy(from, to string) error {
 		return err
 	}
 	return errors.Join(keepOwner(f, info), syncAll(f))
+}
+
+// errNotPlain says that a symbolic link, or something else, has taken the place
+// of a file.
+var errNotPlain = errors.New("not a plain file")
+
+func checkPlain(path string, info fs.FileInfo) error {
+	if info.Mode().IsRegular() {
+		return nil
+	}
+	return &fs.PathError{Op: "open", Path: path, Err: errNotPlain}
 }
 
 // openDirs opens directories for syncAll, which then brings their entries to

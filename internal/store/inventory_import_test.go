@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,10 +22,10 @@ func TestImport(t *testing.T) {
 	}
 	revokedAt := noon.Add(-time.Hour).In(time.FixedZone("", 3600))
 	records[2].Status, records[2].Reason, records[2].RevokedAt = StatusRevoked, 4, revokedAt
-	isNew, err := inv.Import(records)
+	outcomes, err := inv.Import(records)
 	check(t, err)
-	if fmt.Sprint(isNew) != "[true false true]" {
-		t.Errorf("new: %v", isNew)
+	if want := []ImportOutcome{ImportedNew, ImportedKnown, ImportedNew}; !slices.Equal(outcomes, want) {
+		t.Errorf("outcomes %v, want %v", outcomes, want)
 	}
 	rows, err := inv.List(context.Background(), Filter{WithPEM: true})
 	check(t, err)
@@ -62,5 +63,45 @@ func TestImport(t *testing.T) {
 	}
 	if got := serials(t, inv, Filter{}); len(got) != 3 {
 		t.Errorf("rows %v", got)
+	}
+}
+
+// TestImportRevocations: what was revoked since the first import is revoked,
+// once, and nothing that is revoked is given another time or put in force.
+func TestImportRevocations(t *testing.T) {
+	t.Parallel()
+	inv, _ := newInventory(t)
+	records := make([]certdb.CertificateRecord, 3)
+	for i := range records {
+		records[i] = record(t, fmt.Sprint(i+1), fmt.Sprintf("imported %d", i+1))
+		records[i].Status, records[i].PEM, records[i].IssuedAt, records[i].Expiry = StatusGood, "PEM", &noon, noon.Add(time.Hour)
+	}
+	_, err := inv.Import(records)
+	check(t, err)
+	check(t, inv.Revoke("3", "aki", 1, noon))
+	since := noon.Add(time.Minute).In(time.FixedZone("", 3600))
+	for i := range records[1:] {
+		records[i+1].Status, records[i+1].Reason, records[i+1].RevokedAt = StatusRevoked, 4, since
+	}
+	for i, want := range [][]ImportOutcome{{ImportedKnown, ImportedRevoked, ImportedKnown}, {ImportedKnown, ImportedKnown, ImportedKnown}} {
+		outcomes, err := inv.Import(records)
+		check(t, err)
+		if !slices.Equal(outcomes, want) {
+			t.Errorf("import %d: %v, want %v", i, outcomes, want)
+		}
+	}
+	records[1].Status = StatusGood
+	_, err = inv.Import(records)
+	check(t, err)
+	revoked, err := inv.Revoked(context.Background(), "aki", noon)
+	check(t, err)
+	if len(revoked) != 2 || revoked[0].Serial != "2" || revoked[0].Reason != 4 || !revoked[0].RevokedAt.Time.Equal(since) ||
+		revoked[1].Reason != 1 || !revoked[1].RevokedAt.Time.Equal(noon) {
+		t.Errorf("revoked: %+v", revoked)
+	}
+	var text string
+	check(t, inv.db.Get(&text, "SELECT CAST(revoked_at AS text) FROM certificates WHERE serial_number = '2'"))
+	if want := "2026-01-02 12:01:00+00:00"; text != want {
+		t.Errorf("revoked at %q, want %q", text, want)
 	}
 }
