@@ -134,7 +134,7 @@ func (c *CA) holding(entry Entry, cert *x509.Certificate) *Holding {
 		return h
 	}
 	path := entry.Out + ".crt"
-	if !isFile(path) && isFile(entry.Out) {
+	if !isFile(path) && strings.HasSuffix(entry.Out, ".pem") {
 		path = entry.Out // one with a name of another form was renewed
 	}
 	found, err := ReadCertificate(path)
@@ -154,7 +154,12 @@ func keyPathOf(certPath string) string {
 	if prefix, isPEM := strings.CutSuffix(certPath, ".pem"); isPEM {
 		return prefix + "-key.pem"
 	}
-	return strings.TrimSuffix(certPath, ".crt") + ".key"
+	prefix := strings.TrimSuffix(certPath, ".crt")
+	dir, name := filepath.Split(prefix)
+	if beside := filepath.Join(dir, "..", "private", name+".key"); filepath.Base(dir) == "issued" && !isFile(prefix+".key") && isFile(beside) {
+		return beside // as easy-rsa has them
+	}
+	return prefix + ".key"
 }
 
 // HoldingNamed returns the certificate of that name: a file NAME.crt in the PKI
@@ -187,10 +192,10 @@ func (c *CA) HoldingNamed(ctx context.Context, name string, now time.Time) (*Hol
 }
 
 // Holdings returns the certificates whose files are where they were written, of
-// those that end within that time or have ended within it; 0: all. Of the others
+// those that end within that time or have ended; 0: all. Of the others
 // in force it returns the entries.
 func (c *CA) Holdings(ctx context.Context, within time.Duration, now time.Time) (holdings []*Holding, missing []Entry, err error) {
-	return c.holdings(ctx, ListOptions{Dir: c.Dir, Expiring: within, Now: now})
+	return c.holdings(ctx, ListOptions{Dir: c.Dir, Expiring: within, Overdue: true, Now: now})
 }
 
 func (c *CA) holdings(ctx context.Context, o ListOptions) (holdings []*Holding, missing []Entry, err error) {
@@ -209,6 +214,8 @@ func (c *CA) holdings(ctx context.Context, o ListOptions) (holdings []*Holding, 
 		}
 		h := c.holding(entry, cert[0])
 		switch {
+		case h.CertPath != "" && !isFile(h.KeyPath): // of a request, whose owner has the key
+			missing = append(missing, entry)
 		case h.stands():
 			holdings = append(holdings, h)
 		case entry.State == StateValid:

@@ -87,7 +87,7 @@ func importCA(ctx context.Context, o InitOptions) (*InitResult, error) {
 		result.Imported.count(records, nil)
 		return result, nil
 	}
-	return result, o.writeImported(ctx, authority, keyPEM, records, result.Imported)
+	return result, o.writeImported(ctx, found, keyPEM, records, result.Imported)
 }
 
 // count says what became of the records, the first of which is the CA's own.
@@ -176,7 +176,7 @@ func (o InitOptions) holds(authority *CA) bool {
 
 // writeImported records what was found, and writes the CA's files if they are
 // not there: no file without its row.
-func (o InitOptions) writeImported(ctx context.Context, authority *CA, keyPEM []byte, records []certdb.CertificateRecord, imported *Imported) (err error) {
+func (o InitOptions) writeImported(ctx context.Context, found *finding, keyPEM []byte, records []certdb.CertificateRecord, imported *Imported) (err error) {
 	dir, err := store.Create(ctx, o.Dir, o.Waiting)
 	if err != nil {
 		return err
@@ -189,10 +189,11 @@ func (o InitOptions) writeImported(ctx context.Context, authority *CA, keyPEM []
 	defer inv.Close()
 	record := func() error {
 		outcomes, err := inv.Import(records)
-		if err == nil {
-			imported.count(records, outcomes)
+		if err != nil {
+			return err
 		}
-		return err
+		imported.count(records, outcomes)
+		return found.reserveCRL(ctx, inv)
 	}
 	if imported.InPlace {
 		return record()
@@ -200,6 +201,7 @@ func (o InitOptions) writeImported(ctx context.Context, authority *CA, keyPEM []
 	if err := checkNoCA(o.Dir); err != nil {
 		return err // another process made one while this one waited
 	}
+	authority := found.authority
 	return dir.Commit(caFiles(o.Dir, keyPEM, authority.Certificate, authority.Chain...), false, record)
 }
 

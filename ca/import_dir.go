@@ -16,9 +16,12 @@ type layout struct {
 	index     string // openssl's list of what it signed; empty: there is none
 }
 
+// toolKubeadm keeps kubeconfigs above its PKI directory.
+const toolKubeadm = "kubeadm"
+
 // layouts are the tools whose directories are known.
 var layouts = []layout{
-	{tool: "kubeadm", cert: certFile, key: keyFile},
+	{tool: toolKubeadm, cert: certFile, key: keyFile},
 	{tool: "easy-rsa", cert: "ca.crt", key: "private/ca.key", index: "index.txt"},
 	{tool: "cfssl", cert: "ca.pem", key: "ca-key.pem"},
 	{tool: "openssl ca", cert: "cacert.pem", key: "private/cakey.pem", index: "index.txt"},

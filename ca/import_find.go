@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,6 +41,7 @@ type finding struct {
 	order     []serialKey // as they were found
 	passed    map[string]int
 	index     []indexRow
+	crlNumber *big.Int // the highest of its revocation lists; nil: there is none
 }
 
 // serialKey names a certificate as the inventory does.
@@ -48,7 +50,8 @@ type serialKey struct{ serial, aki string }
 type foundCertificate struct {
 	cert *x509.Certificate
 	path string
-	pair bool // its key stands beside it, as NAME.key beside NAME.crt
+	pair bool     // its key stands beside it, where keyPathOf has it
+	also []string // kubeconfigs that hold it
 }
 
 // keyOf names a certificate of the CA. One that does not name its issuer's key
@@ -70,6 +73,9 @@ func (s importSource) collect(ctx context.Context, authority *CA) (*finding, err
 	}
 	root, err := filepath.EvalSymlinks(s.dir)
 	if err != nil {
+		return nil, err
+	}
+	if err := f.readOthers(ctx, s, root); err != nil {
 		return nil, err
 	}
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -94,7 +100,8 @@ func (s importSource) collect(ctx context.Context, authority *CA) (*finding, err
 	if err != nil || s.index == "" {
 		return f, err
 	}
-	f.index, err = readIndex(s.index)
+	rows, err := readIndex(s.index)
+	f.index = append(f.index, rows...)
 	return f, err
 }
 
@@ -111,14 +118,20 @@ func (f *finding) read(path string) {
 	case err != nil:
 		f.passed[skippedUnreadable]++
 		return
-	case !bytes.Contains(data, []byte("-----BEGIN CERTIFICATE-----")):
+	case !bytes.Contains(data, []byte("-----BEGIN ")) && !bytes.Contains(data, []byte("client-certificate-data")):
 		return
 	case len(data) > store.MaxPEM:
 		f.passed[skippedTooLarge]++
 		return
 	}
+	f.readKubeconfig(data, path)
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
+		switch block.Type {
+		case "X509 CRL":
+			f.addCRL(block.Bytes)
+			continue
+		case "CERTIFICATE":
+		default:
 			continue
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
@@ -152,6 +165,7 @@ func (f *finding) add(cert *x509.Certificate, path string) {
 	case !known.cert.Equal(cert):
 		f.passed[skippedSameSerial]++
 	case found.pair && !known.pair, isSerialName(known) && !isSerialName(found):
+		found.also = known.also
 		*known = *found
 	}
 }
@@ -175,11 +189,10 @@ func (f *finding) reject(cert *x509.Certificate) string {
 // hasKeyBeside says whether NAME.key beside NAME.crt is the certificate's. One
 // that is encrypted is taken at its name.
 func hasKeyBeside(path string, cert *x509.Certificate) bool {
-	prefix, isCert := strings.CutSuffix(path, ".crt")
-	if !isCert {
+	if !strings.HasSuffix(path, ".crt") && !strings.HasSuffix(path, ".pem") {
 		return false
 	}
-	key, err := KeyBeside(prefix + ".key")
+	key, err := KeyBeside(keyPathOf(path))
 	return err == nil && (key.Encrypted || equalKeys(key.Public, cert.PublicKey))
 }
 

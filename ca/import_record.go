@@ -42,7 +42,8 @@ func (f *finding) records(dir string, authority *CA) ([]certdb.CertificateRecord
 	for i := range f.index {
 		row := &f.index[i]
 		switch {
-		case rows[row.serial.String()].isFound:
+		case rows[row.serial.String()] != row: // another one says it
+		case row.isFound:
 		case row.status == indexRevoked:
 			record, err := row.record(authority.Certificate)
 			if err != nil {
@@ -56,11 +57,15 @@ func (f *finding) records(dir string, authority *CA) ([]certdb.CertificateRecord
 	return records, nil
 }
 
-// indexBySerial finds the rows of index.txt by the decimal serial number.
+// indexBySerial finds the rows of index.txt and of revocation lists by the
+// decimal serial number: those that say revoked, where there are several.
 func (f *finding) indexBySerial() map[string]*indexRow {
 	rows := make(map[string]*indexRow, len(f.index))
 	for i := range f.index {
-		rows[f.index[i].serial.String()] = &f.index[i]
+		row := &f.index[i]
+		if known := rows[row.serial.String()]; known == nil || known.status != indexRevoked {
+			rows[row.serial.String()] = row
+		}
 	}
 	return rows
 }
@@ -84,6 +89,12 @@ func (f *foundCertificate) metadata(dir string) Metadata {
 	}
 	if isSerialName(f) {
 		meta.Name = cmp.Or(f.cert.Subject.CommonName, FormatSerial(f.cert.SerialNumber))
+	}
+	for _, path := range f.also {
+		meta.Also = append(meta.Also, recordedPath(dir, path))
+	}
+	if len(meta.Also) > 0 {
+		meta.Out = meta.Also[0]
 	}
 	if f.pair {
 		meta.Out = recordedPath(dir, strings.TrimSuffix(f.path, ".crt"))

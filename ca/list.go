@@ -77,6 +77,7 @@ type Entry struct {
 type ListOptions struct {
 	Dir        string
 	Expiring   time.Duration // only what was not replaced, and ends within this time or has ended within it
+	Overdue    bool          // with Expiring: also what has ended longer ago
 	CommonName string
 	Name       string // the common name, or the name of its files
 	Group      string
@@ -147,8 +148,11 @@ func (o ListOptions) filter() store.Filter {
 	if o.Expiring > 0 {
 		f.EndsAfter = o.Now.Add(-o.Expiring)
 		f.EndsBefore = o.Now.Add(o.Expiring)
-		if o.State != "" {
+		switch {
+		case o.State != "":
 			f.EndsAfter = o.Now
+		case o.Overdue:
+			f.EndsAfter = time.Time{}
 		}
 	}
 	return f

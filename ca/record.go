@@ -24,7 +24,7 @@ type Metadata struct {
 	Groups  []string `json:"groups,omitempty"` // organizations of its subject
 	Profile string   `json:"profile"`
 	Key     string   `json:"key,omitempty"`  // kind of its key
-	Out     string   `json:"out,omitempty"`  // path of its files without .crt and .key, absolute or below the PKI directory
+	Out     string   `json:"out,omitempty"`  // path of its files without .crt and .key, or else of a kubeconfig, absolute or below the PKI directory
 	Also    []string `json:"also,omitempty"` // paths of other files with it, such as kubeconfigs, likewise
 }
 

@@ -241,6 +241,8 @@ func (r *Renewal) metadata(dir string) Metadata {
 		meta.Out = recordedPath(dir, strings.TrimSuffix(r.CertPath, ".crt"))
 	case r.out != "":
 		meta.Out = recordedPath(dir, r.out)
+	case len(r.Also) > 0: // the kubeconfig that holds it, so that the next one replaces it
+		meta.Out = recordedPath(dir, r.Also[0])
 	}
 	for _, path := range r.Also {
 		meta.Also = append(meta.Also, recordedPath(dir, path))

@@ -258,7 +258,11 @@ func (a *app) printBatch(r batchResult) error {
 		if r.DryRun {
 			verb = "Would issue"
 		}
-		fmt.Fprintf(w, "%s %d certificates in %.1f s", verb, r.Issued, r.Seconds)
+		noun := "certificates"
+		if r.Issued == 1 {
+			noun = "certificate"
+		}
+		fmt.Fprintf(w, "%s %d %s in %.1f s", verb, r.Issued, noun, r.Seconds)
 		if r.Seconds >= 1 && !r.DryRun {
 			fmt.Fprintf(w, " (%.0f a second)", float64(r.Issued)/r.Seconds)
 		}

@@ -49,10 +49,8 @@ restarted or reads its files again.
 
 A name is that of the files in the PKI directory, or a common name. FILE may
 also be a kubeconfig whose certificate is in no other file, such as kubeadm's
-admin.conf. With --expiring those are renewed that end within that time, or
-have ended within it and were not replaced: those that list --expiring shows,
-as far as their files are there. What ended before that is renewed by its name,
-or with --all.
+admin.conf. With --expiring those are renewed that end within that time,
+or have ended, as far as their files are there; of others there is a warning.
 
 The limits of a file of profiles hold for the new certificate, too: name the
 file with --profile-file. Without it, what was issued under a profile of a file
@@ -70,7 +68,7 @@ with issue --csr.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.renew(cmd, args, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.expiring, "expiring", "", "renew those that end within this `TIME`, as in 30d, or have ended within it")
+	flags.StringVar(&f.expiring, "expiring", "", "renew those that end within this `TIME`, as in 30d, or have ended")
 	flags.BoolVar(&f.all, "all", false, "renew all whose files are there")
 	flags.StringVar(&f.Validity, "validity", "", "`TIME` for which they are valid, as in 90d, 8h or 1y (default as long as before)")
 	flags.StringVar(&f.Key, "key", "", "`KIND` of the new key (default as before): "+keyKinds())
@@ -245,7 +243,7 @@ func (a *app) holdingIn(ctx context.Context, authority *ca.CA, path string) (*ca
 	return h, err
 }
 
-// due returns those that end or have ended within that time, and tells of those whose files
+// due returns those that end within that time or have ended, and tells of those whose files
 // are elsewhere.
 func (a *app) due(ctx context.Context, authority *ca.CA, within time.Duration) ([]*ca.Holding, error) {
 	holdings, missing, err := authority.Holdings(ctx, within, a.now())
