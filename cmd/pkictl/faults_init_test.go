@@ -63,7 +63,7 @@ var badInitState = []fault{
 	{name: "chain of another CA", args: issueOf(), says: `the first certificate of "pki/ca-chain.crt" is not that of "pki/ca.crt"`, hint: "restore", prepare: copied("pki/old.crt", "pki/ca-chain.crt")},
 
 	{name: "import: key of another", args: importOf("pki/ca.crt", "pki/old.key"), says: "does not belong to", hint: "made together"},
-	{name: "import: truncated key", args: importOf("pki/ca.crt", "x.key"), says: "x.key", hint: "BEGIN PRIVATE KEY", prepare: truncated("pki/ca.key", "x.key", 100)},
+	{name: "import: truncated key", args: importOf("pki/ca.crt", "x.key"), says: "is cut off or damaged", hint: "backup", prepare: truncated("pki/ca.key", "x.key", 100)},
 	{name: "import: damaged key", args: importOf("pki/ca.crt", "x.key"), says: "damaged or of an unknown kind", hint: "backup",
 		prepare: written("x.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")},
 	{name: "import: key of 100 MB", args: importOf("pki/ca.crt", "x.key"), says: "larger than 1 MiB", hint: "check", prepare: large("x.key")},
