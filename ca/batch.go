@@ -339,22 +339,18 @@ func (b *batch) drop(step []*batchItem, target *store.TargetError) []*batchItem 
 	})
 }
 
-func (b *batch) commit(ctx context.Context, step []*batchItem) (err error) {
-	dir, err := store.Lock(ctx, b.o.Dir, b.o.Waiting)
-	if err != nil {
-		return err
-	}
-	defer func() { release(dir, err) }()
-	inv, err := dir.Inventory()
-	if err != nil {
-		return err
-	}
-	defer inv.Close()
+func (b *batch) commit(ctx context.Context, step []*batchItem) error {
 	certs := make([]*pending, len(step))
 	for i, item := range step {
 		certs[i] = item.pending
 	}
-	return issuance{inv: inv, dir: dir, now: b.o.Now, replace: b.o.Force}.run(certs...)
+	dir, err := store.Lock(ctx, b.o.Dir, b.o.Waiting)
+	if err != nil {
+		return err
+	}
+	return withInventory(dir, func(inv *store.Inventory) error {
+		return issuance{inv: inv, dir: dir, now: b.o.Now, replace: b.o.Force}.run(certs...)
+	})
 }
 
 func (b *batch) fail(item *batchItem, err error) {

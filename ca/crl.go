@@ -49,7 +49,7 @@ type CRLResult struct {
 // what the inventory has as revoked, until the first list after the end of the
 // certificate (RFC 5280, 3.3). Its number is above that of every list before,
 // whatever process died.
-func SignCRL(ctx context.Context, o CRLOptions) (_ *CRLResult, err error) {
+func SignCRL(ctx context.Context, o CRLOptions) (*CRLResult, error) {
 	o = o.withDefaults()
 	if !o.DryRun {
 		if err := store.Recover(ctx, o.Dir, o.Waiting); err != nil {
@@ -71,16 +71,12 @@ func SignCRL(ctx context.Context, o CRLOptions) (_ *CRLResult, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { release(dir, err) }()
-	inv, err := dir.Inventory()
-	if err != nil {
-		return nil, err
-	}
-	defer inv.Close()
-	if err := o.fill(ctx, authority, inv, result); err != nil {
-		return nil, err
-	}
-	return result, o.publish(authority, dir, inv, result)
+	return result, withInventory(dir, func(inv *store.Inventory) error {
+		if err := o.fill(ctx, authority, inv, result); err != nil {
+			return err
+		}
+		return o.publish(authority, dir, inv, result)
+	})
 }
 
 func (o CRLOptions) withDefaults() CRLOptions {

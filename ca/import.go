@@ -176,33 +176,29 @@ func (o InitOptions) holds(authority *CA) bool {
 
 // writeImported records what was found, and writes the CA's files if they are
 // not there: no file without its row.
-func (o InitOptions) writeImported(ctx context.Context, found *finding, keyPEM []byte, records []certdb.CertificateRecord, imported *Imported) (err error) {
+func (o InitOptions) writeImported(ctx context.Context, found *finding, keyPEM []byte, records []certdb.CertificateRecord, imported *Imported) error {
 	dir, err := store.Create(ctx, o.Dir, o.Waiting)
 	if err != nil {
 		return err
 	}
-	defer func() { release(dir, err) }()
-	inv, err := dir.Inventory()
-	if err != nil {
-		return err
-	}
-	defer inv.Close()
-	record := func() error {
-		outcomes, err := inv.Import(records)
-		if err != nil {
-			return err
+	return withInventory(dir, func(inv *store.Inventory) error {
+		record := func() error {
+			outcomes, err := inv.Import(records)
+			if err != nil {
+				return err
+			}
+			imported.count(records, outcomes)
+			return found.reserveCRL(ctx, inv)
 		}
-		imported.count(records, outcomes)
-		return found.reserveCRL(ctx, inv)
-	}
-	if imported.InPlace {
-		return record()
-	}
-	if err := checkNoCA(o.Dir); err != nil {
-		return err // another process made one while this one waited
-	}
-	authority := found.authority
-	return dir.Commit(caFiles(o.Dir, keyPEM, authority.Certificate, authority.Chain...), false, record)
+		if imported.InPlace {
+			return record()
+		}
+		if err := checkNoCA(o.Dir); err != nil {
+			return err // another process made one while this one waited
+		}
+		authority := found.authority
+		return dir.Commit(caFiles(o.Dir, keyPEM, authority.Certificate, authority.Chain...), false, record)
+	})
 }
 
 // authority reads and checks the CA's certificate and those above it.

@@ -178,6 +178,18 @@ func inParallel(n int, do func(int) error) error {
 	return nil
 }
 
+// withInventory makes a change to a locked directory that needs its inventory,
+// and frees the lock.
+func withInventory(dir *store.Dir, change func(inv *store.Inventory) error) (err error) {
+	defer func() { release(dir, err) }()
+	inv, err := dir.Inventory()
+	if err != nil {
+		return err
+	}
+	defer inv.Close()
+	return change(inv)
+}
+
 // release frees the lock of a directory after a change that ended with err.
 func release(dir *store.Dir, err error) {
 	if err != nil {

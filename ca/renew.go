@@ -294,12 +294,8 @@ func (h *Holding) withChain(renewed Credential) ([]byte, error) {
 // checkRenewed verifies the new certificate as its users will, and that its
 // key is the one that will stand beside it.
 func checkRenewed(cert *x509.Certificate, authority *CA, keyPEM []byte, now time.Time) error {
-	roots := x509.NewCertPool()
-	for _, above := range authority.Bundle() {
-		roots.AddCert(above)
-	}
 	if _, err := cert.Verify(x509.VerifyOptions{
-		Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: newPool(authority.Bundle()), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	}); err != nil {
 		return fmt.Errorf("the new certificate does not verify: %w", err)
 	}

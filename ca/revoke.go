@@ -83,21 +83,17 @@ func Revoke(ctx context.Context, o RevokeOptions) (*Revocation, error) {
 
 // record is the change itself. Nobody holds the lock while a question waits for
 // its answer, so the row may have changed.
-func (o RevokeOptions) record(ctx context.Context, r *Revocation, reason int) (err error) {
+func (o RevokeOptions) record(ctx context.Context, r *Revocation, reason int) error {
 	dir, err := store.Lock(ctx, o.Dir, o.Waiting)
 	if err != nil {
 		return err
 	}
-	defer func() { release(dir, err) }()
-	inv, err := dir.Inventory()
-	if err != nil {
-		return err
-	}
-	defer inv.Close()
-	if err := inv.Revoke(r.serial, r.aki, reason, o.Now); err != nil {
-		return failure.Wrap(err, failure.Failed, "see what it is now with: pkictl list --state revoked", "cannot revoke serial %s", r.Serial)
-	}
-	return nil
+	return withInventory(dir, func(inv *store.Inventory) error {
+		if err := inv.Revoke(r.serial, r.aki, reason, o.Now); err != nil {
+			return failure.Wrap(err, failure.Failed, "see what it is now with: pkictl list --state revoked", "cannot revoke serial %s", r.Serial)
+		}
+		return nil
+	})
 }
 
 // find returns the one certificate that the options name, if it may be revoked.

@@ -49,6 +49,20 @@ const killed = syscall.Errno(0)
 // executed and reports the error all the same, as over a network.
 const happened = syscall.Errno(1 << 16)
 
+// outputFiles has a command write standard output and error to files, and returns
+// them, to be closed: while a tracer waits for the command, nobody would read from
+// pipes.
+func outputFiles(t testing.TB, cmd *exec.Cmd) (out [2]*os.File) {
+	t.Helper()
+	for i := range out {
+		f, err := os.CreateTemp(t.TempDir(), "")
+		ok(t, err)
+		out[i] = f
+	}
+	cmd.Stdout, cmd.Stderr = out[0], out[1]
+	return out
+}
+
 // breakAt runs a command, and kills it before its nth system call that changes
 // anything, or makes that call fail with an error in place of being executed.
 // It says how the command ended, and whether it made so many such calls.
@@ -56,14 +70,9 @@ func breakAt(t testing.TB, cmd *exec.Cmd, n int, fault syscall.Errno) (got outco
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var out [2]*os.File // no pipes: nobody would read them
-	for i := range out {
-		f, err := os.CreateTemp(t.TempDir(), "")
-		ok(t, err)
-		defer f.Close()
-		out[i] = f
-	}
-	cmd.Stdout, cmd.Stderr = out[0], out[1]
+	out := outputFiles(t, cmd)
+	defer out[0].Close()
+	defer out[1].Close()
 	// Its own process group, to wait for its threads and not for other tests'.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Setpgid: true}
 	ok(t, cmd.Start())

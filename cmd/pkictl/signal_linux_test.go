@@ -32,14 +32,9 @@ func maxMemory(t testing.TB, cmd *exec.Cmd) (outcome, int64) {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var out [2]*os.File // no pipes: nobody would read them
-	for i := range out {
-		f, err := os.CreateTemp(t.TempDir(), "")
-		ok(t, err)
-		defer f.Close()
-		out[i] = f
-	}
-	cmd.Stdout, cmd.Stderr = out[0], out[1]
+	out := outputFiles(t, cmd)
+	defer out[0].Close()
+	defer out[1].Close()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	ok(t, cmd.Start())
 	pid, most := cmd.Process.Pid, int64(0)
