@@ -17,12 +17,14 @@ const module = "github.com/pkictl/pkictl/"
 
 // mayImport is the house plan of CONTRIBUTING.md: imports point down.
 var mayImport = map[string][]string{
-	"internal/failure": {},
-	"internal/store":   {"internal/failure"},
-	"ca":               {"internal/store", "internal/failure"},
-	"kubeconfig":       {"internal/store", "internal/failure"},
-	"cluster":          {"ca", "kubeconfig", "internal/store", "internal/failure"},
-	"cmd/pkictl":       {"ca", "cluster", "kubeconfig", "internal/store", "internal/failure"},
+	"internal/failure":    {},
+	"internal/store":      {"internal/failure"},
+	"internal/kubeclient": {"internal/failure"},
+	"ca":                  {"internal/store", "internal/failure"},
+	"kubeconfig":          {"internal/kubeclient", "internal/store", "internal/failure"},
+	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
+	"cluster":             {"ca", "kubeconfig", "internal/store", "internal/failure"},
+	"cmd/pkictl":          {"ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
 }
 
 // onlyCommand are the parts of the world that only cmd/pkictl touches; the

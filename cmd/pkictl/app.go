@@ -80,16 +80,30 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 	root.AddCommand(
 		a.initCACmd(), a.issueCmd(), a.renewCmd(), a.revokeCmd(), a.crlCmd(),
 		a.listCmd(), a.inspectCmd(), a.verifyCmd(), a.lintCmd(),
+		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(),
 		a.versionCmd(), a.manCmd(),
 	)
-	for _, cmd := range root.Commands() {
-		reportArgs(cmd)
-	}
+	reportArgs(root)
 	return root
 }
 
-// reportArgs gives wrong arguments the exit code and hint of wrong usage.
+// nounCmd is a command that only holds others.
+func nounCmd(noun, short, long string, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: noun, Short: short, Long: long, Args: noArgs,
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(verbs...)
+	return cmd
+}
+
+// reportArgs gives wrong arguments of a command, and of those below it, the
+// exit code and hint of wrong usage.
 func reportArgs(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		reportArgs(sub)
+	}
 	check := cmd.Args
 	if check == nil {
 		return
@@ -113,9 +127,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case cmd.HasSubCommands():
-		hint := "see: pkictl --help"
+		hint := "see: " + cmd.CommandPath() + " --help"
 		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
-			hint = "did you mean: pkictl " + similar[0]
+			hint = "did you mean: " + cmd.CommandPath() + " " + similar[0]
 		}
 		return failure.New(failure.Usage, hint, "there is no command %q", args[0])
 	}

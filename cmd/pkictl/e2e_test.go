@@ -66,8 +66,20 @@ func peers(t *testing.T) (cluster.Assets, string) {
 }
 
 // startControlPlane makes the rest of a control plane's PKI beside the CA in
-// pki, with pkictl, and starts the control plane on it.
+// pki, with pkictl, and starts the control plane on it until the test ends.
 func (w userDir) startControlPlane(assets cluster.Assets) *cluster.ControlPlane {
+	w.t.Helper()
+	cp := w.startControlPlaneWith(assets, nil)
+	w.t.Cleanup(func() {
+		if err := cp.Stop(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return cp
+}
+
+// startControlPlaneWith gives the components more flags; the caller stops it.
+func (w userDir) startControlPlaneWith(assets cluster.Assets, extra map[string][]string) *cluster.ControlPlane {
 	w.t.Helper()
 	ports, err := cluster.FreePorts(1)
 	if err != nil {
@@ -85,16 +97,11 @@ func (w userDir) startControlPlane(assets cluster.Assets) *cluster.ControlPlane 
 	cp, err := cluster.Start(w.t.Context(), cluster.Config{
 		PKI: filepath.Join(w.dir, "pki"), Dir: filepath.Join(w.dir, "run"),
 		ControllerManagerKubeconfig: filepath.Join(w.dir, "controller-manager.conf"),
-		Assets:                      assets, Ports: cluster.Ports{APIServer: ports[0]}, UnsafeNoFsync: true,
+		Assets:                      assets, Ports: cluster.Ports{APIServer: ports[0]}, UnsafeNoFsync: true, ExtraArgs: extra,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() {
-		if err := cp.Stop(); err != nil {
-			w.t.Error(err)
-		}
-	})
 	return cp
 }
 

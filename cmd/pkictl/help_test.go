@@ -3,6 +3,7 @@ package main_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,31 +18,48 @@ func section(help, title string) []string {
 	return strings.Split(part, "\n")
 }
 
-// commands lists the commands that the help names.
+// commands lists the commands that the help names, those with verbs as "csr new".
 func commands(t *testing.T) []string {
 	t.Helper()
-	var names []string
-	for _, line := range section(newUserDir(t).pkictl("--help"), "Available Commands:") {
-		if name := strings.Fields(line)[0]; name != "help" {
-			names = append(names, name)
-		}
-	}
+	names := subcommands(t, "")
 	if len(names) < 8 {
 		t.Fatalf("the help names %v only", names)
 	}
 	return names
 }
 
+func subcommands(t *testing.T, noun string) []string {
+	t.Helper()
+	var names []string
+	for _, line := range section(newUserDir(t).pkictl(noun+" --help"), "Available Commands:") {
+		verb := strings.Fields(line)[0]
+		name := strings.TrimSpace(noun + " " + verb)
+		if name == "help" || name == "completion" {
+			continue // cobra's own; TestCompletion runs it
+		}
+		if verbs := subcommands(t, name); verbs != nil {
+			names = append(names, verbs...)
+		} else {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// ofCluster says whether a command talks to a cluster.
+func ofCluster(name string) bool {
+	noun, _, _ := strings.Cut(name, " ")
+	return slices.Contains([]string{"csr", "user", "kubeconfig", "credential"}, noun)
+}
+
 // TestExamplesRun runs the examples of every command as they are printed, in
-// their order, where there is a CA unless they make one.
+// their order, where there is a CA unless they make one, and with a cluster
+// where they need one. That one is shared, so their users differ.
 func TestExamplesRun(t *testing.T) {
 	t.Parallel()
 	for _, name := range append(commands(t), "") {
 		t.Run("pkictl "+name, func(t *testing.T) {
 			t.Parallel()
-			if name == "completion" {
-				return // cobra's own; TestCompletion runs it
-			}
 			w := newUserDir(t)
 			examples := section(w.pkictl(name+" --help"), "Examples:")
 			if examples == nil {
@@ -50,8 +68,12 @@ func TestExamplesRun(t *testing.T) {
 			if !strings.Contains(examples[0], "init-ca") {
 				w.pkictl("init-ca")
 			}
+			setup := `export PATH="` + binDir + `:$PATH"; `
+			if ofCluster(name) {
+				setup += `export KUBECONFIG="` + sharedCluster(t).admin + `"; `
+			}
 			for _, example := range examples {
-				script := `PATH="` + binDir + `:$PATH"; ` + example
+				script := setup + example
 				if stdout, stderr, err := w.try("sh", "-c", script); err != nil {
 					t.Errorf("%s: %v\n%s%s", strings.TrimSpace(example), err, stdout, stderr)
 				}
@@ -98,7 +120,7 @@ func TestManualPages(t *testing.T) {
 	}
 	w.pkictl("man --out man1")
 	for _, name := range commands(t) {
-		if _, err := os.Stat(filepath.Join(w.dir, "man1", "pkictl-"+name+".1")); err != nil {
+		if _, err := os.Stat(filepath.Join(w.dir, "man1", "pkictl-"+strings.ReplaceAll(name, " ", "-")+".1")); err != nil {
 			t.Error(err)
 		}
 	}
