@@ -76,7 +76,7 @@ func Connect(o Options) (*Client, error) {
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
 	raw, err := loader.RawConfig()
 	if err != nil {
-		return nil, loadError(err, o)
+		return nil, loadError(o)
 	}
 	name, chosen, err := chooseContext(raw, o)
 	if err != nil {
@@ -84,7 +84,7 @@ func Connect(o Options) (*Client, error) {
 	}
 	config, err := loader.ClientConfig()
 	if err != nil {
-		return nil, loadError(err, o)
+		return nil, loadError(o)
 	}
 	namespace := chosen.Namespace
 	if namespace == "" {

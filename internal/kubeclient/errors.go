@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 
@@ -70,12 +71,19 @@ func (c *Client) noAnswer() error {
 }
 
 // loadError says why no kubeconfig can be used. The causes of client-go quote
-// whole entries, keys included, so they are left out but for what a file
-// system says.
-func loadError(err error, o Options) error {
-	var file *os.PathError
-	if errors.As(err, &file) {
-		return failure.Wrap(file, failure.Failed, "", "cannot read the kubeconfig")
+// whole entries, keys included, so they are left out but for what the file
+// system says, which client-go turns into text.
+func loadError(o Options) error {
+	paths := o.Paths
+	if o.File != "" {
+		paths = []string{o.File}
+	}
+	for _, path := range paths {
+		_, err := os.ReadFile(path)
+		isPassedOver := o.File == "" && errors.Is(err, fs.ErrNotExist)
+		if err != nil && !isPassedOver {
+			return failure.Wrap(err, failure.Failed, "name another with --kubeconfig FILE", "cannot read the kubeconfig")
+		}
 	}
 	return failure.New(failure.Failed, checkHint, "cannot use the kubeconfig %s", o.names())
 }
