@@ -81,7 +81,9 @@ func Sign(ctx context.Context, c *kubeclient.Client, name string, o SignOptions)
 	default:
 		err = r.rehearse(ctx, c, issue)
 	}
-	r.Warnings = append(warnings, r.Warnings...)
+	if !r.Found { // which was said then
+		r.Warnings = append(warnings, r.Warnings...)
+	}
 	if err != nil || o.DryRun {
 		return r, err
 	}
