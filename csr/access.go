@@ -91,10 +91,10 @@ func AccessOf(ctx context.Context, speaking *kubeclient.Client, namespaces []str
 		return nil, err
 	}
 	a := &Access{Username: who.Username, Groups: who.Groups, Source: FromReview, Everything: all, Namespaces: namespaces}
-	whole := rulesOf(&reviews[0])
+	whole := answeredRules(&reviews[0])
 	a.Scopes = []Scope{{Rules: whole}}
 	for i, namespace := range namespaces {
-		a.Scopes = append(a.Scopes, Scope{Namespace: namespace, Rules: without(rulesOf(&reviews[i+1]), whole)})
+		a.Scopes = append(a.Scopes, Scope{Namespace: namespace, Rules: without(answeredRules(&reviews[i+1]), whole)})
 	}
 	for _, r := range reviews {
 		a.Incomplete = a.Incomplete || r.Status.Incomplete
@@ -134,8 +134,8 @@ func mayAll(ctx context.Context, speaking *kubeclient.Client) (bool, error) {
 	return review.Status.Allowed, err
 }
 
-// rulesOf returns the rules of an answer as those of a role.
-func rulesOf(r *authorizationv1.SelfSubjectRulesReview) []rbacv1.PolicyRule {
+// answeredRules returns the rules of an answer as those of a role.
+func answeredRules(r *authorizationv1.SelfSubjectRulesReview) []rbacv1.PolicyRule {
 	var rules []rbacv1.PolicyRule
 	for _, rule := range r.Status.ResourceRules {
 		rules = append(rules, rbacv1.PolicyRule{

@@ -204,22 +204,16 @@ func (a *Access) everything() Danger {
 		ID: "everything", May: "do everything", WholeCluster: true,
 		Why: "they are an administrator of the whole cluster", Source: goodPractices + "Least privilege",
 	}
-	if slices.Contains(a.Groups, mastersGroup) {
-		d.Why = "the group " + mastersGroup + " passes every authorizer: no binding can be taken away, only the cluster's CA replaced"
+	if slices.Contains(a.Groups, groupMasters) {
+		d.Why = "the group " + groupMasters + " passes every authorizer: no binding can be taken away, only the cluster's CA replaced"
 	}
 	return d
 }
 
-const (
-	mastersGroup = "system:masters"
-	nodesGroup   = "system:nodes"
-	nodePrefix   = "system:node:"
-)
-
 // ofGroups warns of what no rule says: of nodes the node authorizer decides.
 func (a *Access) ofGroups() []Danger {
-	node, isNode := strings.CutPrefix(a.Username, nodePrefix)
-	if !isNode || !slices.Contains(a.Groups, nodesGroup) {
+	node, isNode := strings.CutPrefix(a.Username, prefixNode)
+	if !isNode || !slices.Contains(a.Groups, groupNodes) {
 		return nil
 	}
 	return []Danger{{

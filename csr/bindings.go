@@ -130,7 +130,7 @@ func withAuthenticated(groups []string) []string {
 // all that RBAC knows. Other authorizers are not seen.
 func (s *rbacState) accessFrom(username string, groups []string) *Access {
 	groups = withAuthenticated(groups)
-	a := &Access{Username: username, Groups: groups, Source: FromBindings, Everything: slices.Contains(groups, mastersGroup)}
+	a := &Access{Username: username, Groups: groups, Source: FromBindings, Everything: slices.Contains(groups, groupMasters)}
 	a.note("this is what RBAC allows: what other authorizers allow cannot be seen this way")
 	byNamespace := map[string][]rbacv1.PolicyRule{"": nil}
 	for _, b := range s.bindingsOf(username, groups) {
