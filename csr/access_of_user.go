@@ -28,10 +28,14 @@ type UserAccess struct {
 // and roles; and where it may not list these either, it says that it is not
 // known. An error is one of requests that did not work, not of those refused.
 func AccessOfUser(ctx context.Context, client *kubeclient.Client, username string, groups []string) (*UserAccess, error) {
+	return NewReviewer(client).accessOf(ctx, username, groups)
+}
+
+func (v *Reviewer) accessOf(ctx context.Context, username string, groups []string) (*UserAccess, error) {
+	client := v.client
 	groups = withAuthenticated(groups)
 	u := &UserAccess{}
-	var state rbacState
-	listed := state.listBindings(ctx, client)
+	state, listed := v.bindings(ctx)
 	namespaces := []string{client.Namespace}
 	switch {
 	case listed == nil:
@@ -46,7 +50,7 @@ func AccessOfUser(ctx context.Context, client *kubeclient.Client, username strin
 	case err == nil && listed != nil:
 		u.Access.note("in which other namespaces they may do something is not known: listing all bindings is not allowed")
 	case apierrors.IsForbidden(err), errors.Is(err, errNoHeader):
-		return u, u.fromBindings(ctx, client, &state, username, groups, listed, err)
+		return u, u.fromBindings(ctx, v, username, groups, err)
 	}
 	return u, err
 }
@@ -69,18 +73,15 @@ func impersonated(ctx context.Context, client *kubeclient.Client, username strin
 }
 
 // fromBindings answers without impersonation, which was refused.
-func (u *UserAccess) fromBindings(ctx context.Context, client *kubeclient.Client, state *rbacState, username string, groups []string, listed, refused error) error {
+func (u *UserAccess) fromBindings(ctx context.Context, v *Reviewer, username string, groups []string, refused error) error {
 	u.Access = nil
-	err := listed
-	if err == nil {
-		err = state.listRoles(ctx, client)
+	state, err := v.roles(ctx)
+	if apierrors.IsForbidden(err) {
+		u.Unknown = "impersonating them does not work (" + reason(refused) + "), and neither does reading all bindings and roles (" + reason(err) + ")"
+		return nil
 	}
 	if err != nil {
-		if !apierrors.IsForbidden(err) {
-			return err
-		}
-		u.Unknown = "impersonating them does not work (" + reason(refused) + "), nor is reading all bindings and roles (" + reason(err) + ")"
-		return nil
+		return err
 	}
 	u.Access = state.accessFrom(username, groups)
 	u.Access.note("impersonating them does not work: " + reason(refused))
