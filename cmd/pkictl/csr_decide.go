@@ -32,7 +32,7 @@ func (f *decideFlags) add(cmd *cobra.Command, reason string) {
 	flags.StringVar(&f.message, "reason", "", reason)
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "have the API server check it and keep nothing")
-	addExplain(cmd, &f.explain)
+	addKubectlRecipe(cmd, &f.explain)
 }
 
 func (f *decideFlags) verb() string {

@@ -39,7 +39,7 @@ namespace are shown, and no reason.`,
 		Args: cobra.ExactArgs(1),
 	}
 	conn := addConnection(cmd)
-	addExplain(cmd, &explain)
+	addKubectlRecipe(cmd, &explain)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		client, err := a.connect(conn)
 		if err != nil {
@@ -196,18 +196,6 @@ func bindings(list []csr.Binding) string {
 		shown = append(shown, fmt.Sprintf("%s %s %s, to %s", b.RoleKind, b.Role, where, b.To))
 	}
 	return strings.Join(shown, "; ")
-}
-
-// kubectl returns kubectl with the flags of this connection.
-func (c *connection) kubectl() string {
-	words := "kubectl"
-	if c.file != "" {
-		words += " --kubeconfig " + ca.ShellQuote(c.file)
-	}
-	if c.context != "" {
-		words += " --context " + ca.ShellQuote(c.context)
-	}
-	return words
 }
 
 // explainReview is the recipe for a review by hand.
