@@ -18,8 +18,8 @@ type UserAccess struct {
 	// Access is nil where it cannot be known; Unknown says why.
 	Access  *Access `json:"access"`
 	Unknown string  `json:"unknown,omitempty"`
-	// Bindings name the user or a group of theirs; nil where they cannot be
-	// listed.
+	// Bindings name the user or a group of theirs, but for what is bound to all
+	// who are authenticated in every cluster; nil where they cannot be listed.
 	Bindings []Binding `json:"bindings"`
 }
 
@@ -39,7 +39,7 @@ func (v *Reviewer) accessOf(ctx context.Context, username string, groups []strin
 	namespaces := []string{client.Namespace}
 	switch {
 	case listed == nil:
-		u.Bindings = state.bindingsOf(username, groups)
+		u.Bindings = withoutEverybodys(state.bindingsOf(username, groups))
 		namespaces = namespacesOf(u.Bindings)
 	case !apierrors.IsForbidden(listed):
 		return nil, listed
@@ -77,15 +77,24 @@ func (u *UserAccess) fromBindings(ctx context.Context, v *Reviewer, username str
 	u.Access = nil
 	state, err := v.roles(ctx)
 	if apierrors.IsForbidden(err) {
-		u.Unknown = "impersonating them does not work (" + reason(refused) + "), and neither does reading all bindings and roles (" + reason(err) + ")"
+		u.Unknown = whyNotAs(refused) + ", and reading all bindings and roles is not allowed either (" + reason(err) + ")"
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	u.Access = state.accessFrom(username, groups)
-	u.Access.note("impersonating them does not work: " + reason(refused))
+	u.Access.note(whyNotAs(refused))
 	return nil
+}
+
+// whyNotAs says why somebody was not impersonated. API servers name the verb by
+// the newest of the ways in which it could have been allowed.
+func whyNotAs(refused error) string {
+	if text := reason(refused); !strings.Contains(text, "impersonate") {
+		return "impersonating them does not work (" + text + ")"
+	}
+	return "impersonating them is not allowed (it takes the verb impersonate on users and groups)"
 }
 
 // reason returns what the API server said, without what pkictl puts before it.

@@ -56,19 +56,40 @@ func (d Decision) outcome() Outcome {
 	return Denied
 }
 
+func (d Decision) condition() certificatesv1.RequestConditionType {
+	if d.Approve {
+		return certificatesv1.CertificateApproved
+	}
+	return certificatesv1.CertificateDenied
+}
+
+// Settled says what becomes of the wish where the object leaves nothing to
+// decide: it was decided before, or its signer has failed it. The outcome is
+// empty while there is something.
+func (d Decision) Settled(object *Object) (Outcome, error) {
+	isSo, err := isDecided(object, d.condition())
+	switch {
+	case err != nil:
+		return NotAllowed, err
+	case isSo && StateOf(object) != StateFailed:
+		return Already, nil
+	case StateOf(object) == StateFailed:
+		return NotDone, ended(object)
+	}
+	return "", nil
+}
+
 // Decide approves or denies the very object that was reviewed. One that was
 // deleted since and made anew under the same name is not touched. Somebody else
 // may have decided in between: that is the outcome Meanwhile, with an error
 // where they decided the other way.
 func Decide(ctx context.Context, client *kubeclient.Client, reviewed *Object, d Decision) (*Object, Outcome, error) {
-	condition, decide := certificatesv1.CertificateDenied, Deny
-	if d.Approve {
-		condition, decide = certificatesv1.CertificateApproved, Approve
+	if outcome, err := d.Settled(reviewed); outcome != "" {
+		return reviewed, outcome, err
 	}
-	if isSo, err := isDecided(reviewed, condition); err != nil {
-		return reviewed, NotAllowed, err
-	} else if isSo {
-		return reviewed, Already, nil
+	condition, decide := d.condition(), Deny
+	if d.Approve {
+		decide = Approve
 	}
 	if d.DryRun {
 		decide = dryRun(condition)

@@ -179,7 +179,7 @@ func (r *Review) login() Login {
 // findProblems holds the request against the rules of its signer, and of
 // pkictl csr submit.
 func (r *Review) findProblems(object *Object) {
-	request, err := ca.ParseRequest(object.Spec.Request, "request of "+r.Name)
+	request, err := ca.ParseRequest(object.Spec.Request, r.Name)
 	if err != nil {
 		r.problem(true, err)
 		return

@@ -45,10 +45,7 @@ rules:
 func TestAccessAgainstKubectl(t *testing.T) {
 	t.Parallel()
 	c := sharedCluster(t)
-	for _, role := range []string{"view", "edit", "admin"} {
-		// kube-controller-manager fills them when it has started.
-		c.asAdmin("wait clusterrole " + role + " --for=jsonpath={.rules[0].verbs} --timeout=60s")
-	}
+	c.waitForRoles()
 	for _, line := range []string{
 		"create namespace access-dev", "create namespace access-prod",
 		"create rolebinding access-view -n access-dev --clusterrole=view --user=access-viewer",

@@ -42,6 +42,14 @@ func (f *decideFlags) verb() string {
 	return "deny"
 }
 
+func (f *decideFlags) decision() csr.Decision {
+	message := f.message
+	if message == "" {
+		message = "approved with pkictl csr approve"
+	}
+	return csr.Decision{Approve: f.approve, Message: message, DryRun: f.dryRun}
+}
+
 // decided is one request and what became of it.
 type decided struct {
 	Name    string      `json:"name"`
@@ -150,6 +158,11 @@ func (a *app) review(ctx context.Context, client *kubeclient.Client, f decideFla
 	defer steps.clear()
 	reviewer := csr.NewReviewer(client)
 	for i, item := range undecided(items) {
+		if outcome, err := f.decision().Settled(item.object); outcome != "" {
+			item.Review = csr.Decode(item.object)
+			item.end(outcome, err)
+			continue
+		}
 		if !f.approve {
 			item.Review = csr.Decode(item.object)
 			continue
@@ -184,7 +197,7 @@ func (f *decideFlags) refuseDangerous(items []*decided) {
 		return
 	}
 	for _, item := range undecided(items) {
-		if item.Review.State != csr.StatePending || len(item.Review.Concerns) == 0 {
+		if len(item.Review.Concerns) == 0 {
 			continue
 		}
 		more := ""
@@ -262,12 +275,8 @@ func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
 // carryOut decides what is left, one after the other, whatever becomes of each.
 func (a *app) carryOut(ctx context.Context, client *kubeclient.Client, f decideFlags, items []*decided) error {
-	message := f.message
-	if message == "" {
-		message = "approved with pkictl csr approve"
-	}
 	for _, item := range undecided(items) {
-		_, outcome, err := csr.Decide(ctx, client, item.object, csr.Decision{Approve: f.approve, Message: message, DryRun: f.dryRun})
+		_, outcome, err := csr.Decide(ctx, client, item.object, f.decision())
 		if err != nil && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -295,10 +304,10 @@ func (a *app) printDecided(f decideFlags, items []*decided, asked bool) error {
 		for _, item := range items {
 			printDecision(w, f, item)
 		}
-		if len(items) == 1 && f.approve && !asked { // otherwise it was shown with the question
+		if len(items) == 1 && f.approve && !asked && items[0].Outcome != csr.Already { // otherwise it was shown with the question
 			a.printReview(w, items[0].Review)
 		}
-		if f.approve && !f.dryRun && len(items) == 1 {
+		if len(items) == 1 && items[0].Outcome == csr.Approved {
 			fmt.Fprintf(w, "Next: pkictl csr wait %s\n", ca.ShellQuote(items[0].Name))
 		}
 	}); err != nil {

@@ -155,14 +155,14 @@ func (a *app) reviewRows(r *csr.Review) []row {
 }
 
 func lifetime(l csr.Lifetime) string {
-	asked := "as long as the signer gives"
+	asked := "nothing asked for"
 	if l.Requested > 0 {
-		asked = ca.FormatValidity(time.Duration(l.Requested) * time.Second)
+		asked = ca.FormatValidity(time.Duration(l.Requested)*time.Second) + " asked for"
 	}
 	if l.NotAfter == nil {
-		return asked + " asked for; the limit is " + l.Limit
+		return asked + "; the limit is " + l.Limit
 	}
-	return fmt.Sprintf("%s asked for, %s issued, until %s", asked, ca.FormatValidity(time.Duration(l.Issued)*time.Second), utc(*l.NotAfter))
+	return fmt.Sprintf("%s; %s issued, until %s", asked, ca.FormatValidity(time.Duration(l.Issued)*time.Second), utc(*l.NotAfter))
 }
 
 // who names a user with their groups.
