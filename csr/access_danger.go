@@ -57,14 +57,21 @@ const (
 	rbacGroup         = rbacv1.GroupName
 	certificatesGroup = "certificates.k8s.io"
 	admissionGroup    = "admissionregistration.k8s.io"
+	// authenticationGroup has the resources by which impersonation is allowed.
+	authenticationGroup = "authentication.k8s.io"
 )
 
 // dangers is the table of what to warn of, the worst first.
 var dangers = []dangerous{
 	{
 		id: "impersonate", may: "impersonate users and groups", clusterOnly: true,
-		actions: actions([]string{"impersonate"}, "", "users", "groups"),
-		why:     "they can act as anybody whom these names take in, administrators included", source: goodPractices + "Impersonate verb",
+		// The second is constrained impersonation (Kubernetes 1.35, beta 1.36).
+		actions: slices.Concat(
+			actions([]string{"impersonate"}, "", "users", "groups"),
+			actions([]string{"impersonate:user-info"}, authenticationGroup, "users", "groups"),
+			actions([]string{"impersonate:arbitrary-node"}, authenticationGroup, "nodes"),
+		),
+		why: "they can act as anybody whom these names take in, administrators included", source: goodPractices + "Impersonate verb",
 	},
 	{
 		id: "escalate", may: "give roles rights that they do not have (escalate)",
@@ -121,8 +128,9 @@ var dangers = []dangerous{
 	},
 	{
 		id: "impersonate-serviceaccounts", may: "impersonate service accounts",
-		actions: actions([]string{"impersonate"}, "", "serviceaccounts"),
-		why:     "they can act as these service accounts", source: goodPractices + "Impersonate verb",
+		actions: append(actions([]string{"impersonate"}, "", "serviceaccounts"),
+			action{"impersonate:serviceaccount", authenticationGroup, "serviceaccounts"}),
+		why: "they can act as these service accounts", source: goodPractices + "Impersonate verb",
 	},
 	{
 		id: "workloads-create", may: "run pods",

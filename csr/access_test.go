@@ -76,6 +76,7 @@ func TestDangers(t *testing.T) {
 		{"token of one", nil, "dev", []string{"create core serviceaccounts/token ci"}, "token-create@dev=ci"},
 		{"impersonate", rules("impersonate core users,groups"), "", nil, "impersonate!"},
 		{"impersonate one", rules("impersonate core users bob"), "", nil, "impersonate=bob!"},
+		{"constrained impersonation", rules("impersonate:user-info authentication.k8s.io users"), "", nil, "impersonate!"},
 		{"users are in no namespace", nil, "dev", []string{"impersonate core users,groups"}, ""},
 		{"impersonate service accounts", nil, "dev", []string{"impersonate core serviceaccounts"}, "impersonate-serviceaccounts@dev"},
 		{"escalate", rules("escalate rbac.authorization.k8s.io clusterroles"), "", nil, "escalate!"},
