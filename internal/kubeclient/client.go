@@ -33,6 +33,7 @@ const (
 	ClusterRoles               = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 	ClusterRoleBindings        = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 	RoleBindings               = "/apis/rbac.authorization.k8s.io/v1/rolebindings" // of all namespaces
+	Roles                      = "/apis/rbac.authorization.k8s.io/v1/roles"        // of all namespaces
 	SelfSubjectAccessReviews   = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 	SelfSubjectRulesReviews    = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 	SubjectAccessReviews       = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
