@@ -46,7 +46,11 @@ func (b UserBinding) String() string {
 	if b.Namespace != "" {
 		where = "in namespace " + b.Namespace
 	}
-	return strings.ToLower(b.RoleKind[:1]) + b.RoleKind[1:] + " " + b.Role + " " + where
+	kind := "role"
+	if b.RoleKind == kindClusterRole {
+		kind = "cluster role"
+	}
+	return kind + " " + b.Role + " " + where
 }
 
 // path is that of the object.

@@ -300,7 +300,7 @@ func (a *adder) issue(ctx context.Context) error {
 		return err
 	}
 	a.cert, a.result.Credential = cert, CredentialOf(cert)
-	a.result.Shortened = cert.NotAfter.Before(a.o.Now.Add(a.o.Lifetime() - time.Minute))
+	a.result.Shortened = cert.NotAfter.Before(a.o.Now.Add(a.o.Lifetime() - ca.Backdate - time.Minute))
 	a.start(StepKubeconfig)
 	entry := a.entry()
 	if entry.CAPEM, err = a.c.CAPEM(); err != nil {

@@ -155,8 +155,7 @@ func (r *renewer) grant() (UserGrant, error) {
 	g := UserGrant{Name: r.old.Subject.CommonName, Groups: r.old.Subject.Organization, Via: ViaCSR, Key: r.o.Key}
 	lifetime := r.o.For
 	if lifetime == 0 {
-		// As long as before: less the minutes by which it was backdated.
-		lifetime = max(r.old.NotAfter.Sub(r.old.NotBefore)-ca.Backdate, MinExpiration).Round(time.Minute)
+		lifetime = max(lifetimeOf(r.old).Round(time.Minute), MinExpiration)
 	}
 	g.Seconds = int64(lifetime / time.Second)
 	if !r.o.ReuseKey && g.Key == "" {
@@ -166,6 +165,20 @@ func (r *renewer) grant() (UserGrant, error) {
 		return g, failure.New(failure.Failed, "make a new one with: pkictl user add", "the certificate in %q has a subject with more than groups and a name", r.path)
 	}
 	return g, g.Check()
+}
+
+// shortLived is up to when a signer gives a backdated certificate the time by
+// which it is (kubernetes pkg/controller/certificates/authority/policies.go).
+const shortLived = 8 * time.Hour
+
+// lifetimeOf returns the time for which a certificate was asked for, so that
+// it is the same however often it is renewed.
+func lifetimeOf(cert *x509.Certificate) time.Duration {
+	d := cert.NotAfter.Sub(cert.NotBefore)
+	if d <= shortLived+ca.Backdate {
+		return d - ca.Backdate
+	}
+	return d
 }
 
 func (r *renewer) run(ctx context.Context) (*RenewedUser, error) {

@@ -218,7 +218,7 @@ func (a *app) printAdded(f userAddFlags, added *csr.Added) error {
 		}
 		printRows(w, "  ", append(rows, row{"kubeconfig", r.KubeconfigFile})...)
 		if added.Access != nil {
-			a.printUserAccess(w, added.Access)
+			printAccess(w, "  ", added.Access)
 		}
 		if !f.DryRun {
 			fmt.Fprintf(w, "Next: kubectl --kubeconfig %s get pods\n", shellWord(r.KubeconfigFile))
@@ -247,5 +247,3 @@ func shellWord(s string) string {
 	}
 	return "'" + strings.ReplaceAll(printable(s), "'", `'\''`) + "'"
 }
-
-func (a *app) printUserAccess(w io.Writer, access *csr.Access) {}

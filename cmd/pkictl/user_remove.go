@@ -147,7 +147,7 @@ func (a *app) printLeft(w io.Writer, plan *csr.Removal) {
 		fmt.Fprintf(w, "  * %s %s gives group %s the %s\n", printable(strings.ToLower(b.Kind)), printable(b.Name), printable(b.Group), printable(b.String()))
 	}
 	if plan.Access != nil && len(plan.Credentials) > 0 {
-		a.printUserAccess(w, plan.Access)
+		printAccess(w, "  ", plan.Access)
 	}
 	if len(plan.Credentials) > 0 {
 		fmt.Fprintln(w, "What would end it sooner:")

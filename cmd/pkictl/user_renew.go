@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -150,15 +151,17 @@ func (a *app) renewUser(ctx context.Context, f userRenewFlags, byCSR func() (*cs
 		return nil, err
 	}
 	authority, err := ca.Open(a.dir)
-	var h *ca.Holding
 	if err == nil {
 		defer authority.Close()
-		h, err = authority.HoldingOf(ctx, cert, a.now())
+	}
+	if f.via == "" && (err != nil || !a.isRecorded(ctx, cert)) { // no CA here, or another has signed it
+		return byCSR()
 	}
 	if err != nil {
-		if f.via == "" { // no CA here, or not this one's
-			return byCSR()
-		}
+		return nil, err
+	}
+	h, err := authority.HoldingOf(ctx, cert, a.now())
+	if err != nil {
 		return nil, err
 	}
 	if !f.DryRun {
@@ -183,6 +186,12 @@ func (a *app) renewUser(ctx context.Context, f userRenewFlags, byCSR func() (*cs
 		renewed.New = csr.CredentialOf(cert)
 	}
 	return renewed, a.noteRenewed(ctx, f, renewed)
+}
+
+// isRecorded says whether the inventory knows a certificate.
+func (a *app) isRecorded(ctx context.Context, cert *x509.Certificate) bool {
+	rows, err := ca.List(ctx, ca.ListOptions{Dir: a.dir, Serial: cert.SerialNumber, Now: a.now()})
+	return err == nil && len(rows) > 0
 }
 
 // noteRenewed has the bindings remember the new certificate. The inventory does
