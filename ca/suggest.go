@@ -66,3 +66,7 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Closest returns the known word that was probably meant by one with a slip or
+// two in it; empty if there is none.
+func Closest(word string, known []string) string { return closest(word, known) }

@@ -33,7 +33,8 @@ type apiFault struct {
 	delay time.Duration // before anything else
 	code  int           // the answer, with a Status of the API; 0: the API server's own
 	cut   bool          // the connection breaks in place of an answer
-	after bool          // the API server acts, and then code or cut hide its answer
+	after bool          // the API server acts, and then code, cut or hang hide its answer
+	hang  bool          // there is no answer until the client has gone
 	// expired answers a watch as from a version that the API server has forgotten.
 	expired bool
 	// cutAfter breaks an answer that goes on, as a watch does, after that time.
@@ -48,6 +49,18 @@ type faultProxy struct {
 	mu     sync.Mutex
 	faults []apiFault
 	seen   []string // METHOD PATH?QUERY of all requests
+
+	hung chan struct{} // closed when a request hangs; one may
+}
+
+// waitHung waits until a request hangs.
+func (p *faultProxy) waitHung(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.hung:
+	case <-time.After(time.Minute):
+		t.Fatalf("no request hangs; seen %q", p.requests())
+	}
 }
 
 // set replaces the faults and forgets what was seen.
@@ -99,7 +112,7 @@ func (p *faultProxy) match(r *http.Request) apiFault {
 // ends.
 func (c realCluster) newFaultProxy(faults ...apiFault) *faultProxy {
 	c.t.Helper()
-	p := &faultProxy{faults: faults, kubeconfig: filepath.Join(c.dir, "proxy.conf")}
+	p := &faultProxy{faults: faults, hung: make(chan struct{}), kubeconfig: filepath.Join(c.dir, "proxy.conf")}
 	target, err := url.Parse(c.url)
 	if err != nil {
 		c.t.Fatal(err)
@@ -171,6 +184,9 @@ func (p *faultProxy) serve(w http.ResponseWriter, r *http.Request, forward http.
 		forward.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	switch {
+	case f.hang:
+		close(p.hung)
+		<-r.Context().Done()
 	case f.cut:
 		hang, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {

@@ -249,9 +249,18 @@ func (c *Client) Patch(ctx context.Context, path string, patch []byte, into runt
 // Delete deletes the object at path, if it is still the one with that UID;
 // an empty one is any.
 func (c *Client) Delete(ctx context.Context, path string, uid types.UID) error {
+	return c.DeleteVersion(ctx, path, uid, "")
+}
+
+// DeleteVersion is Delete for an object that nobody has changed since it had
+// that resource version; an empty one is any.
+func (c *Client) DeleteVersion(ctx context.Context, path string, uid types.UID, version string) error {
 	o := metav1.DeleteOptions{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "DeleteOptions"}}
 	if uid != "" {
 		o.Preconditions = metav1.NewUIDPreconditions(string(uid))
+		if version != "" {
+			o.Preconditions.ResourceVersion = &version
+		}
 	}
 	return c.do(ctx, c.rest.Delete().AbsPath(path).Body(&o), nil)
 }

@@ -1,0 +1,130 @@
+package csr
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+const pendingKind = "PendingUser"
+
+// pending is what a command needs to go on where it was interrupted. It is on
+// the disk, with mode 0600, before anything is sent, and is taken away when all
+// is in place.
+type pending struct {
+	APIVersion string    `json:"apiVersion"`
+	Kind       string    `json:"kind"`
+	Server     string    `json:"server"` // URL of the API server
+	Grant      UserGrant `json:"grant"`
+	// Replaces is the ID of the certificate that is renewed; empty for a new user.
+	Replaces string `json:"replaces,omitempty"`
+	// Overwrite says that the file in the way may go.
+	Overwrite bool `json:"overwrite,omitempty"`
+	// KeyPEM and RequestPEM are empty where the CA in a PKI directory signs: it
+	// keeps its own record.
+	KeyPEM     string `json:"key,omitempty"`
+	RequestPEM string `json:"request,omitempty"`
+}
+
+// pendingPath returns where the pending file of a result is.
+func pendingPath(out string) string { return out + ".pending" }
+
+// readPending reads the pending file beside out, nil if there is none.
+func readPending(out string) (*pending, error) {
+	path := pendingPath(out)
+	data, err := store.Read(path, store.MaxPEM)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := parsePending(data)
+	if err != nil {
+		return nil, failure.New(failure.Failed, "move it away, or start anew with --force", "%q is not what pkictl has written: %v", path, err)
+	}
+	return p, nil
+}
+
+// parsePending decodes a pending file. No error quotes it: it holds a key.
+func parsePending(data []byte) (*pending, error) {
+	var p pending
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if decoder.Decode(&p) != nil || decoder.More() {
+		return nil, errors.New("no such JSON")
+	}
+	if p.APIVersion != pendingVersion || p.Kind != pendingKind {
+		return nil, fmt.Errorf("not of kind %s", pendingKind)
+	}
+	if p.Grant.Via != ViaCSR {
+		return &p, nil
+	}
+	if _, err := p.key(); err != nil {
+		return nil, errors.New("its key cannot be read")
+	}
+	if p.RequestPEM == "" {
+		return nil, errors.New("its request is missing")
+	}
+	return &p, nil
+}
+
+const pendingVersion = "pkictl.dev/v1"
+
+func (p *pending) key() (crypto.Signer, error) { return ca.ParseKey([]byte(p.KeyPEM), "key", nil) }
+
+// write brings the pending file to the disk.
+func (p *pending) write(out string) error {
+	p.APIVersion, p.Kind = pendingVersion, pendingKind
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	return store.WriteFile(pendingPath(out), append(data, '\n'), 0o600)
+}
+
+func removePending(out string) error {
+	err := os.Remove(pendingPath(out))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failure.Wrap(err, failure.Failed, "remove it: it holds a private key", "all is in place, but %q cannot be removed", pendingPath(out))
+	}
+	return nil
+}
+
+// differs says what a command asks for that the one which was interrupted did
+// not; empty if nothing.
+func (p *pending) differs(other *pending) string {
+	a, b := p.Grant, other.Grant
+	switch {
+	case p.Server != other.Server:
+		return "API server " + p.Server
+	case p.Replaces != other.Replaces:
+		return "another certificate"
+	case a.Name != b.Name:
+		return "user " + a.Name
+	case !slices.Equal(a.Groups, b.Groups):
+		return fmt.Sprintf("groups %q", a.Groups)
+	case a.Namespace != b.Namespace:
+		return fmt.Sprintf("--namespace %q", a.Namespace)
+	case a.Role != b.Role:
+		return fmt.Sprintf("--role %q", a.Role)
+	case a.ClusterRole != b.ClusterRole:
+		return fmt.Sprintf("--cluster-role %q", a.ClusterRole)
+	case a.Seconds != b.Seconds:
+		return "--for " + ca.FormatValidity(a.Lifetime())
+	case a.Via != b.Via:
+		return "--via " + string(a.Via)
+	case a.Key != b.Key:
+		return fmt.Sprintf("--key %q", a.Key)
+	}
+	return ""
+}
