@@ -221,6 +221,13 @@ func (c *Client) Create(ctx context.Context, path string, object, into runtime.O
 	return c.do(ctx, c.rest.Post().AbsPath(path).Body(object), into)
 }
 
+// CreateDryRun is Create, but that the API server keeps nothing: it checks the
+// object, and answers as it would.
+func (c *Client) CreateDryRun(ctx context.Context, path string, object, into runtime.Object) error {
+	o := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	return c.do(ctx, c.rest.Post().AbsPath(path).SpecificallyVersionedParams(&o, parameters, version1).Body(object), into)
+}
+
 // Update replaces the object at path, or a subresource of it.
 func (c *Client) Update(ctx context.Context, path string, object, into runtime.Object) error {
 	return c.do(ctx, c.rest.Put().AbsPath(path).Body(object), into)
