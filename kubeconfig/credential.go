@@ -26,8 +26,8 @@ type Want struct {
 	Source     []string      // who signs it, and where
 }
 
-// id names the credential in the cache: 128 bits of SHA-256.
-func (w Want) id() string {
+// ID names the credential in the cache: 128 bits of SHA-256.
+func (w Want) ID() string {
 	data, err := json.Marshal(w)
 	if err != nil {
 		panic(err) // strings and a number
@@ -124,7 +124,7 @@ func (c *CredentialCache) Get(ctx context.Context, w Want, mint Mint) (*Credenti
 }
 
 // isFresh says whether a credential need not be renewed yet.
-func (c *CredentialCache) isFresh(e *entry) bool {
+func (c *CredentialCache) isFresh(e *cachedEntry) bool {
 	now := c.Now()
 	due := e.RenewAt
 	if e.RetryAt.After(due) {
@@ -135,12 +135,12 @@ func (c *CredentialCache) isFresh(e *entry) bool {
 }
 
 // holds says whether a credential can still be used.
-func (c *CredentialCache) holds(e *entry) bool {
+func (c *CredentialCache) holds(e *cachedEntry) bool {
 	return c.Now().Before(e.credential.Certificate.NotAfter)
 }
 
 // answer is the credential with the time at which to ask again.
-func (e *entry) answer(now time.Time) *Credential {
+func (e *cachedEntry) answer(now time.Time) *Credential {
 	again := e.RenewAt
 	if e.RetryAt.After(again) {
 		again = e.RetryAt
@@ -190,7 +190,7 @@ func (s *slot) renew(ctx context.Context, mint Mint) (*Credential, error) {
 	return next.answer(s.cache.Now()), nil
 }
 
-func (s *slot) mint(ctx context.Context, m *Minting, mint Mint) (*entry, error) {
+func (s *slot) mint(ctx context.Context, m *Minting, mint Mint) (*cachedEntry, error) {
 	certPEM, keyPEM, err := mint(ctx, m)
 	if err != nil {
 		return nil, err
@@ -200,7 +200,7 @@ func (s *slot) mint(ctx context.Context, m *Minting, mint Mint) (*entry, error) 
 
 // newEntry checks what was minted, and says when it is due. That differs from
 // one to the next, so that those who began together do not stay together.
-func (s *slot) newEntry(certPEM, keyPEM []byte) (*entry, error) {
+func (s *slot) newEntry(certPEM, keyPEM []byte) (*cachedEntry, error) {
 	c, err := newCredential(certPEM, keyPEM)
 	if err != nil {
 		return nil, failure.Wrap(err, failure.Failed, "", "the signer's answer for %q cannot be used", s.want.CommonName)
@@ -216,7 +216,7 @@ func (s *slot) newEntry(certPEM, keyPEM []byte) (*entry, error) {
 			"the signer's certificate for %q ended at %s", s.want.CommonName, c.Certificate.NotAfter.UTC().Format(time.RFC3339))
 	}
 	jitter := rand.N(life/12 + 1) //nolint:gosec // G404: it spreads load and hides nothing
-	return &entry{
+	return &cachedEntry{
 		APIVersion: entryVersion, Kind: entryKind, For: s.id, Issuer: s.cache.Issuer,
 		IssuedAt: now, RenewAt: now.Add(life*2/3 - jitter).Truncate(time.Second),
 		Certificate: string(certPEM), Key: string(keyPEM), credential: c,
@@ -225,7 +225,7 @@ func (s *slot) newEntry(certPEM, keyPEM []byte) (*entry, error) {
 
 // keepOld hands out the credential that still holds, and notes when to try
 // again: not each call is to wait for what fails.
-func (s *slot) keepOld(e *entry, err error) *Credential {
+func (s *slot) keepOld(e *cachedEntry, err error) *Credential {
 	now, end := s.cache.Now(), e.credential.Certificate.NotAfter
 	e.RetryAt = now.Add(min(end.Sub(now)/4, maxRetry)).Truncate(time.Second)
 	s.cache.warnOf(err, fmt.Sprintf("the credential of %q is not renewed yet, and holds until %s",

@@ -29,8 +29,8 @@ const maxEntry = 128 << 10
 // lockPoll is how often the lock of a slot is tried.
 const lockPoll = 5 * time.Millisecond
 
-// entry is a file of the cache.
-type entry struct {
+// cachedEntry is a file of the cache.
+type cachedEntry struct {
 	APIVersion  string    `json:"apiVersion"`
 	Kind        string    `json:"kind"`
 	For         string    `json:"for"`              // id of what it was minted for
@@ -53,7 +53,7 @@ type slot struct {
 	dir   string // empty: it is not kept
 }
 
-func (c *CredentialCache) slot(w Want) *slot { return &slot{cache: c, want: w, id: w.id(), dir: c.Dir} }
+func (c *CredentialCache) slot(w Want) *slot { return &slot{cache: c, want: w, id: w.ID(), dir: c.Dir} }
 
 func (s *slot) path(suffix string) string { return filepath.Join(s.dir, s.id+suffix) }
 
@@ -61,7 +61,7 @@ func (s *slot) path(suffix string) string { return filepath.Join(s.dir, s.id+suf
 var errAbsent = errors.New("there is none")
 
 // read returns the credential in the cache, if it is one that can be trusted.
-func (s *slot) read() (*entry, error) {
+func (s *slot) read() (*cachedEntry, error) {
 	if s.dir == "" {
 		return nil, errAbsent
 	}
@@ -70,7 +70,7 @@ func (s *slot) read() (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{}
+	e := &cachedEntry{}
 	if err := json.Unmarshal(data, e); err != nil || e.APIVersion != entryVersion || e.Kind != entryKind {
 		return nil, damaged(path)
 	}
@@ -116,7 +116,7 @@ func (s *slot) prepare() error {
 		return nil
 	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return failure.Wrap(cause(err), failure.Failed, "name another with --cache", "cannot make the directory %q", s.dir)
+		return failure.Wrap(diskCause(err), failure.Failed, "name another with --cache", "cannot make the directory %q", s.dir)
 	}
 	info, err := os.Stat(s.dir)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *slot) prepare() error {
 }
 
 // write replaces the file of the cache, and what a killed process left of one.
-func (s *slot) write(e *entry) error {
+func (s *slot) write(e *cachedEntry) error {
 	data, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func (s *slot) writeFile(suffix string, data []byte) error {
 	path := s.path(suffix)
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		if err := os.Remove(path); err != nil { // a link, not what it points to
-			return failure.Wrap(cause(err), failure.Failed, "remove it", "cannot replace %q", path)
+			return failure.Wrap(diskCause(err), failure.Failed, "remove it", "cannot replace %q", path)
 		}
 	}
 	s.sweep()
@@ -182,7 +182,7 @@ func (s *slot) lock(ctx context.Context) (unlock func(), err error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}
-	s.cache.warnOf(cause(err), "the credential is not kept: cannot lock it in the cache")
+	s.cache.warnOf(diskCause(err), "the credential is not kept: cannot lock it in the cache")
 	s.dir = ""
 	return func() {}, nil
 }
@@ -219,8 +219,10 @@ func (m *Minting) Pending() []byte {
 
 // KeepPending keeps data, such as a key that a request is on its way for, for
 // the next Mint of this credential. It is in a file of mode 0600.
-func (m *Minting) KeepPending(data []byte) error {
-	return m.slot.writeFile(".pending", data)
+func (m *Minting) KeepPending(data []byte) {
+	if err := m.slot.writeFile(".pending", data); err != nil {
+		m.slot.cache.warnOf(err, "what is under way would not be found again")
+	}
 }
 
 // DropPending forgets what KeepPending kept.
@@ -230,9 +232,9 @@ func (m *Minting) DropPending() {
 	}
 }
 
-// cause is what the system said, without the path, which is in the error's own
+// diskCause is what the system said, without the path, which is in the error's own
 // text.
-func cause(err error) error {
+func diskCause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err

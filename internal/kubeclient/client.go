@@ -149,6 +149,15 @@ func (o Options) names() string {
 // Server returns the URL of the API server.
 func (c *Client) Server() string { return c.config.Host }
 
+// Plugin returns the command by which the user of the kubeconfig gets a
+// credential, empty where there is none.
+func (c *Client) Plugin() string {
+	if c.config.ExecProvider == nil {
+		return ""
+	}
+	return c.config.ExecProvider.Command
+}
+
 // CAPEM returns the certificates by which the API server is known, nil where
 // the kubeconfig leaves that to the system.
 func (c *Client) CAPEM() ([]byte, error) {
