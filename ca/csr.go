@@ -36,6 +36,7 @@ type requestProblem struct {
 	allow string // one of Allowances; empty: never
 	what  string
 	hint  string
+	ca    bool // it is that the request is for a CA
 }
 
 const newRequestHint = "ask its owner for a new request"
@@ -197,6 +198,10 @@ func (r *CertificateRequest) never(hint, format string, args ...any) {
 	r.problems = append(r.problems, requestProblem{what: fmt.Sprintf(format, args...), hint: hint})
 }
 
+func (r *CertificateRequest) neverCA(format string, args ...any) {
+	r.problems = append(r.problems, requestProblem{what: fmt.Sprintf(format, args...), hint: caHint, ca: true})
+}
+
 func (r *CertificateRequest) unless(allow, format string, args ...any) {
 	r.problems = append(r.problems, requestProblem{
 		allow: allow, what: fmt.Sprintf(format, args...), hint: newRequestHint + ", or allow it with --allow " + allow,
@@ -267,11 +272,11 @@ const caHint = "make an intermediate CA with: pkictl init-ca --parent DIR"
 // checkExtensions refuses what makes a CA, and notes what is not taken.
 func (r *CertificateRequest) checkExtensions() {
 	if c := r.info.BasicConstraints; c != nil && c.CA {
-		r.never(caHint, "it asks to be a CA (CA:TRUE)")
+		r.neverCA("it asks to be a CA (CA:TRUE)")
 	}
 	for _, usage := range r.info.KeyUsages {
 		if usage == "cert sign" || usage == "crl sign" {
-			r.never(caHint, "it asks for the usage %s, which only a CA has", usage)
+			r.neverCA("it asks for the usage %s, which only a CA has", usage)
 		}
 	}
 	for _, extension := range r.info.Extensions {

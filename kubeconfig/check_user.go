@@ -210,7 +210,7 @@ func tokenEnd(token string) time.Time {
 }
 
 // execVersions are the API versions of exec plugins that client-go knows.
-var execVersions = []string{"client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"}
+var execVersions = []string{ExecAPIVersion, "client.authentication.k8s.io/v1beta1"}
 
 // checkPlugins looks at what gets the credential from elsewhere. Nothing is run.
 func (u userCheck) checkPlugins() {

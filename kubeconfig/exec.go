@@ -1,62 +1,64 @@
 package kubeconfig
 
 import (
-	"maps"
-	"slices"
+	"encoding/json"
 	"strings"
+	"time"
 
-	"k8s.io/client-go/tools/clientcmd/api"
-	v1 "k8s.io/client-go/tools/clientcmd/api/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clientauthentication "k8s.io/client-go/pkg/apis/clientauthentication/v1"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
-// execVersion is the API of exec plugins that is written.
-const execVersion = "client.authentication.k8s.io/v1"
+// ExecInfoVariable is the environment variable in which client-go tells a
+// credential plugin what it wants.
+const ExecInfoVariable = "KUBERNETES_EXEC_INFO"
 
-// ExecEntry is one user of one cluster whose credential a command hands out
-// (client.authentication.k8s.io/v1), and the context that joins them. The
-// certificate and key of Entry are not used.
-type ExecEntry struct {
-	Entry
-	Command     string // absolute, or to be found in PATH
-	Args        []string
-	Env         map[string]string
-	InstallHint string // what kubectl says where the command is not there
+// ExecAPIVersion is the version of the exec credentials that pkictl speaks.
+const ExecAPIVersion = clientauthentication.GroupName + "/v1"
+
+const execKind = "ExecCredential"
+
+// ExecInfo is what client-go says to a credential plugin.
+type ExecInfo struct {
+	Given       bool // by a client; otherwise somebody runs the plugin by hand
+	Interactive bool // there is a person to ask
 }
 
-// Marshal returns a kubeconfig with this entry alone, in YAML. It holds no
-// secret, but decides which command is run.
-func (e ExecEntry) Marshal() ([]byte, error) {
-	plugin := &v1.ExecConfig{
-		APIVersion: execVersion, Command: e.Command, Args: e.Args, InstallHint: e.InstallHint,
-		// It may have to ask for the passphrase of a key.
-		InteractiveMode: v1.IfAvailableExecInteractiveMode,
+// ParseExecInfo reads the value of KUBERNETES_EXEC_INFO, which is empty where
+// no client runs the plugin. What it does not know it passes over, as newer
+// clients may say more; another version than ExecAPIVersion is an error of kind
+// Usage: the client would not read the answer.
+func ParseExecInfo(text string) (ExecInfo, error) {
+	if text == "" {
+		return ExecInfo{}, nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
-		plugin.Env = append(plugin.Env, v1.ExecEnvVar{Name: name, Value: e.Env[name]})
+	const hint = "the client that runs pkictl sets it; leave it out to run pkictl by hand"
+	var asked clientauthentication.ExecCredential
+	if err := json.Unmarshal([]byte(text), &asked); err != nil {
+		return ExecInfo{}, failure.New(failure.Usage, hint, "%s holds no %s in JSON", ExecInfoVariable, execKind)
 	}
-	return e.marshal(v1.AuthInfo{Exec: plugin})
+	switch group, _, _ := strings.Cut(asked.APIVersion, "/"); {
+	case group != clientauthentication.GroupName || asked.Kind != execKind:
+		return ExecInfo{}, failure.New(failure.Usage, hint, "%s holds %q of %q, and no %s of %s",
+			ExecInfoVariable, asked.Kind, asked.APIVersion, execKind, ExecAPIVersion)
+	case asked.APIVersion != ExecAPIVersion:
+		return ExecInfo{}, failure.New(failure.Usage, "write apiVersion: "+ExecAPIVersion+" into the exec entry of the kubeconfig",
+			"the client asks for a credential of version %q; pkictl speaks %s", asked.APIVersion, ExecAPIVersion)
+	}
+	return ExecInfo{Given: true, Interactive: asked.Spec.Interactive}, nil
 }
 
-// Explain returns the kubectl commands, for a POSIX shell, that write the entry
-// to a kubeconfig. kubectl has no flag for the hint where the command is not
-// there.
-func (e ExecEntry) Explain(path, caFile string) string {
-	var b strings.Builder
-	b.WriteString("--exec-api-version=" + execVersion + " --exec-interactive-mode=" + string(api.IfAvailableExecInteractiveMode) +
-		" --exec-command=" + quote(e.Command))
-	for _, arg := range e.Args {
-		b.WriteString(" --exec-arg=" + quote(listed(arg)))
-	}
-	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
-		b.WriteString(" --exec-env=" + quote(name+"="+e.Env[name]))
-	}
-	return "# a kubeconfig whose credential that command hands out\n" + e.explain(path, caFile, b.String())
-}
-
-// listed writes a word for a flag of kubectl that takes a list, in CSV.
-func listed(word string) string {
-	if !strings.ContainsAny(word, "\",\n") {
-		return word
-	}
-	return `"` + strings.ReplaceAll(word, `"`, `""`) + `"`
+// ExecAnswer returns the document that a credential plugin prints: one line of
+// JSON, with the private key. The client asks again after that time.
+func ExecAnswer(certPEM, keyPEM []byte, askAgain time.Time) ([]byte, error) {
+	expiration := metav1.NewTime(askAgain)
+	data, err := json.Marshal(clientauthentication.ExecCredential{
+		TypeMeta: metav1.TypeMeta{APIVersion: ExecAPIVersion, Kind: execKind},
+		Status: &clientauthentication.ExecCredentialStatus{
+			ExpirationTimestamp: &expiration, ClientCertificateData: string(certPEM), ClientKeyData: string(keyPEM),
+		},
+	})
+	return append(data, '\n'), err
 }

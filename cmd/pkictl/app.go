@@ -80,7 +80,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 	root.AddCommand(
 		a.initCACmd(), a.issueCmd(), a.renewCmd(), a.revokeCmd(), a.crlCmd(),
 		a.listCmd(), a.inspectCmd(), a.verifyCmd(), a.lintCmd(),
-		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(),
+		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(), a.credentialCmd(),
 		a.versionCmd(), a.manCmd(),
 	)
 	reportArgs(root)

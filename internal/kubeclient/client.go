@@ -166,6 +166,15 @@ func (c *Client) ServerName() string { return c.config.ServerName }
 // Verified says whether the API server's certificate is checked at all.
 func (c *Client) Verified() bool { return !c.config.Insecure }
 
+// Plugin returns the command by which the user of the kubeconfig gets a
+// credential, empty where there is none.
+func (c *Client) Plugin() string {
+	if c.config.ExecProvider == nil {
+		return ""
+	}
+	return c.config.ExecProvider.Command
+}
+
 // CAPEM returns the certificates by which the API server is known, nil where
 // the kubeconfig leaves that to the system.
 func (c *Client) CAPEM() ([]byte, error) {
@@ -236,6 +245,13 @@ func (c *Client) List(ctx context.Context, path string, o metav1.ListOptions, in
 // Create sends an object to the list at path and reads what became of it.
 func (c *Client) Create(ctx context.Context, path string, object, into runtime.Object) error {
 	return c.do(ctx, c.rest.Post().AbsPath(path).Body(object), into)
+}
+
+// CreateDryRun is Create, but that the API server keeps nothing: it checks the
+// object, and answers as it would.
+func (c *Client) CreateDryRun(ctx context.Context, path string, object, into runtime.Object) error {
+	o := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	return c.do(ctx, c.rest.Post().AbsPath(path).SpecificallyVersionedParams(&o, parameters, version1).Body(object), into)
 }
 
 // Update replaces the object at path, or a subresource of it.

@@ -1,0 +1,98 @@
+package ca
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// Sign returns a certificate request (PKCS#10, RFC 2986) in PEM form for the
+// subject and the alternative names, signed with the key that it is for.
+func (r Request) Sign(key crypto.Signer) ([]byte, error) {
+	rawSubject, err := subject(r.Groups, r.CommonName)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+		RawSubject: rawSubject, DNSNames: r.SANs.DNS, IPAddresses: r.SANs.IPs, URIs: r.SANs.URIs, EmailAddresses: r.SANs.Emails,
+	}, key)
+	if err != nil {
+		return nil, failure.Wrap(err, failure.Failed, "", "cannot make a certificate request for %q", r.CommonName)
+	}
+	return EncodeRequest(der), nil
+}
+
+// EncodeRequest encodes a certificate request as PEM.
+func EncodeRequest(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+}
+
+// X509 returns the request as crypto/x509 reads it. Whether its signature is
+// valid is for Check to say.
+func (r *CertificateRequest) X509() *x509.CertificateRequest { return r.request }
+
+// Info returns the extensions that the request asks for.
+func (r *CertificateRequest) Info() RequestedInfo { return r.info }
+
+// Groups returns the organizations of the subject in their order.
+func (r *CertificateRequest) Groups() []string { return r.groups }
+
+// Check says whether the request itself is sound: signed with its own key,
+// which is not weak, and, unless mayBeCA, not for a CA. Of what is refused,
+// Allowances let some through, with a warning.
+func (r *CertificateRequest) Check(mayBeCA bool, allow ...string) (warnings []string, err error) {
+	t := taking{CertificateRequest: r, allow: allow}
+	for _, p := range r.problems {
+		switch {
+		case p.ca && mayBeCA:
+		case p.allow == "":
+			return nil, t.refuse(p.hint, "%s", p.what)
+		default:
+			if err := t.refuseUnless(p.allow, p.hint, p.what); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t.warnings, nil
+}
+
+// Subject returns the one common name of the request, and its groups. Names
+// that cannot be printed, or are longer than X.509 allows, are errors of kind
+// Refused.
+func (r *CertificateRequest) Subject() (commonName string, groups []string, err error) {
+	t := taking{CertificateRequest: r}
+	const hint = "ask its owner for a new request, as pkictl csr new makes it"
+	if len(r.commonNames) != 1 {
+		return "", nil, t.refuse(hint, "it has %s, where one is needed", count(len(r.commonNames), "common name"))
+	}
+	err = checkName("common name", r.commonNames[0])
+	if err == nil {
+		err = checkGroups(r.groups)
+	}
+	if err != nil {
+		return "", nil, failure.Wrap(err, failure.Refused, hint, "certificate request %q", r.name)
+	}
+	return r.commonNames[0], r.groups, nil
+}
+
+func count(n int, what string) string {
+	switch n {
+	case 0:
+		return "no " + what
+	case 1:
+		return "one " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// IsReserved says whether a name begins as those do which Kubernetes and
+// kubeadm keep for themselves: system: and kubeadm:.
+func IsReserved(name string) bool { return isReserved(name) }
+
+// CheckAllowance checks one of the names that IssueOptions.Allow takes. The
+// error lists them.
+func CheckAllowance(name string) error { return checkAllowance(name) }
