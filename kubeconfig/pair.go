@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
@@ -126,16 +125,6 @@ func (p *Pair) CheckIssuer(ctx context.Context, roots ca.Roots, dir string, now 
 		return failure.New(failure.Failed, "issue another one", "certificate %q was revoked on %s for the reason %s", p.CertFile, day(*entries[0].RevokedAt), entries[0].Reason)
 	}
 	return nil
-}
-
-// Refer makes the entry name the files of the pair in place of what is in them.
-func (p *Pair) Refer(e *Entry) error {
-	var err error
-	if e.CertFile, err = filepath.Abs(p.CertFile); err != nil {
-		return err
-	}
-	e.KeyFile, err = filepath.Abs(p.KeyFile)
-	return err
 }
 
 // CheckNew refuses to write a kubeconfig where there is something: without
