@@ -56,9 +56,9 @@ Server and CA are those of --server and --ca. Without --server they are taken
 from the current context, or that of --kubeconfig and --context. Without --ca
 the CA of a --server is that in the PKI directory.
 
-With --exec it holds no certificate, but has kubectl run pkictl credential, which
-hands out short ones for NAME and its --group: signed by the CA in the PKI
-directory (--via ca, the default where there is one), or asked of the cluster by
+With --exec it holds no certificate: kubectl gets short ones for NAME and its
+--group from the command credential. They are signed by the CA in the PKI
+directory (--via ca, the default where there is one), or by the cluster upon
 certificate signing requests (--via csr).
 
 A file that is there is replaced with --force alone, and not if it has other

@@ -29,7 +29,7 @@ var pluginNames = []string{"via", "group", "for", "approve", "cache"}
 
 func (p *pluginFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&p.exec, "exec", false, "have kubectl run pkictl credential for short-lived certificates")
+	flags.BoolVar(&p.exec, "exec", false, "have kubectl get short-lived certificates from pkictl credential")
 	flags.StringVar(&p.via, "via", "", "`WAY` to a certificate: ca (the CA in the PKI directory), or csr (the cluster's signer)")
 	flags.StringArrayVar(&p.groups, "group", nil, "`GROUP` of the user; may be given several times")
 	flags.StringVar(&p.lifetime, "for", "1h", "`TIME` for which each certificate is valid")
