@@ -233,6 +233,7 @@ func (c *checker) checkNames(v *view) {
 	config := v.config
 	current := config.CurrentContext
 	switch {
+	case c.o.Contexts != nil: // it is not asked for
 	case current != "" && config.Contexts[current] == nil:
 		c.find(v.name, nil, "current-context", "choose one with: kubectl config use-context NAME", "there is no context %q, which is the current one", current)
 	case current == "" && len(config.Contexts) > 0:

@@ -98,7 +98,7 @@ func (c *checker) findLogin(l *login) {
 			"the API server %s takes the user for nobody (system:anonymous)", server)
 	default:
 		hint := failure.HintOf(l.err)
-		if strings.Contains(hint, "kubeconfig check") {
+		if hint == "" || strings.Contains(hint, "kubeconfig check") {
 			hint = "try again; then look at the log of the API server"
 		}
 		c.find(l.file, l.contexts, "login", hint, "%v", l.err)

@@ -104,7 +104,7 @@ func (u userCheck) checkPair(cert *x509.Certificate, key *Part) {
 	}
 	switch check := CheckKey(cert, key); check.Status {
 	case ca.CheckFailed:
-		u.find("key", check.Hint, "of the client certificate: wanted %s; found %s", check.Wanted, check.Found)
+		u.find("key", check.Hint, "wanted %s; found %s", check.Wanted, check.Found)
 	case ca.CheckSkipped: // client-go reads neither
 		u.find("key", "decrypt it, or log in with an exec plugin", "kubectl cannot use the client key: %s", check.Reason)
 	}
@@ -126,14 +126,14 @@ func (u userCheck) checkKeyFile(key *Part) {
 func (u userCheck) checkIssuer(certs []*x509.Certificate, v *view) {
 	for _, name := range slices.Sorted(maps.Keys(v.clusters)) {
 		cluster := v.clusters[name]
-		if len(cluster.trusts) == 0 || !slices.ContainsFunc(u.user.contexts, func(name string) bool { return slices.Contains(cluster.contexts, name) }) {
+		both := slices.DeleteFunc(slices.Clone(u.user.contexts), func(name string) bool { return !slices.Contains(cluster.contexts, name) })
+		if len(cluster.trusts) == 0 || len(both) == 0 {
 			continue
 		}
 		roots := ca.Roots{Name: "cluster " + cluster.name, Certificates: cluster.trusts}
 		_, check := roots.Check(certs[0], certs[1:], u.o.Now)
 		if check.Status == ca.CheckFailed && strings.HasPrefix(check.Found, "an issuer of that name") {
-			u.checker.find(u.file, u.user.contexts, "certificate", check.Hint, "the client certificate is by %s", check.Found)
-			return
+			u.checker.find(u.file, both, "certificate", check.Hint, "the client certificate is by %s", check.Found)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func (e Entry) CheckNew(path string, force bool) error {
 	case !info.Mode().IsRegular():
 		return failure.New(failure.Failed, "choose another file with --out", "%q is not a file", path)
 	case !force:
-		return failure.New(failure.Failed, "choose another file with --out, or replace it with --force", "%q is there already", path)
+		return failure.New(failure.Failed, "replace it with --force, or choose another file with --out", "%q exists", path)
 	}
 	return e.CheckReplace(path)
 }

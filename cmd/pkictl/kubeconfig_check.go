@@ -137,7 +137,7 @@ func (a *app) printCheck(w io.Writer, report *kubeconfig.CheckReport, o kubeconf
 	if len(report.Findings) > 0 {
 		fmt.Fprintln(w)
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "CONTEXT\tCHECK\tFINDING\tHINT")
+		fmt.Fprintln(t, "CONTEXT\tCHECK\tFINDING")
 		for _, f := range report.Findings {
 			finding := f.Message
 			if f.Level == kubeconfig.LevelFail {
@@ -149,7 +149,10 @@ func (a *app) printCheck(w io.Writer, report *kubeconfig.CheckReport, o kubeconf
 			if several {
 				where = strings.TrimSuffix(f.File+": "+where, ": -")
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", printable(where), f.Check, printable(finding), dash(printable(f.Hint)))
+			fmt.Fprintf(t, "%s\t%s\t%s\n", printable(where), f.Check, printable(finding))
+			if f.Hint != "" { // below it: both are long
+				fmt.Fprintf(t, "\t\thint: %s\n", printable(a.asCalled(f.Hint)))
+			}
 		}
 		_ = t.Flush() // w is a buffer
 	}
