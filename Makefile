@@ -23,9 +23,12 @@ build:
 pkcs11:
 	CGO_ENABLED=1 go build -tags pkcs11 -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/pkictl-pkcs11 ./cmd/pkictl
 
+# kubectl-pki makes it the plugin kubectl pki, kubectl_complete-pki completes that.
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 0755 bin/pkictl $(DESTDIR)$(PREFIX)/bin/pkictl
+	ln -sf pkictl $(DESTDIR)$(PREFIX)/bin/kubectl-pki
+	ln -sf pkictl $(DESTDIR)$(PREFIX)/bin/kubectl_complete-pki
 	bin/pkictl man --out $(DESTDIR)$(PREFIX)/share/man/man1
 
 # The main job, in ./demo.

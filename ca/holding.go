@@ -199,7 +199,7 @@ func (c *CA) Holdings(ctx context.Context, within time.Duration, now time.Time) 
 }
 
 func (c *CA) holdings(ctx context.Context, o ListOptions) (holdings []*Holding, missing []Entry, err error) {
-	o.WithPEM = true
+	o.WithPEM, o.inFiles = true, true
 	entries, err := List(ctx, o)
 	if err != nil {
 		return nil, nil, err

@@ -67,6 +67,8 @@ type Entry struct {
 	Reason     string     `json:"reason,omitempty"` // of the revocation, as RFC 5280 (5.3.1) names it
 	Out        string     `json:"out,omitempty"`    // path of its files without .crt and .key
 	Also       []string   `json:"also,omitempty"`   // paths of other files that were written with it
+	// Credential says that the command credential handed it out, which renews it.
+	Credential bool `json:"credential,omitempty"`
 
 	PEM string `json:"-"` // if ListOptions.WithPEM is set
 
@@ -76,7 +78,7 @@ type Entry struct {
 // ListOptions is what the command list takes; zero fields do not limit.
 type ListOptions struct {
 	Dir        string
-	Expiring   time.Duration // only what was not replaced, and ends within this time or has ended within it
+	Expiring   time.Duration // only what was not replaced, and ends within this time or has ended within it; no credentials, which renew themselves
 	Overdue    bool          // with Expiring: also what has ended longer ago
 	CommonName string
 	Name       string // the common name, or the name of its files
@@ -85,6 +87,8 @@ type ListOptions struct {
 	Serial     *big.Int
 	Now        time.Time
 	WithPEM    bool // also read the certificates themselves
+
+	inFiles bool // only what was written to files
 }
 
 // List returns the certificates in the inventory of the CA in o.Dir, the first
@@ -131,7 +135,10 @@ func (o ListOptions) wants(state State, superseded bool) bool {
 
 // filter leaves out as much as the database can.
 func (o ListOptions) filter() store.Filter {
-	f := store.Filter{CommonName: o.CommonName, Name: o.Name, Group: o.Group, WithPEM: o.WithPEM}
+	f := store.Filter{
+		CommonName: o.CommonName, Name: o.Name, Group: o.Group, WithPEM: o.WithPEM,
+		NoCredentials: o.inFiles || o.Expiring > 0,
+	}
 	if o.Serial != nil {
 		f.Serial = o.Serial.String()
 	}
@@ -188,7 +195,7 @@ func newEntry(row store.Row, dir string, now time.Time) (Entry, error) {
 	}
 	entry.Name = cmp.Or(meta.Name, entry.CommonName)
 	entry.Groups, entry.Profile, entry.Key = meta.Groups, meta.Profile, meta.Key
-	entry.Out = recordedIn(dir, meta.Out)
+	entry.Out, entry.Credential = recordedIn(dir, meta.Out), meta.Credential
 	for _, path := range meta.Also {
 		entry.Also = append(entry.Also, recordedIn(dir, path))
 	}

@@ -101,7 +101,7 @@ func (c *CA) certificateMetrics(ctx context.Context, now time.Time) ([]*dto.Metr
 	if err != nil {
 		return nil, err
 	}
-	filter := store.Filter{Status: store.StatusGood, EndsAfter: now.Add(-keepExpired), Limit: maxSeries + 1}
+	filter := store.Filter{Status: store.StatusGood, EndsAfter: now.Add(-keepExpired), Limit: maxSeries + 1, NoCredentials: true}
 	rows, err := inv.List(ctx, filter)
 	if err != nil {
 		return nil, err

@@ -26,6 +26,9 @@ type Metadata struct {
 	Key     string   `json:"key,omitempty"`  // kind of its key
 	Out     string   `json:"out,omitempty"`  // path of its files without .crt and .key, or else of a kubeconfig, absolute or below the PKI directory
 	Also    []string `json:"also,omitempty"` // paths of other files with it, such as kubeconfigs, likewise
+	// Credential says that the command credential handed it out: it stands in no
+	// file, and whoever holds it asks for the next one by itself.
+	Credential bool `json:"credential,omitempty"`
 }
 
 // recordedIn returns a path of the inventory of the PKI directory dir.

@@ -10,20 +10,37 @@ import (
 
 // Explain returns the kubectl commands, for a POSIX shell, that write the
 // entry to a kubeconfig from the files of the CA, the certificate and the key.
+// Without the name of a CA's file the system's CAs stand for it.
 func (e Entry) Explain(path, caFile, certFile, keyFile string) string {
-	q := quote
+	credential := "--client-certificate=" + quote(certFile) + " --client-key=" + quote(keyFile)
+	if e.CertFile == "" {
+		credential += " --embed-certs=true"
+	}
+	return "# a kubeconfig with that certificate\n" + e.explain(path, caFile, credential)
+}
+
+// explain returns the commands, given the flags of the credential.
+func (e Entry) explain(path, caFile, credential string) string {
+	server := "--server=" + quote(e.Server)
+	if e.TLSServerName != "" {
+		server += " --tls-server-name=" + quote(e.TLSServerName)
+	}
+	if caFile != "" {
+		server += " --certificate-authority=" + quote(caFile)
+		if e.CAFile == "" {
+			server += " --embed-certs=true"
+		}
+	}
 	namespace := ""
 	if e.Namespace != "" {
-		namespace = " --namespace=" + q(e.Namespace)
+		namespace = " --namespace=" + quote(e.Namespace)
 	}
-	return fmt.Sprintf(`# a kubeconfig with that certificate
-umask 077
-kubectl config --kubeconfig=%[1]s set-cluster --server=%[3]s --certificate-authority=%[4]s --embed-certs=true %[10]s
-kubectl config --kubeconfig=%[1]s set-credentials --client-certificate=%[6]s --client-key=%[7]s --embed-certs=true %[11]s
-kubectl config --kubeconfig=%[1]s set-context --cluster=%[2]s --user=%[5]s%[9]s %[8]s
-kubectl config --kubeconfig=%[1]s use-context %[8]s
-`, q(path), q(e.Cluster), q(e.Server), q(caFile), q(e.User), q(certFile), q(keyFile), argument(e.Context()), namespace,
-		argument(e.Cluster), argument(e.User))
+	return fmt.Sprintf(`umask 077
+kubectl config --kubeconfig=%[1]s set-cluster %[2]s %[3]s
+kubectl config --kubeconfig=%[1]s set-credentials %[4]s %[5]s
+kubectl config --kubeconfig=%[1]s set-context --cluster=%[6]s --user=%[7]s%[8]s %[9]s
+kubectl config --kubeconfig=%[1]s use-context %[9]s
+`, quote(path), server, argument(e.Cluster), credential, argument(e.User), quote(e.Cluster), quote(e.User), namespace, argument(e.Context()))
 }
 
 // argument quotes a name that kubectl might take for a flag.

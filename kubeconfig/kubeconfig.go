@@ -31,6 +31,13 @@ type Entry struct {
 	CAPEM   []byte
 	CertPEM []byte
 	KeyPEM  []byte
+
+	// CAFile, CertFile and KeyFile are absolute paths that stand in the
+	// kubeconfig in place of what is in the files.
+	CAFile, CertFile, KeyFile string
+	// TLSServerName is the name that the server's certificate is checked for,
+	// empty where that is the host of Server.
+	TLSServerName string
 }
 
 // Context returns the name of the context, USER@CLUSTER as kubeadm has it.
@@ -65,14 +72,27 @@ func isPrintable(s string) bool {
 }
 
 // Marshal returns a kubeconfig with this entry alone, in YAML, all data
-// embedded. It holds the private key.
+// embedded that no file is named for. It holds the private key.
 func (e Entry) Marshal() ([]byte, error) {
+	user := v1.AuthInfo{ClientCertificate: e.CertFile, ClientKey: e.KeyFile}
+	if e.CertFile == "" {
+		user.ClientCertificateData, user.ClientKeyData = e.CertPEM, e.KeyPEM
+	}
+	return e.marshal(user)
+}
+
+// marshal returns a kubeconfig with that credential alone.
+func (e Entry) marshal(user v1.AuthInfo) ([]byte, error) {
+	cluster := v1.Cluster{Server: e.Server, TLSServerName: e.TLSServerName, CertificateAuthority: e.CAFile}
+	if e.CAFile == "" {
+		cluster.CertificateAuthorityData = e.CAPEM
+	}
 	context := v1.Context{Cluster: e.Cluster, AuthInfo: e.User, Namespace: e.Namespace}
 	return yaml.Marshal(v1.Config{
 		APIVersion:     "v1",
 		Kind:           "Config",
-		Clusters:       []v1.NamedCluster{{Name: e.Cluster, Cluster: v1.Cluster{Server: e.Server, CertificateAuthorityData: e.CAPEM}}},
-		AuthInfos:      []v1.NamedAuthInfo{{Name: e.User, AuthInfo: v1.AuthInfo{ClientCertificateData: e.CertPEM, ClientKeyData: e.KeyPEM}}},
+		Clusters:       []v1.NamedCluster{{Name: e.Cluster, Cluster: cluster}},
+		AuthInfos:      []v1.NamedAuthInfo{{Name: e.User, AuthInfo: user}},
 		Contexts:       []v1.NamedContext{{Name: e.Context(), Context: context}},
 		CurrentContext: e.Context(),
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -21,6 +22,10 @@ type app struct {
 	out, err io.Writer
 	env      func(string) string
 	now      func() time.Time
+	// display is what the program is called where that is not pkictl.
+	display string
+	// commandLine finds the command lines in texts that are to say so.
+	commandLine *regexp.Regexp
 
 	dir    string
 	output string
@@ -80,10 +85,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 	root.AddCommand(
 		a.initCACmd(), a.issueCmd(), a.renewCmd(), a.revokeCmd(), a.crlCmd(),
 		a.listCmd(), a.inspectCmd(), a.verifyCmd(), a.lintCmd(),
-		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(),
+		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(), a.credentialCmd(),
 		a.versionCmd(), a.manCmd(),
 	)
 	reportArgs(root)
+	a.displayAs(root)
 	return root
 }
 
@@ -164,7 +170,7 @@ var errFound = failure.New(failure.Finding, "", "the check found something")
 func (a *app) printError(err error) {
 	fmt.Fprintf(a.err, "error: %s\n", oneLine(err.Error()))
 	if hint := failure.HintOf(err); hint != "" {
-		fmt.Fprintf(a.err, "hint: %s\n", oneLine(hint))
+		fmt.Fprintf(a.err, "hint: %s\n", oneLine(a.asCalled(hint)))
 	}
 }
 

@@ -33,9 +33,13 @@ func (a *app) connect(c *connection) (*kubeclient.Client, error) {
 	if c.timeout <= 0 {
 		return nil, failure.New(failure.Usage, "write it like 30s", "--request-timeout %s is not a time to wait", c.timeout)
 	}
-	return kubeclient.Connect(kubeclient.Options{
+	return kubeclient.Connect(a.kubeOptions(c))
+}
+
+func (a *app) kubeOptions(c *connection) kubeclient.Options {
+	return kubeclient.Options{
 		File: c.file, Paths: a.kubeconfigPaths(), Context: c.context, Timeout: c.timeout, Agent: "pkictl/" + version,
-	})
+	}
 }
 
 // kubeconfigPaths returns the kubeconfigs that kubectl reads where none is

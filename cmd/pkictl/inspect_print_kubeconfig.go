@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pkictl/pkictl/kubeconfig"
 )
 
 func (p itemPrinter) kubeconfig(k *kubeconfigView) {
@@ -49,11 +51,11 @@ func (p itemPrinter) title(kind, name, mark string) {
 }
 
 // part shows where the part is, and what is in it further to the right.
-func (p itemPrinter) part(label string, part *kubeconfigPart) {
+func (p itemPrinter) part(label string, part *kubeconfig.Part) {
 	if part == nil {
 		return
 	}
-	p.rows(row{label, part.where()}, row{"problem", part.Problem})
+	p.rows(row{label, part.Where()}, row{"problem", part.Problem})
 	for _, item := range part.Items {
 		p.in().item(inspectedItem{Item: item})
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io/fs"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/kubeconfig"
 )
 
 // fetchTimeout is for the connection and the handshake together.
@@ -29,7 +30,7 @@ func (a *app) inspectServer(ctx context.Context, arg string, result *inspection)
 	if err != nil {
 		return err
 	}
-	certs, err := fetch(ctx, target)
+	certs, err := kubeclient.Served(ctx, kubeclient.Endpoint{Address: target.Address, Host: target.Host}, fetchTimeout)
 	if err != nil {
 		return err
 	}
@@ -49,55 +50,13 @@ func parseServer(arg string) (*server, error) {
 	target, err := url.Parse(arg)
 	if err != nil || target.Scheme != "https" || target.Hostname() == "" || target.User != nil {
 		return nil, failure.New(failure.Usage, "write it like https://10.0.0.10:6443",
-			"%q is not an https URL of a server", withoutPassword(arg))
+			"%q is not an https URL of a server", kubeconfig.ShowURL(arg))
 	}
 	port := target.Port()
 	if port == "" {
 		port = "443"
 	}
 	return &server{Address: net.JoinHostPort(target.Hostname(), port), Host: target.Hostname()}, nil
-}
-
-// fetch returns the certificates that a server presents. They are not verified:
-// those that fail are the ones people want to look at, nothing is sent over the
-// connection, and what they are worth is said beside them.
-func fetch(ctx context.Context, target *server) ([]*x509.Certificate, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	var certs []*x509.Certificate
-	dialer := tls.Dialer{Config: &tls.Config{
-		ServerName:         target.Host,
-		InsecureSkipVerify: true, //nolint:gosec // see above: it is looked at, not trusted
-		// A server that insists on a client certificate ends the handshake,
-		// but presents its own before.
-		VerifyConnection: func(state tls.ConnectionState) error {
-			certs = state.PeerCertificates
-			return nil
-		},
-	}}
-	conn, err := dialer.DialContext(ctx, "tcp", target.Address)
-	if err == nil {
-		_ = conn.Close() // nothing was sent
-	}
-	if len(certs) > 0 {
-		return certs, nil
-	}
-	return nil, fetchError(ctx, err, target.Address)
-}
-
-func fetchError(ctx context.Context, err error, address string) error {
-	hint := "check host and port; an API server mostly listens on 6443"
-	var record tls.RecordHeaderError
-	var op *net.OpError
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		err = errors.New("no answer within " + fetchTimeout.String())
-	case errors.As(err, &record):
-		hint = "something else than TLS listens on that port"
-	case errors.As(err, &op):
-		err = op.Err
-	}
-	return failure.Wrap(err, failure.Failed, hint, "cannot get the certificate of %q", address)
 }
 
 // checkServed checks what a client with the CA in the PKI directory would.

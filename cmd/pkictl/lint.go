@@ -13,6 +13,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/kubeconfig"
 )
 
 func (a *app) lintCmd() *cobra.Command {
@@ -152,11 +153,11 @@ func (a *app) kubeconfigParts(src *source) ([]lintPart, error) {
 	var parts []lintPart
 	var errs []error
 	view := newKubeconfigReader(src).view(a.now())
-	add := func(what, name string, part *kubeconfigPart) {
+	add := func(what, name string, part *kubeconfig.Part) {
 		if part == nil {
 			return
 		}
-		errs = append(errs, part.err)
+		errs = append(errs, part.Err)
 		parts = append(parts, lintPart{fmt.Sprintf("%s: %s %s", cmp.Or(part.File, src.name), what, name), part.Items})
 	}
 	for _, cluster := range view.Clusters {

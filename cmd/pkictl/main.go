@@ -36,7 +36,9 @@ func main() {
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
 		now: func() time.Time { return start },
 	}
-	code := a.run(ctx, os.Args[1:])
+	var args []string
+	a.display, args = calledAs(os.Args[0], os.Args[1:])
+	code := a.run(ctx, args)
 	stop()
 	os.Exit(code)
 }

@@ -119,13 +119,13 @@ func (s *source) fillKubeconfig(o *ca.VerifyOptions, key keyFile, authority *ca.
 	}
 	reader := newKubeconfigReader(s)
 	user := s.config.AuthInfos[current.AuthInfo]
-	part := reader.userCertificate(user)
+	part := reader.ClientCertificate(user)
 	if part == nil {
 		return nil, failure.New(failure.Failed, "see what it logs in with: pkictl inspect",
 			"user %q of kubeconfig %q has no client certificate", current.AuthInfo, s.name)
 	}
-	if part.err != nil {
-		return nil, part.err
+	if part.Err != nil {
+		return nil, part.Err
 	}
 	o.Name = "user " + current.AuthInfo
 	o.Certificates = ca.Certificates(part.Items)
@@ -137,13 +137,13 @@ func (s *source) fillKubeconfig(o *ca.VerifyOptions, key keyFile, authority *ca.
 	if key.path != "" {
 		return []ca.Check{clusterCA}, key.read(o)
 	}
-	own := reader.userKey(user)
+	own := reader.ClientKey(user)
 	if own == nil {
 		o.NoKey = "the user has no client key"
 		return []ca.Check{clusterCA}, nil
 	}
-	if own.err != nil {
-		return nil, own.err
+	if own.Err != nil {
+		return nil, own.Err
 	}
 	useKey(o, ca.PrivateKey(own.Items), cmp.Or(own.File, s.name))
 	return []ca.Check{clusterCA}, nil
@@ -175,14 +175,14 @@ func (r kubeconfigReader) checkClusterCA(name string, authority *ca.CA) ca.Check
 	failed := func(found string) ca.Check {
 		return ca.FailedCheck("cluster CA", wanted, found, "set it with: kubectl config set-cluster --certificate-authority FILE --embed-certs")
 	}
-	cluster := r.config.Clusters[name]
-	part := r.clusterCA(cluster)
+	cluster := r.Config.Clusters[name]
+	part := r.ClusterCA(cluster)
 	switch {
 	case cluster.InsecureSkipTLSVerify:
 		return failed("insecure-skip-tls-verify: the server is not verified at all")
 	case part == nil:
 		return failed("none: the server is verified against the CAs of the system")
-	case part.err != nil:
+	case part.Err != nil:
 		return failed(part.Problem)
 	}
 	certs := ca.Certificates(part.Items)

@@ -79,6 +79,16 @@ func Connect(o Options) (*Client, error) {
 	if err != nil {
 		return nil, loadError(o)
 	}
+	return newClient(raw, o, loader)
+}
+
+// FromConfig is Connect for a kubeconfig that has been read, with the entries
+// that o.Context needs. Its paths are absolute.
+func FromConfig(raw api.Config, o Options) (*Client, error) {
+	return newClient(raw, o, clientcmd.NewNonInteractiveClientConfig(raw, o.Context, &clientcmd.ConfigOverrides{}, nil))
+}
+
+func newClient(raw api.Config, o Options, loader clientcmd.ClientConfig) (*Client, error) {
 	name, chosen, err := chooseContext(raw, o)
 	if err != nil {
 		return nil, err
@@ -149,6 +159,22 @@ func (o Options) names() string {
 
 // Server returns the URL of the API server.
 func (c *Client) Server() string { return c.config.Host }
+
+// ServerName returns the name that the API server's certificate is checked
+// for, empty where that is the host of its URL.
+func (c *Client) ServerName() string { return c.config.ServerName }
+
+// Verified says whether the API server's certificate is checked at all.
+func (c *Client) Verified() bool { return !c.config.Insecure }
+
+// Plugin returns the command by which the user of the kubeconfig gets a
+// credential, empty where there is none.
+func (c *Client) Plugin() string {
+	if c.config.ExecProvider == nil {
+		return ""
+	}
+	return c.config.ExecProvider.Command
+}
 
 // CAPEM returns the certificates by which the API server is known, nil where
 // the kubeconfig leaves that to the system.

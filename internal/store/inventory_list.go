@@ -20,6 +20,8 @@ type Filter struct {
 	EndsAfter  time.Time //
 	Limit      int       // the first of them only
 
+	NoCredentials bool // leave out those that are marked as credentials in the metadata
+
 	WithPEM bool // also read the certificates themselves
 }
 
@@ -91,6 +93,9 @@ func (f Filter) query() (string, []any) {
 	}
 	if !f.EndsAfter.IsZero() {
 		add("c.expiry >= ?", f.EndsAfter.UTC())
+	}
+	if f.NoCredentials {
+		add("coalesce(CASE WHEN json_valid(c.metadata) THEN json_extract(c.metadata, '$.credential') END, 0) = 0")
 	}
 	query := "SELECT " + columns
 	if f.WithPEM {
