@@ -116,12 +116,9 @@ func (a *app) credential(cmd *cobra.Command, f credentialFlags) error {
 	if f.explain {
 		return a.explain(a.explainCredential(f))
 	}
-	mint, err := a.minter(f)
-	if err != nil {
-		return err
-	}
+	mint, check := a.minter(f)
 	cache := &kubeconfig.CredentialCache{
-		Dir: a.cacheDir(f.cache), Now: a.clock(), Warn: func(warning string) { a.warn(warning) }, Wait: f.wait, Renew: f.renew,
+		Dir: a.cacheDir(f.cache), Now: a.clock(), Warn: func(warning string) { a.warn(warning) }, Wait: f.wait, Renew: f.renew, Check: check,
 	}
 	if f.via == viaCA {
 		cache.Issuer = fileHash(ca.CertPath(a.dir))
@@ -195,27 +192,31 @@ func (f *credentialFlags) takeName(target *kubeclient.Target) error {
 	return nil
 }
 
-// minter returns what makes the credential where there is none, and checks what
-// is asked of it.
-func (a *app) minter(f credentialFlags) (kubeconfig.Mint, error) {
+// minter returns what makes the credential where there is none, and what checks
+// before whether it can be had.
+func (a *app) minter(f credentialFlags) (mint kubeconfig.Mint, check func() error) {
 	if f.via == viaCA {
 		o := a.caCredential(f)
-		if _, err := o.Request(); err != nil {
-			return nil, err
+		return csr.MintByCA(o, a.warn), func() error {
+			_, err := o.Request()
+			return err
 		}
-		return csr.MintByCA(o, a.warn), nil
 	}
-	request := csr.CredentialRequest{
-		RequestOptions: csr.RequestOptions{CommonName: f.commonName, Groups: f.groups, Key: f.key},
-		Lifetime:       f.want.Lifetime, Approve: f.approve, Now: a.clock(),
-	}
+	request := a.requested(f)
 	request.Connect = func() (*kubeclient.Client, error) {
 		if err := a.enter(f.want); err != nil {
 			return nil, err
 		}
 		return a.connect(f.conn)
 	}
-	return request.Mint, nil
+	return request.Mint, request.Check
+}
+
+func (a *app) requested(f credentialFlags) csr.CredentialRequest {
+	return csr.CredentialRequest{
+		RequestOptions: csr.RequestOptions{CommonName: f.commonName, Groups: f.groups, Key: f.key},
+		Lifetime:       f.want.Lifetime, Approve: f.approve, Now: a.clock(),
+	}
 }
 
 func (a *app) caCredential(f credentialFlags) ca.IssueOptions {
