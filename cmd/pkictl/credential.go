@@ -204,12 +204,19 @@ func (a *app) minter(f credentialFlags) (mint kubeconfig.Mint, check func() erro
 	}
 	request := a.requested(f)
 	request.Connect = func() (*kubeclient.Client, error) {
-		if err := a.enter(f.want); err != nil {
+		// For the programs that client-go may run.
+		if err := os.Setenv(underWay, strings.TrimSpace(a.env(underWay)+" "+f.want.ID())); err != nil {
 			return nil, err
 		}
 		return a.connect(f.conn)
 	}
-	return request.Mint, request.Check
+	return request.Mint, func() error {
+		if slices.Contains(strings.Fields(a.env(underWay)), f.want.ID()) {
+			return failure.New(failure.Usage, "name with --kubeconfig one whose user logs in by other means",
+				"the kubeconfig gets the credential of %q from this very command, which needs another to ask for it", f.commonName)
+		}
+		return request.Check()
+	}
 }
 
 func (a *app) requested(f credentialFlags) csr.CredentialRequest {
@@ -224,18 +231,6 @@ func (a *app) caCredential(f credentialFlags) ca.IssueOptions {
 		Dir: a.dir, CommonName: f.commonName, Groups: f.groups, Profile: ca.ProfileClient, Key: f.key, Validity: f.lifetime,
 		Now: a.now(), Passphrase: f.passphrase, OpenSSLPass: a.opensslPass(a.passphraseFile, envVariable),
 	}
-}
-
-// enter notes, for the programs that client-go may run, which credential is
-// under way here, and refuses one that is under way above.
-func (a *app) enter(w kubeconfig.Want) error {
-	above := a.env(underWay)
-	id := w.ID()
-	if slices.Contains(strings.Fields(above), id) {
-		return failure.New(failure.Usage, "name with --kubeconfig one whose user logs in by other means",
-			"the kubeconfig gets the credential of %q from this very command, which needs another to ask for it", w.CommonName)
-	}
-	return os.Setenv(underWay, strings.TrimSpace(above+" "+id))
 }
 
 // clock returns the time that goes on from when the command began: it may wait.
