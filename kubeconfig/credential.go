@@ -181,6 +181,9 @@ func (s *slot) renew(ctx context.Context, mint Mint) (*Credential, error) {
 	if err == nil && s.cache.holds(held) {
 		m.Held = held.credential
 	}
+	if err == nil && string(m.Pending()) == held.Key {
+		m.DropPending() // the one before was killed between success and this
+	}
 	next, err := s.mint(ctx, m, mint)
 	if err != nil && m.Held != nil && !s.cache.Renew && s.cache.holds(held) && !errors.Is(ctx.Err(), context.Canceled) {
 		answer := s.keepOld(held, err)

@@ -79,7 +79,7 @@ func (c *Client) noAnswer() error {
 func loadError(err error, o Options) error {
 	var file *os.PathError
 	if errors.As(err, &file) {
-		return failure.Wrap(file, failure.Failed, "", "cannot read the kubeconfig")
+		return failure.Wrap(file, failure.Failed, "check the name, or choose another with --kubeconfig", "cannot read the kubeconfig")
 	}
 	return failure.New(failure.Failed, checkHint, "cannot use the kubeconfig %s", o.names())
 }
