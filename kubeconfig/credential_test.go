@@ -189,7 +189,9 @@ func TestCredentialIsAskedForAnew(t *testing.T) {
 	if _, err := w.get(); !errors.Is(err, w.refuse) {
 		t.Errorf("--renew hands out the old one: %v", err)
 	}
-	w.change = func(c *kubeconfig.CredentialCache) { c.Renew, c.Check = true, func() error { return errors.New("never") } }
+	w.change = func(c *kubeconfig.CredentialCache) {
+		c.Renew, c.Check = true, func() error { return errors.New("never") }
+	}
 	if _, err := w.get(); err == nil || err.Error() != "never" {
 		t.Errorf("the check says %v", err)
 	}
@@ -260,6 +262,11 @@ func TestUntrustedCache(t *testing.T) {
 			must(t, os.Remove(path))
 			must(t, os.Mkdir(path, 0o700))
 		}, "not a plain file"},
+	}
+	if os.Geteuid() == 0 { // who else can give a file away
+		tests = append(tests, tests[0])
+		tests[len(tests)-1].name, tests[len(tests)-1].says = "another user's", "is another user's"
+		tests[len(tests)-1].spoil = func(t *testing.T, path string) { must(t, os.Chown(path, 65534, 65534)) }
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -388,6 +395,42 @@ func TestWaitForAnother(t *testing.T) {
 		t.Error(err)
 	}
 	w.wants(1, 0)
+}
+
+// TestRemember: what was found is found again, as long as the data is the same.
+func TestRemember(t *testing.T) {
+	t.Parallel()
+	cache := &kubeconfig.CredentialCache{Dir: filepath.Join(t.TempDir(), "cache")}
+	asked := 0
+	wants := func(question, data, found string, n int) {
+		t.Helper()
+		got, err := cache.Remember(question, []byte(data), func() (string, error) {
+			asked++
+			return data + "!", nil
+		})
+		if err != nil || got != found || asked != n {
+			t.Errorf("%q in %q: %q, %v, asked %d times", question, data, got, err, asked)
+		}
+	}
+	wants("which", "a", "a!", 1)
+	wants("which", "a", "a!", 1)
+	wants("what", "a", "a!", 2)
+	wants("which", "b", "b!", 3)
+	wants("which", "b", "b!", 3)
+	memos, err := filepath.Glob(filepath.Join(cache.Dir, "*.memo"))
+	must(t, err)
+	for _, path := range memos {
+		must(t, os.Chmod(path, 0o644)) // who knows who has written it
+	}
+	wants("which", "b", "b!", 4)
+	broken := errors.New("broken")
+	if _, err := cache.Remember("which", []byte("c"), func() (string, error) { return "", broken }); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	wants("which", "b", "b!", 4)
+	cache.Dir = ""
+	wants("which", "b", "b!", 5)
+	wants("which", "b", "b!", 6)
 }
 
 func must(t *testing.T, err error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/pkictl/pkictl/csr"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
@@ -101,6 +102,7 @@ func (a *app) credential(cmd *cobra.Command, f credentialFlags) error {
 	if err != nil {
 		return err
 	}
+	f.cache = a.cacheDir(f.cache)
 	if err := a.planCredential(cmd, &f); err != nil {
 		return err
 	}
@@ -118,7 +120,7 @@ func (a *app) credential(cmd *cobra.Command, f credentialFlags) error {
 	}
 	mint, check := a.minter(f)
 	cache := &kubeconfig.CredentialCache{
-		Dir: a.cacheDir(f.cache), Now: a.clock(), Warn: func(warning string) { a.warn(warning) }, Wait: f.wait, Renew: f.renew, Check: check,
+		Dir: f.cache, Now: a.clock(), Warn: func(warning string) { a.warn(warning) }, Wait: f.wait, Renew: f.renew, Check: check,
 	}
 	if f.via == viaCA {
 		cache.Issuer = fileHash(ca.CertPath(a.dir))
@@ -158,29 +160,64 @@ func (a *app) planCredential(cmd *cobra.Command, f *credentialFlags) error {
 	case f.wait <= 0:
 		return failure.New(failure.Usage, "write it like 15s", "--wait %s is not a time to wait", f.wait)
 	}
-	var target *kubeclient.Target
-	if f.via == viaCSR || f.commonName == "" {
-		if target, err = kubeclient.Locate(a.kubeOptions(f.conn)); err != nil {
-			return err
-		}
-	}
 	if f.commonName == "" {
-		if err := f.takeName(target); err != nil {
+		if err := f.takeName(a.kubeOptions(f.conn)); err != nil {
 			return err
 		}
 	}
 	f.want = kubeconfig.Want{CommonName: f.commonName, Groups: f.groups, Key: string(kind), Lifetime: lifetime}
 	if f.via == viaCSR {
-		f.want.Source = []string{viaCSR, target.Identity()}
-		return nil
+		identity, err := a.clusterOf(f)
+		f.want.Source = []string{viaCSR, identity}
+		return err
 	}
 	abs, err := filepath.Abs(a.dir)
 	f.want.Source = []string{viaCA, abs}
 	return err
 }
 
+// largeKubeconfig is from which size on it is remembered what a kubeconfig says,
+// maxKubeconfig up to which.
+const (
+	largeKubeconfig = 32 << 10
+	maxKubeconfig   = 64 << 20
+)
+
+// clusterOf says which cluster the kubeconfigs point to.
+func (a *app) clusterOf(f *credentialFlags) (string, error) {
+	o := a.kubeOptions(f.conn)
+	locate := func() (string, error) {
+		target, err := kubeclient.Locate(o)
+		if err != nil {
+			return "", err
+		}
+		return target.Identity(), nil
+	}
+	paths := o.Paths
+	if o.File != "" {
+		paths = []string{o.File}
+	}
+	question, data := o.Context, []byte(nil)
+	for _, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return locate()
+		}
+		held, _ := store.Read(path, maxKubeconfig) // otherwise Locate says what is wrong with it
+		question, data = question+"\x00"+abs, append(append(data, held...), 0)
+	}
+	if len(data) < largeKubeconfig || f.explain {
+		return locate()
+	}
+	return (&kubeconfig.CredentialCache{Dir: f.cache}).Remember(question, data, locate)
+}
+
 // takeName takes name and groups from the kubeconfig's certificate.
-func (f *credentialFlags) takeName(target *kubeclient.Target) error {
+func (f *credentialFlags) takeName(o kubeclient.Options) error {
+	target, err := kubeclient.Locate(o)
+	if err != nil {
+		return err
+	}
 	cert, err := target.Certificate()
 	if err != nil {
 		return failure.Wrap(err, failure.Usage, "name the user with --cn", "--cn is missing")

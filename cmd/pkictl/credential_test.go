@@ -521,7 +521,9 @@ func TestCredentialFaults(t *testing.T) {
 	t.Parallel()
 	kubeconfig := "apiVersion: v1\nkind: Config\nclusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}]\n" +
 		"contexts: [{name: a, context: {cluster: a, user: u}}]\ncurrent-context: a\nusers: [{name: u, user: {token: t}}]\n"
-	of := func(more ...string) []string { return append([]string{"--cn", "jane", "--kubeconfig", "x.conf"}, more...) }
+	of := func(more ...string) []string {
+		return append([]string{"--cn", "jane", "--kubeconfig", "x.conf"}, more...)
+	}
 	tests := []struct {
 		name       string
 		args       []string
