@@ -19,7 +19,7 @@ const module = "github.com/pkictl/pkictl/"
 var mayImport = map[string][]string{
 	"internal/failure":    {},
 	"internal/store":      {"internal/failure"},
-	"internal/kubeclient": {"internal/failure"},
+	"internal/kubeclient": {"internal/store", "internal/failure"},
 	"ca":                  {"internal/store", "internal/failure"},
 	"kubeconfig":          {"ca", "internal/kubeclient", "internal/store", "internal/failure"},
 	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},

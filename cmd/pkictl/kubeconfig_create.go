@@ -226,13 +226,11 @@ func (a *app) takeServer(f *createFlags) error {
 func (a *app) explainCA(c *connection, context string) string {
 	from := ""
 	if c.file != "" {
-		from = " --kubeconfig=" + shellWord(c.file)
+		from = " --kubeconfig=" + ca.ShellQuote(c.file)
 	}
 	return fmt.Sprintf("# the CA of the server\nkubectl config view%s --context=%s --raw --minify --flatten -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d > server-ca.crt\n",
-		from, shellWord(context))
+		from, ca.ShellQuote(context))
 }
-
-func shellWord(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // readCAs reads the certificates of CAs, in PEM.
 func readCAs(path string) (ca.Roots, []byte, error) {

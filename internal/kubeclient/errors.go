@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -45,6 +46,9 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case errors.As(err, &network):
 		return failure.Wrap(cause{err, network.Err.Error()}, failure.Failed, "check that it runs, and that --kubeconfig and --context name the right cluster",
 			"cannot reach the API server %s", server)
+	}
+	if _, why, found := strings.Cut(err.Error(), "getting credentials: "); found && c.Plugin() != "" {
+		return failure.Wrap(cause{err, why}, failure.Failed, "run that command by hand, and see what it says", "user %q of the kubeconfig got no credential", c.User)
 	}
 	return failure.Wrap(err, failure.Failed, "look whether it runs, and try again", "cannot call the API server %s", server)
 }

@@ -5,12 +5,12 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
-	"os"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // Target is where kubeconfigs point to.
@@ -26,7 +26,7 @@ type Target struct {
 func Locate(o Options) (*Target, error) {
 	raw, err := (&clientcmd.ClientConfigLoadingRules{ExplicitPath: o.File, Precedence: o.Paths}).Load()
 	if err != nil {
-		return nil, loadError(err, o)
+		return nil, loadError(o)
 	}
 	name, chosen, err := chooseContext(*raw, o)
 	if err != nil {
@@ -55,8 +55,8 @@ func (t *Target) Certificate() (*x509.Certificate, error) {
 	data := t.user.ClientCertificateData
 	if path := t.user.ClientCertificate; len(data) == 0 && path != "" {
 		var err error
-		if data, err = os.ReadFile(path); err != nil {
-			return nil, loadError(err, Options{})
+		if data, err = store.Read(path, store.MaxPEM); err != nil {
+			return nil, err
 		}
 	}
 	block, _ := pem.Decode(data)
