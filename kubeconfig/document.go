@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -161,7 +162,8 @@ func noConfig(name string) error {
 func isKubeconfig(root *yaml.Node) bool {
 	version, kind := valueOf(root, "apiVersion"), valueOf(root, "kind")
 	if version == nil && kind == nil {
-		return len(root.Content) == 0 || valueOf(root, "clusters") != nil || valueOf(root, "users") != nil || valueOf(root, "contexts") != nil
+		isKey := func(key string) bool { return valueOf(root, key) != nil }
+		return len(root.Content) == 0 || slices.ContainsFunc([]string{"clusters", "users", "contexts", "current-context", "preferences"}, isKey)
 	}
 	return (version == nil || version.Value == "v1") && (kind == nil || kind.Value == "Config")
 }

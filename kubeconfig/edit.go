@@ -150,54 +150,28 @@ type splice struct {
 // edit makes the change in the text. It knows the forms that kubectl and people
 // write: lists in block style, an item beginning in a line of its own.
 func (d *document) edit(c *change, root *yaml.Node) (edited []byte, ok bool) {
-	text := &lines{data: d.data}
+	text := &lines{text: d.data}
 	for i := range d.data {
 		if i == 0 || d.data[i-1] == '\n' {
 			text.starts = append(text.starts, i)
 		}
 	}
-	var splices []splice
-	var tail []byte // what the file has not at all
-	for _, s := range sections {
-		if len(c.added[s])+len(c.replaced[s]) == 0 {
-			continue
-		}
-		if valueOf(d.root, s.list) == nil {
-			items, err := encode(&yaml.Node{Kind: yaml.SequenceNode, Content: c.added[s]})
-			if err != nil {
-				return nil, false
-			}
-			tail = slices.Concat(tail, []byte(s.list+":\n"), items)
-			continue
-		}
-		more, ok := text.spliceList(d.root, s, c)
-		if !ok {
-			return nil, false
-		}
-		splices = append(splices, more...)
+	e := &edits{lines: text, document: d}
+	e.list(clusters, c)
+	e.list(contexts, c)
+	e.current(c.current)
+	e.list(users, c)
+	if e.failed {
+		return nil, false
 	}
-	if c.current != "" {
-		value := valueOf(d.root, "current-context")
-		name, err := encode(textNode(c.current))
-		if err != nil {
-			return nil, false
-		}
-		if value == nil {
-			tail = slices.Concat(tail, []byte("current-context: "), name)
-		} else {
-			one, ok := text.spliceText(value, bytes.TrimSpace(name))
-			if !ok {
-				return nil, false
-			}
-			splices = append(splices, one)
-		}
-	}
+	splices, tail := e.splices, e.tail
 	if tail != nil {
 		if d.root.Style&yaml.FlowStyle != 0 {
 			return nil, false
 		}
 		if len(d.root.Content) == 0 { // nothing, or comments
-			if tail, ok = freshText(root); !ok {
+			var err error
+			if tail, err = encode(root); err != nil {
 				return nil, false
 			}
 		}
@@ -206,30 +180,74 @@ func (d *document) edit(c *change, root *yaml.Node) (edited []byte, ok bool) {
 	return text.apply(splices), true
 }
 
-// freshText is the text of a kubeconfig that had no entry.
-func freshText(root *yaml.Node) ([]byte, bool) {
-	text, err := encode(root)
-	return text, err == nil
+// edits are the edits of a document, in the order of changed.
+type edits struct {
+	*lines
+	*document
+	splices []splice
+	tail    []byte // what the file has not at all
+	failed  bool   // it has a form that is not edited
+}
+
+func (e *edits) list(s section, c *change) {
+	if len(c.added[s])+len(c.replaced[s]) == 0 || e.failed {
+		return
+	}
+	if valueOf(e.root, s.list) == nil {
+		items, ok := itemsText(c.added[s], 0)
+		e.tail, e.failed = slices.Concat(e.tail, []byte(s.list+":\n"), items), !ok
+		return
+	}
+	more, ok := e.spliceList(e.root, s, c)
+	e.splices, e.failed = append(e.splices, more...), !ok
+}
+
+func (e *edits) current(name string) {
+	if name == "" || e.failed {
+		return
+	}
+	text, err := encode(textNode(name))
+	if err != nil {
+		e.failed = true
+		return
+	}
+	value := valueOf(e.root, "current-context")
+	if value == nil {
+		e.tail = slices.Concat(e.tail, []byte("current-context: "), text)
+		return
+	}
+	one, ok := e.spliceText(value, bytes.TrimSpace(text))
+	e.splices, e.failed = append(e.splices, one), !ok
 }
 
 // lines is a text and where its lines begin.
 type lines struct {
-	data   []byte
+	text   []byte
 	starts []int
 }
 
 // at returns where a line begins, of which the first is 1.
 func (l *lines) at(line int) int {
 	if line < 1 || line > len(l.starts) {
-		return len(l.data)
+		return len(l.text)
 	}
 	return l.starts[line-1]
+}
+
+// itemAt returns where an item of a list begins: its dash may have a line of its
+// own, above.
+func (l *lines) itemAt(item *yaml.Node) int {
+	from, above := l.at(item.Line), l.at(item.Line-1)
+	if above < from && string(bytes.TrimSpace(l.text[above:from])) == "-" {
+		return above
+	}
+	return from
 }
 
 // spliceList returns the edits of a list in block style.
 func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, bool) {
 	var list *yaml.Node
-	end := len(l.data) // of the list, with comments behind it
+	end := len(l.text) // of the list, with comments behind it
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value != s.list {
 			continue
@@ -245,12 +263,12 @@ func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, boo
 	indent := -1
 	var splices []splice
 	for i, item := range list.Content {
-		from, to := l.at(item.Line), end
+		from, to := l.itemAt(item), end
 		if i+1 < len(list.Content) {
-			to = l.at(list.Content[i+1].Line)
+			to = l.itemAt(list.Content[i+1])
 		}
-		spaces := len(l.data[from:]) - len(bytes.TrimLeft(l.data[from:], " "))
-		if from+spaces >= len(l.data) || l.data[from+spaces] != '-' || indent >= 0 && spaces != indent {
+		spaces := len(l.text[from:]) - len(bytes.TrimLeft(l.text[from:], " "))
+		if from+spaces >= len(l.text) || l.text[from+spaces] != '-' || indent >= 0 && spaces != indent {
 			return nil, false
 		}
 		indent = spaces
@@ -277,8 +295,8 @@ func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, boo
 // blank lines between it and what comes at to.
 func (l *lines) trim(from, to int) int {
 	for to > from {
-		begin := bytes.LastIndexByte(l.data[:to-1], '\n') + 1
-		line := bytes.TrimSpace(l.data[begin:to])
+		begin := bytes.LastIndexByte(l.text[:to-1], '\n') + 1
+		line := bytes.TrimSpace(l.text[begin:to])
 		if begin <= from || len(line) > 0 && line[0] != '#' {
 			break
 		}
@@ -302,17 +320,17 @@ func itemsText(items []*yaml.Node, indent int) ([]byte, bool) {
 
 // spliceText replaces a text in one line, with its quotes.
 func (l *lines) spliceText(node *yaml.Node, by []byte) (splice, bool) {
-	at := place(l.data, node)
-	if node.Kind != yaml.ScalarNode || at < 0 || !bytes.HasPrefix(l.data[at:], []byte(node.Value)) {
+	at := place(l.text, node)
+	if node.Kind != yaml.ScalarNode || at < 0 || !bytes.HasPrefix(l.text[at:], []byte(node.Value)) {
 		return splice{}, false
 	}
 	to := at + len(node.Value)
 	if node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
-		if at--; to < len(l.data) {
+		if at--; to < len(l.text) {
 			to++
 		}
 	}
-	if at == to && at > 0 && l.data[at-1] == ':' {
+	if at == to && at > 0 && l.text[at-1] == ':' {
 		by = append([]byte(" "), by...)
 	}
 	return splice{at, to, by}, true
@@ -321,14 +339,14 @@ func (l *lines) spliceText(node *yaml.Node, by []byte) (splice, bool) {
 // apply makes the edits. New lines end as the others do.
 func (l *lines) apply(splices []splice) []byte {
 	slices.SortStableFunc(splices, func(a, b splice) int { return a.from - b.from })
-	crlf := bytes.Contains(l.data, []byte("\r\n"))
+	crlf := bytes.Contains(l.text, []byte("\r\n"))
 	var out []byte
 	done := 0
 	for _, s := range splices {
 		if s.from < done {
 			return nil // overlapping: the text is read otherwise than it seems
 		}
-		out = append(out, l.data[done:s.from]...)
+		out = append(out, l.text[done:s.from]...)
 		isLines := bytes.HasSuffix(s.text, []byte("\n"))
 		if isLines && len(out) > 0 && out[len(out)-1] != '\n' {
 			out = append(out, '\n')
@@ -339,5 +357,5 @@ func (l *lines) apply(splices []splice) []byte {
 		out = append(out, s.text...)
 		done = s.to
 	}
-	return append(out, l.data[done:]...)
+	return append(out, l.text[done:]...)
 }

@@ -61,6 +61,10 @@ type MergeResult struct {
 	CurrentContext string   // as it is now
 	CurrentChanged bool     //
 	Warnings       []string // what the user should know of it
+
+	// refs are the old and new names of the cluster, and those of the user, of
+	// each context, by source and old name.
+	refs map[string][4]string
 }
 
 // Merge brings contexts of kubeconfigs, with their clusters and users, into

@@ -3,6 +3,7 @@ package kubeconfig
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -56,15 +57,32 @@ func redacted(text string) string {
 
 // refuseDangers refuses what was not allowed.
 func (p *plan) refuseDangers() error {
+	const most = 3
+	var texts, flags []string
+	more := 0
 	for _, d := range p.dangers {
-		if d.isExec && !p.AllowExec {
-			return failure.New(failure.Refused, "look at it in the file; if you trust who wrote it, add --allow-exec", "%s", d.text)
+		allowed, flag := p.AllowInsecure, "--allow-insecure"
+		if d.isExec {
+			allowed, flag = p.AllowExec, "--allow-exec"
 		}
-		if !d.isExec && !p.AllowInsecure {
-			return failure.New(failure.Refused, "look at it in the file; if you trust who wrote it, add --allow-insecure", "%s", d.text)
+		if allowed {
+			continue
+		}
+		if texts = append(texts, d.text); len(texts) > most {
+			texts, more = texts[:most], more+1
+		}
+		if !slices.Contains(flags, flag) {
+			flags = append(flags, flag)
 		}
 	}
-	return nil
+	if texts == nil {
+		return nil
+	}
+	text := strings.Join(texts, "; ")
+	if more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return failure.New(failure.Refused, "look at it in the file; if you trust who wrote it, add "+strings.Join(flags, " "), "%s", text)
 }
 
 // describe says what an entry is, and nothing of its secrets.

@@ -50,7 +50,7 @@ type entry struct {
 }
 
 func newPlan(o MergeOptions, into []*document, home string) *plan {
-	p := &plan{MergeOptions: o, into: into, changes: map[*document]*change{}, want: map[*document]*api.Config{}, result: &MergeResult{}}
+	p := &plan{MergeOptions: o, into: into, changes: map[*document]*change{}, want: map[*document]*api.Config{}, result: &MergeResult{refs: map[string][4]string{}}}
 	for _, doc := range into {
 		p.changes[doc] = &change{added: map[section][]*yaml.Node{}, replaced: map[section]map[string]*yaml.Node{}}
 		want := *doc.config
@@ -196,6 +196,7 @@ func (p *plan) addSource(source *document, names []string) (map[string]string, e
 // takes the context's new name, if it has one.
 func (p *plan) addContext(source *document, items map[section]map[string]*yaml.Node, taken map[section]map[string]string, name, to string) error {
 	context := source.config.Contexts[name].DeepCopy()
+	old := *context
 	refs := map[section]*string{clusters: &context.Cluster, users: &context.AuthInfo}
 	node := items[contexts][name]
 	for _, s := range []section{clusters, users} {
@@ -219,6 +220,7 @@ func (p *plan) addContext(source *document, items map[section]map[string]*yaml.N
 			setValue(valueOf(node, contexts.noun), s.noun, *refs[s])
 		}
 	}
+	p.result.refs[source.path+"\x00"+name] = [4]string{old.Cluster, context.Cluster, old.AuthInfo, context.AuthInfo}
 	e := &entry{section: contexts, source: source, was: name, name: name, node: node, value: context}
 	if to != "" {
 		e.name = to
@@ -342,9 +344,10 @@ func (p *plan) refuseCollisions() error {
 	if p.collisions == nil {
 		return nil
 	}
-	text := p.collisions[0]
-	if more := len(p.collisions) - 1; more > 0 {
-		text += fmt.Sprintf("; %d more collide", more)
+	const most = 3
+	text := strings.Join(p.collisions[:min(most, len(p.collisions))], "; ")
+	if more := len(p.collisions) - most; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
 	}
 	return failure.New(failure.Failed, fmt.Sprintf("take it under another name with --rename %s=NEW, or have it replace the other with --replace", quoteIfNeeded(p.context)), "%s", text)
 }
