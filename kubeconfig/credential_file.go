@@ -95,7 +95,7 @@ func readOwn(path string) ([]byte, error) {
 		return nil, store.ReadError(err, path)
 	case !info.Mode().IsRegular():
 		return bad("is not a plain file")
-	case !isOwn(info, 0o077):
+	case !isMine(info, 0o077):
 		return bad("is another user's, or open to others")
 	}
 	f, err := os.Open(path)
@@ -104,7 +104,7 @@ func readOwn(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	// Another file may have taken its place since.
-	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() || !isOwn(info, 0o077) {
+	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() || !isMine(info, 0o077) {
 		return bad("changed while it was read")
 	}
 	return store.ReadAll(f, path, maxEntry)
@@ -122,7 +122,7 @@ func (s *slot) prepare() error {
 	if err != nil {
 		return store.ReadError(err, s.dir)
 	}
-	if !isOwn(info, 0o022) {
+	if !isMine(info, 0o022) {
 		return failure.New(failure.Failed, "make it private with chmod 700, or name another with --cache",
 			"the directory %q is another user's, or others may write to it", s.dir)
 	}

@@ -7,5 +7,6 @@ func (a *app) kubeconfigCmd() *cobra.Command {
 		`Write, merge and check the files that kubectl reads.`,
 		a.kubeconfigCreateCmd(),
 		a.kubeconfigCheckCmd(),
+		a.kubeconfigMergeCmd(),
 	)
 }

@@ -57,3 +57,61 @@ func isWritten(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
+
+// unfinished is where ReplaceFile writes before it renames.
+func unfinished(path string) string {
+	dir, base := filepath.Split(path)
+	return filepath.Join(dir, "."+base+".unfinished")
+}
+
+// DropUnfinished removes what a killed ReplaceFile has left beside path. The
+// caller holds a lock of path.
+func DropUnfinished(path string) { _ = os.Remove(unfinished(path)) } // most often there is nothing
+
+// ReplaceFile is WriteFile for a file of which the caller holds a lock: it keeps
+// owner and mode of the file that it replaces, a new one gets that mode, and
+// what it leaves when it is killed is taken away by the next one, or by
+// DropUnfinished. A file that its owner may not write is not replaced.
+func ReplaceFile(path string, data []byte, mode fs.FileMode) error {
+	old, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		old = nil
+	case err != nil:
+		return diskError(err, "write %q", path)
+	case !old.Mode().IsRegular():
+		return failure.New(failure.Failed, "choose another file", "%q is not a file", path)
+	case old.Mode().Perm()&0o200 == 0:
+		return failure.New(failure.Failed, "if it may be changed: chmod u+w FILE", "%q is write-protected", path)
+	}
+	DropUnfinished(path)
+	beside := unfinished(path)
+	err = writeLike(beside, data, mode, old)
+	if err == nil {
+		err = os.Rename(beside, path)
+	}
+	if err != nil {
+		DropUnfinished(path)
+		return diskError(err, "write %q", path)
+	}
+	if err := syncDirs(filepath.Dir(path)); err != nil {
+		return failure.Wrap(cause(err), failure.Failed, brokenHint, "%q is written, but may not outlive a power cut", path)
+	}
+	return nil
+}
+
+// writeLike is writeSynced with owner and mode of another file, if there is one.
+func writeLike(path string, data []byte, mode fs.FileMode, like fs.FileInfo) error {
+	if like == nil {
+		return writeSynced(path, data, mode)
+	}
+	f, err := create(path, data, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(keepOwner(f, like), f.Chmod(like.Mode().Perm())); err != nil {
+		_ = f.Close() // the first error says it
+		return err
+	}
+	return syncAll(f)
+}

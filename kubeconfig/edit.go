@@ -1,0 +1,361 @@
+package kubeconfig
+
+import (
+	"bytes"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// change returns the text of a kubeconfig after a change, which kubectl reads
+// as want. The text is edited in place; where its form is not one that is
+// edited, all of it is written anew. Either way the result is read and compared.
+func (d *document) change(c *change, want *api.Config) ([]byte, error) {
+	root := d.changed(c)
+	data, edited := d.edit(c, root)
+	if !edited || !reads(data, root, want) {
+		var err error
+		if data, err = encode(block(root)); err != nil {
+			return nil, err
+		}
+		if !reads(data, root, want) {
+			return nil, failure.New(failure.Failed, "write it anew with: kubectl config view --raw --flatten", "%q has a form that pkictl does not edit", d.path)
+		}
+	}
+	if len(data) > store.MaxYAML {
+		return nil, failure.New(failure.Failed, "merge into another file with --into", "%q would be larger than 4 MiB", d.path)
+	}
+	return data, nil
+}
+
+// changed returns the nodes of the kubeconfig after the change; those of the
+// file stay as they are.
+func (d *document) changed(c *change) *yaml.Node {
+	root := *d.root
+	root.Content = slices.Clone(root.Content)
+	fresh := len(root.Content) == 0
+	if fresh { // in the order in which kubectl writes
+		root.Content = []*yaml.Node{textNode("apiVersion"), textNode("v1")}
+	}
+	changeList(&root, clusters, c)
+	changeList(&root, contexts, c)
+	if c.current != "" {
+		setValue(&root, "current-context", c.current)
+	}
+	if fresh {
+		setValue(&root, "kind", "Config")
+	}
+	changeList(&root, users, c)
+	return &root
+}
+
+// changeList changes one of the lists.
+func changeList(root *yaml.Node, s section, c *change) {
+	added, replaced := c.added[s], c.replaced[s]
+	if len(added)+len(replaced) == 0 {
+		return
+	}
+	list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+	if old := valueOf(root, s.list); old != nil && old.Kind == yaml.SequenceNode {
+		copied := *old
+		list = &copied
+		list.Content = slices.Clone(list.Content)
+	}
+	for i, item := range list.Content {
+		if node := replaced[nameOf(item)]; node != nil {
+			list.Content[i] = node
+		}
+	}
+	list.Content = append(list.Content, added...)
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value == s.list {
+			root.Content[i+1] = list
+			return
+		}
+	}
+	root.Content = append(root.Content, textNode(s.list), list)
+}
+
+// nameOf returns the name of an item of a list.
+func nameOf(item *yaml.Node) string {
+	if node := valueOf(item, "name"); node != nil {
+		return node.Value
+	}
+	return ""
+}
+
+// reads says whether a text has these nodes, and is to kubectl what is wanted.
+func reads(data []byte, root *yaml.Node, want *api.Config) bool {
+	var got yaml.Node
+	alike := make(chan bool, 1)
+	go func() {
+		alike <- yaml.Unmarshal(data, &got) == nil && len(got.Content) == 1 && sameNodes(got.Content[0], root)
+	}()
+	config, err := load(data)
+	return <-alike && err == nil && reflect.DeepEqual(config, want)
+}
+
+// sameNodes says whether two nodes are the same, but for where and how they stand.
+func sameNodes(a, b *yaml.Node) bool {
+	if a.Kind != b.Kind || a.Value != b.Value || a.Anchor != b.Anchor || a.ShortTag() != b.ShortTag() || len(a.Content) != len(b.Content) {
+		return false
+	}
+	for i := range a.Content {
+		if !sameNodes(a.Content[i], b.Content[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// block returns a node in block style, with the lists in it, as kubectl writes.
+// An object in one line is not taken apart below that.
+func block(root *yaml.Node) *yaml.Node {
+	root.Style &^= yaml.FlowStyle
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		value := root.Content[i+1]
+		if value.Kind == yaml.SequenceNode {
+			copied := *value
+			copied.Style &^= yaml.FlowStyle
+			root.Content[i+1] = &copied
+		}
+	}
+	return root
+}
+
+// encode writes nodes as kubectl would.
+func encode(node *yaml.Node) ([]byte, error) {
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	e.CompactSeqIndent()
+	if err := e.Encode(node); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), e.Close()
+}
+
+// splice is a text that takes the place of a part of another.
+type splice struct {
+	from, to int
+	text     []byte
+}
+
+// edit makes the change in the text. It knows the forms that kubectl and people
+// write: lists in block style, an item beginning in a line of its own.
+func (d *document) edit(c *change, root *yaml.Node) (edited []byte, ok bool) {
+	text := &lines{text: d.data}
+	for i := range d.data {
+		if i == 0 || d.data[i-1] == '\n' {
+			text.starts = append(text.starts, i)
+		}
+	}
+	e := &edits{lines: text, document: d}
+	e.list(clusters, c)
+	e.list(contexts, c)
+	e.current(c.current)
+	e.list(users, c)
+	if e.failed {
+		return nil, false
+	}
+	splices, tail := e.splices, e.tail
+	if tail != nil {
+		if d.root.Style&yaml.FlowStyle != 0 {
+			return nil, false
+		}
+		if len(d.root.Content) == 0 { // nothing, or comments
+			var err error
+			if tail, err = encode(root); err != nil {
+				return nil, false
+			}
+		}
+		splices = append(splices, splice{len(d.data), len(d.data), tail})
+	}
+	return text.apply(splices), true
+}
+
+// edits are the edits of a document, in the order of changed.
+type edits struct {
+	*lines
+	*document
+	splices []splice
+	tail    []byte // what the file has not at all
+	failed  bool   // it has a form that is not edited
+}
+
+func (e *edits) list(s section, c *change) {
+	if len(c.added[s])+len(c.replaced[s]) == 0 || e.failed {
+		return
+	}
+	if valueOf(e.root, s.list) == nil {
+		items, ok := itemsText(c.added[s], 0)
+		e.tail, e.failed = slices.Concat(e.tail, []byte(s.list+":\n"), items), !ok
+		return
+	}
+	more, ok := e.spliceList(e.root, s, c)
+	e.splices, e.failed = append(e.splices, more...), !ok
+}
+
+func (e *edits) current(name string) {
+	if name == "" || e.failed {
+		return
+	}
+	text, err := encode(textNode(name))
+	if err != nil {
+		e.failed = true
+		return
+	}
+	value := valueOf(e.root, "current-context")
+	if value == nil {
+		e.tail = slices.Concat(e.tail, []byte("current-context: "), text)
+		return
+	}
+	one, ok := e.spliceText(value, bytes.TrimSpace(text))
+	e.splices, e.failed = append(e.splices, one), !ok
+}
+
+// lines is a text and where its lines begin.
+type lines struct {
+	text   []byte
+	starts []int
+}
+
+// at returns where a line begins, of which the first is 1.
+func (l *lines) at(line int) int {
+	if line < 1 || line > len(l.starts) {
+		return len(l.text)
+	}
+	return l.starts[line-1]
+}
+
+// itemAt returns where an item of a list begins: its dash may have a line of its
+// own, above.
+func (l *lines) itemAt(item *yaml.Node) int {
+	from, above := l.at(item.Line), l.at(item.Line-1)
+	if above < from && string(bytes.TrimSpace(l.text[above:from])) == "-" {
+		return above
+	}
+	return from
+}
+
+// spliceList returns the edits of a list in block style.
+func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, bool) {
+	var list *yaml.Node
+	end := len(l.text) // of the list, with comments behind it
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value != s.list {
+			continue
+		}
+		list = root.Content[i+1]
+		if i+2 < len(root.Content) {
+			end = l.at(root.Content[i+2].Line)
+		}
+	}
+	if list == nil || list.Kind != yaml.SequenceNode || list.Style&yaml.FlowStyle != 0 || len(list.Content) == 0 {
+		return nil, false
+	}
+	indent := -1
+	var splices []splice
+	for i, item := range list.Content {
+		from, to := l.itemAt(item), end
+		if i+1 < len(list.Content) {
+			to = l.itemAt(list.Content[i+1])
+		}
+		spaces := len(l.text[from:]) - len(bytes.TrimLeft(l.text[from:], " "))
+		if from+spaces >= len(l.text) || l.text[from+spaces] != '-' || indent >= 0 && spaces != indent {
+			return nil, false
+		}
+		indent = spaces
+		if node := c.replaced[s][nameOf(item)]; node != nil {
+			text, ok := itemsText([]*yaml.Node{node}, indent)
+			if !ok {
+				return nil, false
+			}
+			splices = append(splices, splice{from, l.trim(from, to), text})
+		}
+		if i+1 == len(list.Content) && len(c.added[s]) > 0 {
+			text, ok := itemsText(c.added[s], indent)
+			if !ok {
+				return nil, false
+			}
+			at := l.trim(from, to)
+			splices = append(splices, splice{at, at, text})
+		}
+	}
+	return splices, true
+}
+
+// trim returns where an item that begins at from ends, without the comments and
+// blank lines between it and what comes at to.
+func (l *lines) trim(from, to int) int {
+	for to > from {
+		begin := bytes.LastIndexByte(l.text[:to-1], '\n') + 1
+		line := bytes.TrimSpace(l.text[begin:to])
+		if begin <= from || len(line) > 0 && line[0] != '#' {
+			break
+		}
+		to = begin
+	}
+	return to
+}
+
+func itemsText(items []*yaml.Node, indent int) ([]byte, bool) {
+	text, err := encode(&yaml.Node{Kind: yaml.SequenceNode, Content: items})
+	if err != nil {
+		return nil, false
+	}
+	if indent > 0 {
+		margin := strings.Repeat(" ", indent)
+		text = append([]byte(margin), bytes.ReplaceAll(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"), []byte("\n"+margin))...)
+		text = append(text, '\n')
+	}
+	return text, true
+}
+
+// spliceText replaces a text in one line, with its quotes.
+func (l *lines) spliceText(node *yaml.Node, by []byte) (splice, bool) {
+	at := place(l.text, node)
+	if node.Kind != yaml.ScalarNode || at < 0 || !bytes.HasPrefix(l.text[at:], []byte(node.Value)) {
+		return splice{}, false
+	}
+	to := at + len(node.Value)
+	if node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+		if at--; to < len(l.text) {
+			to++
+		}
+	}
+	if at == to && at > 0 && l.text[at-1] == ':' {
+		by = append([]byte(" "), by...)
+	}
+	return splice{at, to, by}, true
+}
+
+// apply makes the edits. New lines end as the others do.
+func (l *lines) apply(splices []splice) []byte {
+	slices.SortStableFunc(splices, func(a, b splice) int { return a.from - b.from })
+	crlf := bytes.Contains(l.text, []byte("\r\n"))
+	var out []byte
+	done := 0
+	for _, s := range splices {
+		if s.from < done {
+			return nil // overlapping: the text is read otherwise than it seems
+		}
+		out = append(out, l.text[done:s.from]...)
+		isLines := bytes.HasSuffix(s.text, []byte("\n"))
+		if isLines && len(out) > 0 && out[len(out)-1] != '\n' {
+			out = append(out, '\n')
+		}
+		if crlf {
+			s.text = bytes.ReplaceAll(s.text, []byte("\n"), []byte("\r\n"))
+		}
+		out = append(out, s.text...)
+		done = s.to
+	}
+	return append(out, l.text[done:]...)
+}

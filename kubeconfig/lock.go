@@ -1,0 +1,265 @@
+package kubeconfig
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// kubectl locks a kubeconfig by making FILE.lock, which must not be there, with
+// no rights at all, and fails where it is (k8s.io/client-go/tools/clientcmd,
+// lockFile in loader.go). Such a file says nothing of who made it, and a crash
+// leaves it.
+//
+// We make the same file, but one with a mode that no other program gives it,
+// and hold flock(2) on it as well. So we know one that a killed pkictl left:
+// nobody holds its flock. One of kubectl's becomes ours when it has been there
+// for longer than kubectl ever takes.
+const (
+	ownLock = fs.FileMode(0o700)
+
+	staleAfter   = 10 * time.Second // by its time stamp, or while we look at it
+	lookFor      = time.Second      // whatever its time stamp says: clocks differ
+	noticeAfter  = time.Second
+	shortestNap  = 2 * time.Millisecond
+	napVariation = 6 * time.Millisecond
+)
+
+// lockEvents are told what happens while a lock is waited for; both may be nil.
+type lockEvents struct {
+	waiting   func(path string) // once
+	recovered func(path string) // a lock that a crash left was taken over
+}
+
+// locks are held locks, and kubeconfigs that cannot be locked.
+type locks struct {
+	held   []*flock.Flock
+	failed map[string]error // by path of the kubeconfig
+}
+
+// lockAll locks kubeconfigs, in the order in which kubectl does (ModifyConfig in
+// clientcmd/config.go), so that neither waits for the other. Files whose
+// directory is not there need none. What cannot be locked is noted: it may not
+// have to be changed.
+func lockAll(ctx context.Context, paths []string, events lockEvents) (*locks, error) {
+	paths = slices.Sorted(slices.Values(paths))
+	l := &locks{failed: map[string]error{}}
+	var taken []string
+	for _, path := range paths {
+		// Through a link, others know the same file by another name.
+		for _, name := range []string{inRealDir(path), realPath(path)} {
+			if slices.Contains(taken, name) {
+				continue
+			}
+			taken = append(taken, name)
+			held, err := lock(ctx, name+".lock", events)
+			switch {
+			case err == nil:
+				l.held = append(l.held, held)
+			case ctx.Err() != nil:
+				l.release()
+				return nil, failure.New(failure.Failed, "another program is changing it; run the command again when it is done", "interrupted while waiting for %q", name+".lock")
+			default:
+				l.failed[path] = lockError(err, path)
+			}
+		}
+	}
+	return l, nil
+}
+
+// release frees the locks. A file is removed before its flock is freed: who
+// gets the flock after that looks whether the file is still there.
+func (l *locks) release() {
+	for _, held := range slices.Backward(l.held) {
+		if runtime.GOOS == "windows" { // which does not remove open files
+			_ = held.Close()
+		}
+		_ = os.Remove(held.Path()) // if it stays, the next pkictl knows it as ours
+		_ = held.Close()
+	}
+	l.held = nil
+}
+
+func lockError(err error, path string) error {
+	var known *failure.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	hint := "check owner and mode of the directory: kubectl, too, makes the lock there"
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		hint = "free some space on that file system, then run the command again; nothing was changed"
+	case errors.Is(err, syscall.EROFS):
+		hint = "the file system is mounted read-only; choose another place with --into"
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		hint = "make the directory first, or choose another place with --into"
+	case errors.Is(err, syscall.EIO):
+		hint = "the disk or what it is attached to may be broken: see the system's log, then run the command again"
+	}
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	return failure.Wrap(err, failure.Failed, hint, "cannot lock %q", path)
+}
+
+// lock takes one lock file.
+func lock(ctx context.Context, path string, events lockEvents) (*flock.Flock, error) {
+	w := watch{path: path, events: events, begun: time.Now()}
+	for {
+		held, err := tryLock(path)
+		if held != nil || err != nil {
+			return held, err
+		}
+		if err := w.look(); err != nil {
+			return nil, err
+		}
+		nap := time.NewTimer(shortestNap + rand.N(napVariation)) // chance keeps many from meeting again
+		select {
+		case <-nap.C:
+		case <-ctx.Done():
+			nap.Stop()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// tryLock makes a lock file, or takes over that of a killed pkictl. It returns
+// nil where somebody else holds it.
+func tryLock(path string) (*flock.Flock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, ownLock)
+	if err == nil {
+		_ = f.Close() // nothing was written; whoever gets the flock has it
+	} else if !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // just freed
+	}
+	if err != nil || !isOwn(info) {
+		return nil, err
+	}
+	held := flock.New(path, flock.SetFlag(os.O_RDWR))
+	got, err := held.TryLock()
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, nil // just freed, or another user's
+	}
+	if !got || err != nil {
+		_ = held.Close() // not held
+		return nil, err
+	}
+	locked, lockedErr := held.Stat()
+	found, foundErr := os.Lstat(path)
+	if lockedErr != nil || foundErr != nil || !os.SameFile(locked, found) || !isOwn(found) {
+		_ = held.Close() // it was freed between, and what we hold keeps nobody out
+		return nil, nil
+	}
+	return held, nil
+}
+
+func isOwn(info fs.FileInfo) bool {
+	if runtime.GOOS == "windows" { // knows one bit, which kubectl's file lacks
+		return info.Mode().IsRegular() && info.Mode().Perm()&0o200 != 0
+	}
+	return info.Mode().IsRegular() && info.Mode().Perm()&0o700 == ownLock
+}
+
+// watch looks at a lock that others hold.
+type watch struct {
+	path    string
+	events  lockEvents
+	begun   time.Time
+	noticed bool
+
+	info  fs.FileInfo // of the file that is there
+	since time.Time   // we have seen it
+}
+
+// look says once that we wait, and takes over a lock that a crash has left.
+func (w *watch) look() error {
+	now := time.Now()
+	if !w.noticed && now.Sub(w.begun) > noticeAfter && w.events.waiting != nil {
+		w.noticed = true
+		w.events.waiting(w.path)
+	}
+	info, err := os.Lstat(w.path)
+	if err != nil {
+		return nil // freed; if it is worse, making it says so
+	}
+	if !info.Mode().IsRegular() {
+		return failure.New(failure.Failed, "remove it if nothing uses it", "%q stands where the lock of the kubeconfig belongs, and is not a file", w.path)
+	}
+	if !sameLock(w.info, info) {
+		w.info, w.since = info, now
+		return nil
+	}
+	looked, age := now.Sub(w.since), now.Sub(info.ModTime())
+	if isOwn(info) || looked < lookFor || (age < staleAfter && looked < staleAfter) {
+		return nil
+	}
+	return w.takeOver()
+}
+
+func sameLock(a, b fs.FileInfo) bool {
+	return a != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Mode() == b.Mode()
+}
+
+// takeOver makes a lock that a crash left one of ours, which the next attempt
+// finds: nothing is removed that another might have made in the meantime.
+func (w *watch) takeOver() error {
+	if err := os.Chmod(w.path, ownLock); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return failure.Wrap(errors.Unwrap(err), failure.Failed, "if no kubectl is at work, remove it", "%q was left by a crash, and cannot be taken over", w.path)
+	}
+	info, err := os.Lstat(w.path)
+	if err == nil && (!os.SameFile(info, w.info) || !info.ModTime().Equal(w.info.ModTime())) {
+		return os.Chmod(w.path, 0) // it has just been made anew: give it back
+	}
+	if w.events.recovered != nil {
+		w.events.recovered(w.path)
+	}
+	return nil
+}
+
+// inRealDir returns the absolute name of a file, in a directory that is reached
+// through no link, as far as it is there.
+func inRealDir(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		return filepath.Join(dir, filepath.Base(abs))
+	}
+	return abs
+}
+
+// realPath follows the links of a file that need not exist.
+func realPath(path string) string {
+	path = inRealDir(path)
+	for range 40 { // as many as the system follows
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = inRealDir(target)
+	}
+	return path
+}

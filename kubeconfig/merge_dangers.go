@@ -1,0 +1,111 @@
+package kubeconfig
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// danger is something in an entry that is not merged unseen.
+type danger struct {
+	text   string
+	isExec bool // it runs a program
+}
+
+// dangersOf says what an entry would let its author do: run programs as whoever
+// uses it, or read what is sent.
+func dangersOf(e *entry) []danger {
+	var found []danger
+	add := func(isExec bool, format string, args ...any) {
+		what := fmt.Sprintf("%s %q of %q ", e.noun, e.was, e.source.path)
+		found = append(found, danger{what + fmt.Sprintf(format, args...), isExec})
+	}
+	switch v := e.value.(type) {
+	case *api.AuthInfo:
+		if v.Exec != nil {
+			add(true, "runs the command %q", v.Exec.Command)
+		}
+		if v.AuthProvider != nil {
+			add(true, "uses the auth-provider %q", v.AuthProvider.Name)
+		}
+	case *api.Cluster:
+		if v.InsecureSkipTLSVerify {
+			add(false, "does not check the API server's certificate (insecure-skip-tls-verify)")
+		}
+		if v.ProxyURL != "" {
+			add(false, "sends all through the proxy %s (proxy-url)", redacted(v.ProxyURL))
+		}
+		if !strings.HasPrefix(strings.ToLower(v.Server), "https://") {
+			add(false, "has the API server %q, which is not https", redacted(v.Server))
+		}
+	}
+	return found
+}
+
+// redacted is a URL without its password.
+func redacted(text string) string {
+	if u, err := url.Parse(text); err == nil {
+		return u.Redacted()
+	}
+	return "(no URL)"
+}
+
+// refuseDangers refuses what was not allowed.
+func (p *plan) refuseDangers() error {
+	const most = 3
+	var texts, flags []string
+	more := 0
+	for _, d := range p.dangers {
+		allowed, flag := p.AllowInsecure, "--allow-insecure"
+		if d.isExec {
+			allowed, flag = p.AllowExec, "--allow-exec"
+		}
+		if allowed {
+			continue
+		}
+		if texts = append(texts, d.text); len(texts) > most {
+			texts, more = texts[:most], more+1
+		}
+		if !slices.Contains(flags, flag) {
+			flags = append(flags, flag)
+		}
+	}
+	if texts == nil {
+		return nil
+	}
+	text := strings.Join(texts, "; ")
+	if more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return failure.New(failure.Refused, "look at it in the file; if you trust who wrote it, add "+strings.Join(flags, " "), "%s", text)
+}
+
+// describe says what an entry is, and nothing of its secrets.
+func describe(value any) string {
+	switch v := value.(type) {
+	case *api.Cluster:
+		return redacted(v.Server)
+	case *api.Context:
+		return fmt.Sprintf("user %q of cluster %q", v.AuthInfo, v.Cluster)
+	case *api.AuthInfo:
+		certs := Certificates(v)
+		switch {
+		case len(certs) > 0:
+			return fmt.Sprintf("certificate of %q, serial %x", certs[0].Subject.CommonName, certs[0].SerialNumber)
+		case v.ClientCertificate != "":
+			return fmt.Sprintf("certificate in %q", v.ClientCertificate)
+		case v.Exec != nil:
+			return fmt.Sprintf("command %q", v.Exec.Command)
+		case v.TokenFile != "":
+			return fmt.Sprintf("token in %q", v.TokenFile)
+		case v.Token != "":
+			return "a token"
+		}
+	}
+	return "something else"
+}
