@@ -3,6 +3,7 @@ package kubeconfig_test
 import (
 	"encoding/base64"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -159,4 +160,48 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCheckManyDown calls many servers at once, none of which is there: each
+// is found, and the progress ends where it should.
+func TestCheckManyDown(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("apiVersion: v1\nkind: Config\ncurrent-context: c-00\nusers: [{name: u, user: {token: a.eyJleHAiOjQwMDAwMDAwMDB9.b}}]\nclusters:\n")
+	const servers, contexts = 12, 60
+	for i := range servers {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := l.Addr().String()
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "- {name: k-%d, cluster: {server: \"https://%s\"}}\n", i, address)
+	}
+	b.WriteString("contexts:\n")
+	for i := range contexts {
+		fmt.Fprintf(&b, "- {name: c-%02d, context: {cluster: k-%d, user: u}}\n", i, i%servers)
+	}
+	path := filepath.Join(t.TempDir(), "many.conf")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	report, err := kubeconfig.Check(t.Context(), kubeconfig.CheckOptions{
+		Files: []string{path}, Timeout: time.Minute, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Progress: func(done, total int) { shown = append(shown, fmt.Sprintf("%d of %d", done, total)) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Findings) != servers || len(report.Contexts) != contexts || len(shown) != servers || shown[servers-1] != "12 of 12" {
+		t.Errorf("%d findings, %d contexts, progress %q", len(report.Findings), len(report.Contexts), shown)
+	}
+	for _, finding := range report.Findings {
+		if finding.Check != "server" || len(finding.Contexts) != contexts/servers {
+			t.Errorf("%+v", finding)
+		}
+	}
 }

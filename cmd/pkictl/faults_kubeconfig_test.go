@@ -65,6 +65,7 @@ var kubeconfigFaults = map[int][]fault{
 		{name: "no time to wait", args: checkOf("--request-timeout", "-1s"), says: "not a time to wait", hint: "30s"},
 	},
 	4: {
+		{name: "plugin for a master by requests", args: createOf("old", "--exec", "--via", "csr", "--group", "system:masters", "--server", toServer), says: "system:masters", hint: "--via ca"},
 		{name: "server that nobody verifies", args: createOf("old", "--kubeconfig", "k.conf"), says: "insecure-skip-tls-verify", hint: "--ca", prepare: written("k.conf", insecureContext)},
 	},
 }
