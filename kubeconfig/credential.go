@@ -75,6 +75,9 @@ type CredentialCache struct {
 	Warn  func(warning string)
 	Wait  time.Duration // how long minting, or waiting for who mints, may take
 	Renew bool          // mint though there is one that holds
+	// Check says whether what is wanted can be had at all, before anything is
+	// written. It may be nil.
+	Check func() error
 	// Issuer names the CA that signs now, where that is known: what another one
 	// has signed is due. It may be empty.
 	Issuer string
@@ -100,6 +103,11 @@ func (c *CredentialCache) Get(ctx context.Context, w Want, mint Mint) (*Credenti
 	held, err := s.read()
 	if err == nil && !c.Renew && c.isFresh(held) {
 		return held.answer(c.Now()), nil
+	}
+	if c.Check != nil {
+		if err := c.Check(); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.prepare(); err != nil {
 		c.warnOf(err, "the credential is not kept")
@@ -172,6 +180,9 @@ func (s *slot) renew(ctx context.Context, mint Mint) (*Credential, error) {
 	m := &Minting{slot: s}
 	if err == nil && s.cache.holds(held) {
 		m.Held = held.credential
+	}
+	if err == nil && string(m.Pending()) == held.Key {
+		m.DropPending() // the one before was killed between success and this
 	}
 	next, err := s.mint(ctx, m, mint)
 	if err != nil && m.Held != nil && !s.cache.Renew && s.cache.holds(held) && !errors.Is(ctx.Err(), context.Canceled) {

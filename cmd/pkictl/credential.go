@@ -16,6 +16,7 @@ import (
 	"github.com/pkictl/pkictl/csr"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
@@ -101,6 +102,7 @@ func (a *app) credential(cmd *cobra.Command, f credentialFlags) error {
 	if err != nil {
 		return err
 	}
+	f.cache = a.cacheDir(f.cache)
 	if err := a.planCredential(cmd, &f); err != nil {
 		return err
 	}
@@ -116,17 +118,17 @@ func (a *app) credential(cmd *cobra.Command, f credentialFlags) error {
 	if f.explain {
 		return a.explain(a.explainCredential(f))
 	}
-	mint, err := a.minter(f)
-	if err != nil {
-		return err
-	}
+	mint, check := a.minter(f)
 	cache := &kubeconfig.CredentialCache{
-		Dir: a.cacheDir(f.cache), Now: a.clock(), Warn: func(warning string) { a.warn(warning) }, Wait: f.wait, Renew: f.renew,
+		Dir: f.cache, Now: a.clock(), Warn: func(warning string) { a.warn(warning) }, Wait: f.wait, Renew: f.renew, Check: check,
 	}
 	if f.via == viaCA {
 		cache.Issuer = fileHash(ca.CertPath(a.dir))
 	}
 	credential, err := cache.Get(cmd.Context(), f.want, mint)
+	if cmd.Context().Err() != nil {
+		return failure.New(failure.Failed, "run it again: it goes on where it was", "interrupted while making a credential of %q", f.commonName)
+	}
 	if err != nil {
 		return err
 	}
@@ -161,29 +163,64 @@ func (a *app) planCredential(cmd *cobra.Command, f *credentialFlags) error {
 	case f.wait <= 0:
 		return failure.New(failure.Usage, "write it like 15s", "--wait %s is not a time to wait", f.wait)
 	}
-	var target *kubeclient.Target
-	if f.via == viaCSR || f.commonName == "" {
-		if target, err = kubeclient.Locate(a.kubeOptions(f.conn)); err != nil {
-			return err
-		}
-	}
 	if f.commonName == "" {
-		if err := f.takeName(target); err != nil {
+		if err := f.takeName(a.kubeOptions(f.conn)); err != nil {
 			return err
 		}
 	}
 	f.want = kubeconfig.Want{CommonName: f.commonName, Groups: f.groups, Key: string(kind), Lifetime: lifetime}
 	if f.via == viaCSR {
-		f.want.Source = []string{viaCSR, target.Identity()}
-		return nil
+		identity, err := a.clusterOf(f)
+		f.want.Source = []string{viaCSR, identity}
+		return err
 	}
 	abs, err := filepath.Abs(a.dir)
 	f.want.Source = []string{viaCA, abs}
 	return err
 }
 
+// largeKubeconfig is from which size on it is remembered what a kubeconfig says,
+// maxKubeconfig up to which.
+const (
+	largeKubeconfig = 32 << 10
+	maxKubeconfig   = 64 << 20
+)
+
+// clusterOf says which cluster the kubeconfigs point to.
+func (a *app) clusterOf(f *credentialFlags) (string, error) {
+	o := a.kubeOptions(f.conn)
+	locate := func() (string, error) {
+		target, err := kubeclient.Locate(o)
+		if err != nil {
+			return "", err
+		}
+		return target.Identity(), nil
+	}
+	paths := o.Paths
+	if o.File != "" {
+		paths = []string{o.File}
+	}
+	question, data := o.Context, []byte(nil)
+	for _, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return locate()
+		}
+		held, _ := store.Read(path, maxKubeconfig) // otherwise Locate says what is wrong with it
+		question, data = question+"\x00"+abs, append(append(data, held...), 0)
+	}
+	if len(data) < largeKubeconfig || f.explain {
+		return locate()
+	}
+	return (&kubeconfig.CredentialCache{Dir: f.cache}).Remember(question, data, locate)
+}
+
 // takeName takes name and groups from the kubeconfig's certificate.
-func (f *credentialFlags) takeName(target *kubeclient.Target) error {
+func (f *credentialFlags) takeName(o kubeclient.Options) error {
+	target, err := kubeclient.Locate(o)
+	if err != nil {
+		return err
+	}
 	cert, err := target.Certificate()
 	if err != nil {
 		return failure.Wrap(err, failure.Usage, "name the user with --cn", "--cn is missing")
@@ -195,27 +232,38 @@ func (f *credentialFlags) takeName(target *kubeclient.Target) error {
 	return nil
 }
 
-// minter returns what makes the credential where there is none, and checks what
-// is asked of it.
-func (a *app) minter(f credentialFlags) (kubeconfig.Mint, error) {
+// minter returns what makes the credential where there is none, and what checks
+// before whether it can be had.
+func (a *app) minter(f credentialFlags) (mint kubeconfig.Mint, check func() error) {
 	if f.via == viaCA {
 		o := a.caCredential(f)
-		if _, err := o.Request(); err != nil {
-			return nil, err
+		return csr.MintByCA(o, a.warn), func() error {
+			_, err := o.Request()
+			return err
 		}
-		return csr.MintByCA(o, a.warn), nil
 	}
-	request := csr.CredentialRequest{
-		RequestOptions: csr.RequestOptions{CommonName: f.commonName, Groups: f.groups, Key: f.key},
-		Lifetime:       f.want.Lifetime, Approve: f.approve, Now: a.clock(),
-	}
+	request := a.requested(f)
 	request.Connect = func() (*kubeclient.Client, error) {
-		if err := a.enter(f.want); err != nil {
+		// For the programs that client-go may run.
+		if err := os.Setenv(underWay, strings.TrimSpace(a.env(underWay)+" "+f.want.ID())); err != nil {
 			return nil, err
 		}
 		return a.connect(f.conn)
 	}
-	return request.Mint, nil
+	return request.Mint, func() error {
+		if slices.Contains(strings.Fields(a.env(underWay)), f.want.ID()) {
+			return failure.New(failure.Usage, "name with --kubeconfig one whose user logs in by other means",
+				"the kubeconfig gets the credential of %q from this very command, which needs another to ask for it", f.commonName)
+		}
+		return request.Check()
+	}
+}
+
+func (a *app) requested(f credentialFlags) csr.CredentialRequest {
+	return csr.CredentialRequest{
+		RequestOptions: csr.RequestOptions{CommonName: f.commonName, Groups: f.groups, Key: f.key},
+		Lifetime:       f.want.Lifetime, Approve: f.approve, Now: a.clock(),
+	}
 }
 
 func (a *app) caCredential(f credentialFlags) ca.IssueOptions {
@@ -223,18 +271,6 @@ func (a *app) caCredential(f credentialFlags) ca.IssueOptions {
 		Dir: a.dir, CommonName: f.commonName, Groups: f.groups, Profile: ca.ProfileClient, Key: f.key, Validity: f.lifetime,
 		Now: a.now(), Passphrase: f.passphrase, OpenSSLPass: a.opensslPass(a.passphraseFile, envVariable),
 	}
-}
-
-// enter notes, for the programs that client-go may run, which credential is
-// under way here, and refuses one that is under way above.
-func (a *app) enter(w kubeconfig.Want) error {
-	above := a.env(underWay)
-	id := w.ID()
-	if slices.Contains(strings.Fields(above), id) {
-		return failure.New(failure.Usage, "name with --kubeconfig one whose user logs in by other means",
-			"the kubeconfig gets the credential of %q from this very command, which needs another to ask for it", w.CommonName)
-	}
-	return os.Setenv(underWay, strings.TrimSpace(above+" "+id))
 }
 
 // clock returns the time that goes on from when the command began: it may wait.

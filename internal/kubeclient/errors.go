@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -45,7 +46,10 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return failure.Wrap(cause{err, network.Err.Error()}, failure.Failed, "check that it runs, and that --kubeconfig and --context name the right cluster",
 			"cannot reach the API server %s", server)
 	}
-	return failure.Wrap(err, failure.Failed, "", "cannot call the API server %s", server)
+	if _, why, found := strings.Cut(err.Error(), "getting credentials: "); found && c.Plugin() != "" {
+		return failure.Wrap(cause{err, why}, failure.Failed, "run that command by hand, and see what it says", "user %q of the kubeconfig got no credential", c.User)
+	}
+	return failure.Wrap(err, failure.Failed, "look whether it runs, and try again", "cannot call the API server %s", server)
 }
 
 // explainStatus says what an answer of the API server means.
@@ -61,7 +65,7 @@ func (c *Client) explainStatus(err error) error {
 	case apierrors.IsInternalError(err), apierrors.IsServiceUnavailable(err), apierrors.IsServerTimeout(err):
 		return failure.Wrap(err, failure.Failed, "look at its log, and try again", "the API server failed")
 	}
-	return failure.Wrap(err, failure.Failed, "", "the API server answered")
+	return failure.Wrap(err, failure.Failed, "correct what it names; where somebody else changed the same, try again", "the API server answered")
 }
 
 func (c *Client) noAnswer() error {
@@ -75,7 +79,7 @@ func (c *Client) noAnswer() error {
 func loadError(err error, o Options) error {
 	var file *os.PathError
 	if errors.As(err, &file) {
-		return failure.Wrap(file, failure.Failed, "", "cannot read the kubeconfig")
+		return failure.Wrap(file, failure.Failed, "check the name, or choose another with --kubeconfig", "cannot read the kubeconfig")
 	}
 	return failure.New(failure.Failed, checkHint, "cannot use the kubeconfig %s", o.names())
 }
