@@ -160,7 +160,6 @@ func TestKubeconfigCheckOnRealCluster(t *testing.T) {
 
 	t.Run("CA that was replaced", func(t *testing.T) {
 		w := userDir{t, c.dir}
-		c.asAdmin("wait --for=create configmap/kube-root-ca.crt -n default --timeout 60s")
 		w.pkictl("init-ca --dir old --cn old-ca")
 		old, err := os.ReadFile(filepath.Join(w.dir, "old", "ca.crt"))
 		if err != nil {
