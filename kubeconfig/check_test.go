@@ -76,8 +76,8 @@ func TestCheckTime(t *testing.T) {
 		{0, nil},
 		{4 * ca.Day, []string{"the client certificate ends in 6d, on 2026-01-12 03:04:05 UTC"}},
 		{10*ca.Day + time.Second, []string{"the client certificate expired on 2026-01-12 03:04:05 UTC"}},
-		{-ca.Day, []string{`the CA of cluster "k" is not valid before 2026-01-02 02:59:05 UTC`, "the client certificate is not valid before 2026-01-02 02:59:05 UTC"}},
-		{11 * ca.Year, []string{`the CA of cluster "k" expired on 2035-12-31 03:04:05 UTC`, "the client certificate expired on 2026-01-12 03:04:05 UTC"}},
+		{-ca.Day, []string{`the CA of the cluster is not valid before 2026-01-02 02:59:05 UTC`, "the client certificate is not valid before 2026-01-02 02:59:05 UTC"}},
+		{11 * ca.Year, []string{`the CA of the cluster expired on 2035-12-31 03:04:05 UTC`, "the client certificate expired on 2026-01-12 03:04:05 UTC"}},
 	} {
 		report, err := kubeconfig.Check(t.Context(), kubeconfig.CheckOptions{Files: []string{path}, Offline: true, Within: 7 * ca.Day, Now: now.Add(test.at), Dir: dir})
 		if err != nil {
