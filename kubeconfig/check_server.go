@@ -59,7 +59,7 @@ func (c *checker) checkURL(cluster *clusterState) bool {
 // checkClusterCA reads the CA of a cluster.
 func (c *checker) checkClusterCA(cluster *clusterState) {
 	entry, file := cluster.entry, cluster.entry.LocationOfOrigin
-	hint := "set it with: kubectl config set-cluster " + quote(cluster.name) + " --certificate-authority FILE --embed-certs"
+	const hint = "set it with: kubectl config set-cluster NAME --certificate-authority FILE --embed-certs"
 	if entry.InsecureSkipTLSVerify {
 		c.find(file, cluster.contexts, "server", hint, "insecure-skip-tls-verify: whoever is between is taken for the server")
 		return // and nothing is sent to it
@@ -78,7 +78,7 @@ func (c *checker) checkClusterCA(cluster *clusterState) {
 		c.find(file, cluster.contexts, "CA", hint, "there is no certificate in the CA of cluster %q", cluster.name)
 		cluster.usable = false
 	default:
-		c.checkEnd(cluster, latest(cluster.trusts), "CA", "the CA of cluster "+fmt.Sprintf("%q", cluster.name), "get the new one from who runs the cluster")
+		c.checkEnd(cluster, latest(cluster.trusts), "CA", "the CA of the cluster", "get the new one from who runs the cluster")
 	}
 }
 
@@ -186,9 +186,9 @@ func reasonOf(err error) string {
 
 func (c *checker) checkServedChain(cluster *clusterState, certs []*x509.Certificate) bool {
 	file := cluster.entry.LocationOfOrigin
-	hint := "compare the CA with who runs the cluster before you change it with: kubectl config set-cluster " + quote(cluster.name) + " --certificate-authority FILE --embed-certs"
-	if len(cluster.trusts) > 0 {
-		roots := ca.Roots{Name: "cluster " + cluster.name, Certificates: cluster.trusts}
+	const hint = "compare the CA with who runs the cluster before you change it with: kubectl config set-cluster NAME --certificate-authority FILE --embed-certs"
+	if len(cluster.trusts) > 0 { // no names, so that many clusters are one finding
+		roots := ca.Roots{Name: "the kubeconfig", Certificates: cluster.trusts}
 		_, check := roots.Check(certs[0], certs[1:], c.o.Now)
 		if check.Status == ca.CheckFailed {
 			c.find(file, cluster.contexts, "server certificate", hint, "the certificate of the server is not by the CA of the kubeconfig: wanted %s; found %s", check.Wanted, check.Found)

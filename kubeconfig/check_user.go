@@ -61,13 +61,8 @@ func (u userCheck) checkCertificate(ctx context.Context, v *view) error {
 	if part == nil {
 		return nil
 	}
-	if part.Err != nil {
-		u.find("certificate", "issue it again, or correct the path; relative ones begin at the directory of the kubeconfig", "%v", part.Err)
-		return nil
-	}
-	certs := ca.Certificates(part.Items)
+	certs := u.certificates(part)
 	if len(certs) == 0 {
-		u.find("certificate", "issue it again", "there is no certificate in the client certificate of user %q", u.user.name)
 		return nil
 	}
 	cert := certs[0]
@@ -80,6 +75,19 @@ func (u userCheck) checkCertificate(ctx context.Context, v *view) error {
 	u.checkPair(cert, key)
 	u.checkIssuer(certs, v)
 	return u.checkInventory(ctx, cert)
+}
+
+// certificates returns those of a part, none where it says what is wrong.
+func (u userCheck) certificates(part *Part) []*x509.Certificate {
+	certs := ca.Certificates(part.Items)
+	switch {
+	case part.Err != nil:
+		u.find("certificate", "issue it again, or correct the path; relative ones begin at the directory of the kubeconfig", "%v", part.Err)
+		return nil
+	case len(certs) == 0:
+		u.find("certificate", "issue it again", "there is no certificate in the client certificate of user %q", u.user.name)
+	}
+	return certs
 }
 
 func (u userCheck) checkValidity(cert *x509.Certificate) {
@@ -140,7 +148,8 @@ func (u userCheck) checkIssuer(certs []*x509.Certificate, v *view) {
 
 // checkInventory asks the PKI directory what became of a certificate of its CA.
 func (u userCheck) checkInventory(ctx context.Context, cert *x509.Certificate) error {
-	if u.authority == nil || cert.CheckSignatureFrom(u.authority.Certificate) != nil {
+	isOther := u.authority == nil || cert.CheckSignatureFrom(u.authority.Certificate) != nil
+	if isOther {
 		return nil
 	}
 	entries, err := ca.List(ctx, ca.ListOptions{Dir: u.o.Dir, Serial: cert.SerialNumber, Now: u.o.Now})

@@ -42,7 +42,7 @@ func (e ExecEntry) Explain(path, caFile string) string {
 	b.WriteString("--exec-api-version=" + ExecAPIVersion + " --exec-interactive-mode=" + string(api.IfAvailableExecInteractiveMode) +
 		" --exec-command=" + quote(e.Command))
 	for _, arg := range e.Args {
-		b.WriteString(" --exec-arg=" + quote(csvWord(arg)))
+		b.WriteString(" --exec-arg=" + quote(inCSV(arg)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
 		b.WriteString(" --exec-env=" + quote(name+"="+e.Env[name]))
@@ -50,8 +50,8 @@ func (e ExecEntry) Explain(path, caFile string) string {
 	return "# a kubeconfig whose credential that command hands out\n" + e.explain(path, caFile, b.String())
 }
 
-// csvWord writes a word for a flag of kubectl that takes a list, in CSV.
-func csvWord(word string) string {
+// inCSV writes a word for a flag of kubectl that takes a list, in CSV.
+func inCSV(word string) string {
 	if !strings.ContainsAny(word, "\",\n") {
 		return word
 	}

@@ -12,15 +12,15 @@ import (
 // entry to a kubeconfig from the files of the CA, the certificate and the key.
 // Without the name of a CA's file the system's CAs stand for it.
 func (e Entry) Explain(path, caFile, certFile, keyFile string) string {
-	credential := "--client-certificate=" + quote(certFile) + " --client-key=" + quote(keyFile)
+	user := "--client-certificate=" + quote(certFile) + " --client-key=" + quote(keyFile)
 	if e.CertFile == "" {
-		credential += " --embed-certs=true"
+		user += " --embed-certs=true"
 	}
-	return "# a kubeconfig with that certificate\n" + e.explain(path, caFile, credential)
+	return "# a kubeconfig with that certificate\n" + e.explain(path, caFile, user)
 }
 
-// explain returns the commands, given the flags of the credential.
-func (e Entry) explain(path, caFile, credential string) string {
+// explain returns the commands, given the flags that say how the user logs in.
+func (e Entry) explain(path, caFile, user string) string {
 	server := "--server=" + quote(e.Server)
 	if e.TLSServerName != "" {
 		server += " --tls-server-name=" + quote(e.TLSServerName)
@@ -40,7 +40,7 @@ kubectl config --kubeconfig=%[1]s set-cluster %[2]s %[3]s
 kubectl config --kubeconfig=%[1]s set-credentials %[4]s %[5]s
 kubectl config --kubeconfig=%[1]s set-context --cluster=%[6]s --user=%[7]s%[8]s %[9]s
 kubectl config --kubeconfig=%[1]s use-context %[9]s
-`, quote(path), server, argument(e.Cluster), credential, argument(e.User), quote(e.Cluster), quote(e.User), namespace, argument(e.Context()))
+`, quote(path), server, argument(e.Cluster), user, argument(e.User), quote(e.Cluster), quote(e.User), namespace, argument(e.Context()))
 }
 
 // argument quotes a name that kubectl might take for a flag.

@@ -59,6 +59,8 @@ func (e Entry) Validate() error {
 		return failure.New(failure.Usage, "leave it out for "+DefaultCluster, "the name of the cluster is empty")
 	case !isPrintable(e.Cluster):
 		return failure.New(failure.Usage, "choose another name", "cluster name %q has a character that cannot be printed", e.Cluster)
+	case !isPrintable(e.User):
+		return failure.New(failure.Usage, "choose another name", "user name %q has a character that cannot be printed", e.User)
 	case e.Namespace != "" && len(validation.IsDNS1123Label(e.Namespace)) > 0:
 		return failure.New(failure.Usage, "write lower-case letters, digits and '-', at most 63",
 			"%q is not the name of a namespace", e.Namespace)

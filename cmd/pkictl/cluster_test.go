@@ -44,6 +44,8 @@ func sharedCluster(t *testing.T) realCluster {
 		w.pkictl("init-ca")
 		shared.cp, shared.dir = w.startControlPlaneWith(assets, nil), dir
 		w.pkictl("issue --cn kube-admin --group system:masters --kubeconfig admin.conf --server " + shared.cp.URL())
+		// What the controllers make once is there before anybody looks.
+		w.run(kubectl, "--kubeconfig", "admin.conf", "wait", "--for=create", "configmap/kube-root-ca.crt", "--namespace=default", "--timeout=60s")
 	}
 	return realCluster{
 		userDir: newUserDir(t), url: shared.cp.URL(), kubectl: kubectl,

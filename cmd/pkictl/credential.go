@@ -126,6 +126,9 @@ func (a *app) credential(cmd *cobra.Command, f credentialFlags) error {
 		cache.Issuer = fileHash(ca.CertPath(a.dir))
 	}
 	credential, err := cache.Get(cmd.Context(), f.want, mint)
+	if cmd.Context().Err() != nil {
+		return failure.New(failure.Failed, "run it again: it goes on where it was", "interrupted while making a credential of %q", f.commonName)
+	}
 	if err != nil {
 		return err
 	}

@@ -633,3 +633,30 @@ func TestCredentialsInTheInventory(t *testing.T) {
 		t.Errorf("revoked\n%s", got)
 	}
 }
+
+// TestCredentialInterrupted: Ctrl-C ends the wait for an approval, and the next
+// run goes on with the same request.
+func TestCredentialInterrupted(t *testing.T) {
+	t.Parallel()
+	c := sharedCluster(t)
+	const user = "credential-interrupted"
+	args := []string{"--cn", user, "--kubeconfig", c.admin, "--wait", "1m"}
+	cmd := credentialProgram(c.dir, args...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	ok(t, cmd.Start())
+	for len(c.requestsOf(user)) == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal(stderr.String())
+		}
+	}
+	ok(t, cmd.Process.Signal(os.Interrupt))
+	_ = cmd.Wait() // how it ended says the code
+	checkRefusal(t, "interrupted", outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}, 1, "interrupted", "run it again")
+	if got := c.credential(append(args, "--approve")...); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+	if requests := c.requestsOf(user); len(requests) != 1 {
+		t.Errorf("requests %v", requests)
+	}
+}

@@ -160,7 +160,6 @@ func TestKubeconfigCheckOnRealCluster(t *testing.T) {
 
 	t.Run("CA that was replaced", func(t *testing.T) {
 		w := userDir{t, c.dir}
-		c.asAdmin("wait --for=create configmap/kube-root-ca.crt -n default --timeout 60s")
 		w.pkictl("init-ca --dir old --cn old-ca")
 		old, err := os.ReadFile(filepath.Join(w.dir, "old", "ca.crt"))
 		if err != nil {
@@ -178,6 +177,34 @@ func TestKubeconfigCheckOnRealCluster(t *testing.T) {
 			t.Errorf("exit code %d, %+v", code, result.Findings)
 		}
 	})
+}
+
+// TestKubeconfigCheckDrift has the cluster hand out other CAs than the
+// kubeconfig has, in the way of kubeadm.
+func TestKubeconfigCheckDrift(t *testing.T) {
+	t.Parallel()
+	c := sharedCluster(t)
+	p := c.newFaultProxy(apiFault{path: "kube-root-ca.crt", code: 403})
+	c.pkictl("init-ca --cn next-ca")
+	next, present := c.run("cat", "pki/ca.crt"), c.run("cat", filepath.Join(c.pki, "ca.crt"))
+	for _, test := range []struct{ handed, says string }{
+		{present, ""},
+		{present + next, "the cluster hands out a CA that the kubeconfig lacks: CN=next-ca, SHA-256 "},
+		{next, "the cluster hands out another CA than the kubeconfig has: CN=next-ca, SHA-256 "},
+	} {
+		c.write("info.yaml", fmt.Sprintf(`{apiVersion: v1, kind: ConfigMap, metadata: {name: cluster-info, namespace: kube-public}, data: {kubeconfig: %q}}`,
+			fmt.Sprintf(`{apiVersion: v1, kind: Config, clusters: [{name: "", cluster: {server: %q, certificate-authority-data: %q}}]}`, c.url, encode([]byte(test.handed)))))
+		c.asAdmin("apply -f " + filepath.Join(c.dir, "info.yaml"))
+		result, code := c.check(p.kubeconfig)
+		if test.says == "" {
+			if code != 0 || len(result.Findings) > 0 {
+				t.Errorf("exit code %d, %+v", code, result)
+			}
+			continue
+		}
+		result.expect(t, "drift", test.says, "kube-admin@kubernetes")
+	}
+	c.asAdmin("delete configmap cluster-info -n kube-public")
 }
 
 func freePort(t *testing.T) int {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -129,12 +130,24 @@ func (a *app) kubeconfigCreate(cmd *cobra.Command, f *createFlags) error {
 	}
 	data, err := marshal()
 	if err == nil && !f.dryRun {
-		err = store.WriteFile(f.out, data, 0o600)
+		err = f.write(data)
 	}
 	if err != nil {
 		return err
 	}
 	return a.printCreated(f)
+}
+
+func (f *createFlags) write(data []byte) error {
+	if f.force {
+		return store.WriteFile(f.out, data, 0o600)
+	}
+	err := store.WriteNew(f.out, data, 0o600)
+	var exists *store.ExistsError
+	if errors.As(err, &exists) { // another was faster
+		return f.entry.CheckNew(f.out, false)
+	}
+	return err
 }
 
 // check checks which flags go together, and fills in what follows from them.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +70,13 @@ func (a *app) planPlugin(f *createFlags) (kubeconfig.ExecEntry, error) {
 	wanted := ca.IssueOptions{Dir: a.dir, CommonName: f.name, Groups: p.groups, Validity: p.lifetime, Now: a.now()}
 	if _, err := wanted.Request(); err != nil {
 		return entry, err
+	}
+	if slices.Contains(p.groups, ca.GroupMasters) {
+		if p.via == viaCSR { // CertificateSubjectRestriction, in plugin/pkg/admission/certificates
+			return entry, failure.New(failure.Refused, "use a group with a ClusterRoleBinding to cluster-admin, or --via ca",
+				"an API server refuses certificate signing requests for the group %s", ca.GroupMasters)
+		}
+		a.warn("the group " + ca.GroupMasters + " passes every authorizer: a group with a ClusterRoleBinding to cluster-admin can be taken back")
 	}
 	args := []string{"credential", "--cn", f.name}
 	for _, group := range p.groups {

@@ -20,7 +20,11 @@ const (
 // calledAs returns the name by which users call the program, given the path it
 // was started with, and the arguments that it was meant to have.
 func calledAs(path string, args []string) (display string, command []string) {
-	switch strings.TrimSuffix(filepath.Base(path), ".exe") {
+	name := filepath.Base(path)
+	if ext := filepath.Ext(name); strings.EqualFold(ext, ".exe") {
+		name = strings.TrimSuffix(name, ext)
+	}
+	switch name {
 	case pluginName:
 		return pluginDisplay, args
 	case completerName: // kubectl runs it with the words so far
