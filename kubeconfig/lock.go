@@ -29,11 +29,11 @@ import (
 const (
 	ownLock = fs.FileMode(0o700)
 
-	staleAfter   = 10 * time.Second // by its time stamp, or while we look at it
-	lookFor      = time.Second      // whatever its time stamp says: clocks differ
-	noticeAfter  = time.Second
-	shortestNap  = 2 * time.Millisecond
-	napVariation = 6 * time.Millisecond
+	staleAfter  = 10 * time.Second // by its time stamp, or while we look at it
+	lookFor     = time.Second      // whatever its time stamp says: clocks differ
+	noticeAfter = time.Second
+	shortestNap = 2 * time.Millisecond
+	longestNap  = 50 * time.Millisecond
 )
 
 // lockEvents are told what happens while a lock is waited for; both may be nil.
@@ -117,7 +117,7 @@ func lockError(err error, path string) error {
 // lock takes one lock file.
 func lock(ctx context.Context, path string, events lockEvents) (*flock.Flock, error) {
 	w := watch{path: path, events: events, begun: time.Now()}
-	for {
+	for longest := 2 * shortestNap; ; longest = min(2*longest, longestNap) {
 		held, err := tryLock(path)
 		if held != nil || err != nil {
 			return held, err
@@ -125,7 +125,7 @@ func lock(ctx context.Context, path string, events lockEvents) (*flock.Flock, er
 		if err := w.look(); err != nil {
 			return nil, err
 		}
-		nap := time.NewTimer(shortestNap + rand.N(napVariation)) // chance keeps many from meeting again
+		nap := time.NewTimer(shortestNap + rand.N(longest)) // chance keeps many from meeting again
 		select {
 		case <-nap.C:
 		case <-ctx.Done():

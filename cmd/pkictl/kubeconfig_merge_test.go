@@ -74,7 +74,8 @@ func TestManyMergeAtOnce(t *testing.T) {
 		for n := range each {
 			name := fmt.Sprintf("p%d-n%d", i, n)
 			path := filepath.Join(dir, name)
-			writeContext(t, path, name)
+			text := "clusters: [{name: c, cluster: {server: 'https://c'}}]\nusers: [{name: u, user: {token: t}}]\ncontexts: [{name: " + name + ", context: {cluster: c, user: u}}]\n"
+			ok(t, os.WriteFile(path, []byte(text), 0o600))
 			if got := runProgram(t, program(dir, "kubeconfig", "merge", path, "-q")); got.code != 0 || strings.Contains(got.stderr, "crash") {
 				t.Errorf("%s: exit code %d\n%s", name, got.code, got.stderr)
 			}
@@ -87,12 +88,12 @@ func TestManyMergeAtOnce(t *testing.T) {
 	ok(t, err)
 	for i := range processes {
 		for n := range each {
-			if name := fmt.Sprintf("p%d-n%d", i, n); config.Contexts[name] == nil || config.AuthInfos[name] == nil {
+			if name := fmt.Sprintf("p%d-n%d", i, n); config.Contexts[name] == nil {
 				t.Errorf("%s is lost", name)
 			}
 		}
 	}
-	if len(config.Contexts) != processes*each+others || len(config.AuthInfos) != processes*each || len(config.Clusters) != 1 || others < 20 {
+	if len(config.Contexts) != processes*each+others || len(config.AuthInfos) != 1 || len(config.Clusters) != 1 || others < 20 {
 		t.Errorf("%d contexts, %d users, %d clusters; %d of others", len(config.Contexts), len(config.AuthInfos), len(config.Clusters), others)
 	}
 	if left, err := os.ReadDir(filepath.Dir(target)); err != nil || len(left) != 1 {
