@@ -125,7 +125,7 @@ func lock(ctx context.Context, path string, events lockEvents) (*flock.Flock, er
 		if err := w.look(); err != nil {
 			return nil, err
 		}
-		nap := time.NewTimer(shortestNap + rand.N(longest)) // chance keeps many from meeting again
+		nap := time.NewTimer(shortestNap + rand.N(longest)) //nolint:gosec // G404: chance keeps many from meeting again, and is no secret
 		select {
 		case <-nap.C:
 		case <-ctx.Done():
@@ -154,19 +154,27 @@ func tryLock(path string) (*flock.Flock, error) {
 	held := flock.New(path, flock.SetFlag(os.O_RDWR))
 	got, err := held.TryLock()
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return nil, nil // just freed, or another user's
+		err = nil // just freed, or another user's
 	}
-	if !got || err != nil {
+	if !got {
 		_ = held.Close() // not held
 		return nil, err
 	}
-	locked, lockedErr := held.Stat()
-	found, foundErr := os.Lstat(path)
-	if lockedErr != nil || foundErr != nil || !os.SameFile(locked, found) || !isOwn(found) {
+	if !isStill(held, path) {
 		_ = held.Close() // it was freed between, and what we hold keeps nobody out
 		return nil, nil
 	}
 	return held, nil
+}
+
+// isStill says whether the lock that is held is that of the file at path.
+func isStill(held *flock.Flock, path string) bool {
+	locked, err := held.Stat()
+	if err != nil {
+		return false
+	}
+	found, err := os.Lstat(path)
+	return err == nil && os.SameFile(locked, found) && isOwn(found)
 }
 
 func isOwn(info fs.FileInfo) bool {
@@ -195,10 +203,12 @@ func (w *watch) look() error {
 		w.events.waiting(w.path)
 	}
 	info, err := os.Lstat(w.path)
-	if err != nil {
-		return nil // freed; if it is worse, making it says so
-	}
-	if !info.Mode().IsRegular() {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // just freed
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
 		return failure.New(failure.Failed, "remove it if nothing uses it", "%q stands where the lock of the kubeconfig belongs, and is not a file", w.path)
 	}
 	if !sameLock(w.info, info) {
