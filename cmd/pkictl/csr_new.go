@@ -34,7 +34,7 @@ replaced without --force.`,
   pkictl csr new web --dns web.example.com --ip 10.0.0.10
   pkictl csr new web --dns web.example.com --force --explain`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			f.CommonName = args[0]
 			return a.csrNew(f)
 		},

@@ -213,6 +213,9 @@ func (w *waits) run() []waited {
 			object, err := csr.Wait(w.ctx, w.client, name, "", csr.WaitOptions{
 				For: csr.State(w.flags.goal), Timeout: w.flags.timeout, Known: w.known[name], Notify: w.notify,
 			})
+			if w.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+				err = failure.New(failure.Failed, "wait again with: pkictl csr wait "+name, "interrupted while waiting for certificate signing request %q", name)
+			}
 			results[i] = waited{object, err}
 		})
 	}
