@@ -74,6 +74,7 @@ func (a *app) csrNew(f csrNewFlags) error {
 	if err != nil {
 		return err
 	}
+	a.warn(ca.KeyWarnings(r.Key)...)
 	if slices.Contains(f.Groups, ca.GroupMasters) {
 		a.warn("an API server refuses requests for the group " + ca.GroupMasters + "; bind a group of your own to cluster-admin, or use pkictl issue")
 	}
