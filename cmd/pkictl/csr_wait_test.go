@@ -247,3 +247,33 @@ func TestCSRWaitCommand(t *testing.T) {
 	}
 	w.run("openssl", "verify", "-CAfile", filepath.Join(cluster.pki, "ca.crt"), "there.crt")
 }
+
+// TestWaitGoneMeanwhile: what went, or was replaced, while no watch stood, is
+// told as well.
+func TestWaitGoneMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := client(t, sharedCluster(t).admin)
+	for name, test := range map[string]struct {
+		again bool
+		want  csr.State
+		says  string
+	}{
+		"deleted":  {false, csr.StateDeleted, "deleted while it was waited for"},
+		"replaced": {true, csr.StateReplaced, "there is another of that name now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := sharedCluster(t).newFaultProxy()
+			object := submitted(t, c, "wait-gone-"+name, own("example.com/wait-gone"))
+			// Nothing passes but the first look, until it is gone.
+			p.set(apiFault{path: oneCSR, skip: 1, code: http.StatusServiceUnavailable}, apiFault{path: "watch=true", code: http.StatusInternalServerError})
+			done := startWait(t, p, object, csr.WaitOptions{})
+			ok(t, c.Delete(t.Context(), oneCSR+object.Name, object.UID))
+			if test.again {
+				submitted(t, c, object.Name, own("example.com/wait-gone"))
+			}
+			p.set()
+			endedAs(t, <-done, test.want, test.says)
+		})
+	}
+}
