@@ -115,6 +115,14 @@ func IsReserved(name string) bool { return isReserved(name) }
 // error lists them.
 func CheckAllowance(name string) error { return checkAllowance(name) }
 
+// KeyWarnings says what to know before a key of that kind is used.
+func KeyWarnings(kind string) []string {
+	if kind == string(Ed25519) {
+		return []string{ed25519Warning}
+	}
+	return nil
+}
+
 // UsagesOf returns the usages of the certificates of a built-in profile for that
 // public key, in the words of Kubernetes' certificates API.
 func UsagesOf(profile string, pub crypto.PublicKey) ([]string, error) {

@@ -14,7 +14,6 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -128,9 +127,10 @@ func gone(name string, state State) error {
 	return failure.Wrap(&EndedError{State: state}, failure.Failed, hint, "certificate signing request %q", name)
 }
 
-// objectPath returns the path of an object, whose name becomes a part of it.
+// objectPath returns the path of an object, whose name becomes a segment of it
+// (apimachinery, pkg/api/validation/path).
 func objectPath(name string) (string, error) {
-	if name == "" || len(name) > validation.DNS1123SubdomainMaxLength || len(path.ValidatePathSegmentName(name, false)) > 0 {
+	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/%") || len(name) > validation.DNS1123SubdomainMaxLength {
 		return "", failure.New(failure.Usage, "look for it with: pkictl csr list", "%q is not the name of a certificate signing request", name)
 	}
 	return kubeclient.CertificateSigningRequests + "/" + name, nil

@@ -172,11 +172,18 @@ func (o SignOptions) lifetime(object *Object, end time.Time) (time.Duration, str
 		object.Name, ca.FormatValidity(asked), ca.FormatValidity(longest), limit)
 }
 
-// fileName is the name of the certificate's file, without .crt: the object's,
-// with the beginning of its UID, as another may have the name later.
+// fileName is the name of the certificate's file, without .crt: the object's, as
+// far as that fits into one, with the beginning of its UID, as another object may
+// have the name later.
 func fileName(object *Object) string {
 	id, _, _ := strings.Cut(string(object.UID), "-")
-	return "csr-" + object.Name + "-" + id
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
+			return r
+		}
+		return '_'
+	}, object.Name)
+	return "csr-" + name[:min(len(name), 100)] + "-" + id
 }
 
 // profileFor returns the built-in profile whose certificates have the usages

@@ -165,7 +165,7 @@ func isKubeconfig(root *yaml.Node) bool {
 		isKey := func(key string) bool { return valueOf(root, key) != nil }
 		return len(root.Content) == 0 || slices.ContainsFunc([]string{"clusters", "users", "contexts", "current-context", "preferences"}, isKey)
 	}
-	return (version == nil || version.Value == "v1") && (kind == nil || kind.Value == "Config")
+	return version != nil && kind != nil && version.Value == "v1" && kind.Value == "Config" // as Parse has it
 }
 
 // checkNames refuses two entries of one name: kubectl does not read such a

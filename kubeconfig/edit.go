@@ -2,6 +2,7 @@ package kubeconfig
 
 import (
 	"bytes"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,12 +15,14 @@ import (
 )
 
 // change returns the text of a kubeconfig after a change, which kubectl reads
-// as want. The text is edited in place; where its form is not one that is
-// edited, all of it is written anew. Either way the result is read and compared.
+// as want. The text is edited in place: then it is read again, and its nodes are
+// compared with what was meant; kubectl's own parser, which is slow, need read
+// only what was inserted. Where the text's form is not one that is edited, all
+// of it is written anew, and read by both.
 func (d *document) change(c *change, want *api.Config) ([]byte, error) {
 	root := d.changed(c)
 	data, edited := d.edit(c, root)
-	if !edited || !reads(data, root, want) {
+	if !edited || !hasNodes(data, root) || !c.reads(want) {
 		var err error
 		if data, err = encode(block(root)); err != nil {
 			return nil, err
@@ -92,13 +95,41 @@ func nameOf(item *yaml.Node) string {
 
 // reads says whether a text has these nodes, and is to kubectl what is wanted.
 func reads(data []byte, root *yaml.Node, want *api.Config) bool {
-	var got yaml.Node
-	alike := make(chan bool, 1)
-	go func() {
-		alike <- yaml.Unmarshal(data, &got) == nil && len(got.Content) == 1 && sameNodes(got.Content[0], root)
-	}()
 	config, err := load(data)
-	return <-alike && err == nil && reflect.DeepEqual(config, want)
+	return err == nil && reflect.DeepEqual(config, want) && hasNodes(data, root)
+}
+
+// hasNodes says whether a text has these nodes.
+func hasNodes(data []byte, root *yaml.Node) bool {
+	var got yaml.Node
+	return yaml.Unmarshal(data, &got) == nil && len(got.Content) == 1 && sameNodes(got.Content[0], root)
+}
+
+// reads says whether the new entries are to kubectl what is wanted.
+func (c *change) reads(want *api.Config) bool {
+	part := &yaml.Node{Kind: yaml.MappingNode}
+	for _, s := range sections {
+		items := slices.Concat(c.added[s], slices.Collect(maps.Values(c.replaced[s])))
+		part.Content = append(part.Content, textNode(s.list), &yaml.Node{Kind: yaml.SequenceNode, Content: items})
+	}
+	setValue(part, "current-context", c.current)
+	data, err := encode(part)
+	if err != nil {
+		return false
+	}
+	config, err := load(data)
+	if err != nil || config.CurrentContext != c.current {
+		return false
+	}
+	for _, s := range sections {
+		for _, item := range slices.Concat(c.added[s], slices.Collect(maps.Values(c.replaced[s]))) {
+			name := nameOf(item)
+			if got := s.valueIn(config, name); got == nil || !reflect.DeepEqual(got, s.valueIn(want, name)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // sameNodes says whether two nodes are the same, but for where and how they stand.

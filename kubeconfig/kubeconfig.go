@@ -118,7 +118,7 @@ func (e Entry) CheckReplace(path string) error {
 		others--
 	}
 	if others > 0 {
-		return failure.New(failure.Failed, "write to a new file, and merge it with: KUBECONFIG=OLD:NEW kubectl config view --flatten",
+		return failure.New(failure.Failed, "write to a new file, and bring it in with: pkictl kubeconfig merge NEW --into OLD",
 			"kubeconfig %q holds other entries than %s", path, e.Context())
 	}
 	return nil

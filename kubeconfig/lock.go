@@ -29,11 +29,11 @@ import (
 const (
 	ownLock = fs.FileMode(0o700)
 
-	staleAfter   = 10 * time.Second // by its time stamp, or while we look at it
-	lookFor      = time.Second      // whatever its time stamp says: clocks differ
-	noticeAfter  = time.Second
-	shortestNap  = 2 * time.Millisecond
-	napVariation = 6 * time.Millisecond
+	staleAfter  = 10 * time.Second // by its time stamp, or while we look at it
+	lookFor     = time.Second      // whatever its time stamp says: clocks differ
+	noticeAfter = time.Second
+	shortestNap = 2 * time.Millisecond
+	longestNap  = 50 * time.Millisecond
 )
 
 // lockEvents are told what happens while a lock is waited for; both may be nil.
@@ -117,7 +117,7 @@ func lockError(err error, path string) error {
 // lock takes one lock file.
 func lock(ctx context.Context, path string, events lockEvents) (*flock.Flock, error) {
 	w := watch{path: path, events: events, begun: time.Now()}
-	for {
+	for longest := 2 * shortestNap; ; longest = min(2*longest, longestNap) {
 		held, err := tryLock(path)
 		if held != nil || err != nil {
 			return held, err
@@ -125,7 +125,7 @@ func lock(ctx context.Context, path string, events lockEvents) (*flock.Flock, er
 		if err := w.look(); err != nil {
 			return nil, err
 		}
-		nap := time.NewTimer(shortestNap + rand.N(napVariation)) // chance keeps many from meeting again
+		nap := time.NewTimer(shortestNap + rand.N(longest)) //nolint:gosec // G404: chance keeps many from meeting again, and is no secret
 		select {
 		case <-nap.C:
 		case <-ctx.Done():
@@ -154,19 +154,27 @@ func tryLock(path string) (*flock.Flock, error) {
 	held := flock.New(path, flock.SetFlag(os.O_RDWR))
 	got, err := held.TryLock()
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return nil, nil // just freed, or another user's
+		err = nil // just freed, or another user's
 	}
-	if !got || err != nil {
+	if !got {
 		_ = held.Close() // not held
 		return nil, err
 	}
-	locked, lockedErr := held.Stat()
-	found, foundErr := os.Lstat(path)
-	if lockedErr != nil || foundErr != nil || !os.SameFile(locked, found) || !isOwn(found) {
+	if !isStill(held, path) {
 		_ = held.Close() // it was freed between, and what we hold keeps nobody out
 		return nil, nil
 	}
 	return held, nil
+}
+
+// isStill says whether the lock that is held is that of the file at path.
+func isStill(held *flock.Flock, path string) bool {
+	locked, err := held.Stat()
+	if err != nil {
+		return false
+	}
+	found, err := os.Lstat(path)
+	return err == nil && os.SameFile(locked, found) && isOwn(found)
 }
 
 func isOwn(info fs.FileInfo) bool {
@@ -195,10 +203,12 @@ func (w *watch) look() error {
 		w.events.waiting(w.path)
 	}
 	info, err := os.Lstat(w.path)
-	if err != nil {
-		return nil // freed; if it is worse, making it says so
-	}
-	if !info.Mode().IsRegular() {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // just freed
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
 		return failure.New(failure.Failed, "remove it if nothing uses it", "%q stands where the lock of the kubeconfig belongs, and is not a file", w.path)
 	}
 	if !sameLock(w.info, info) {

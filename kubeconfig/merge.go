@@ -84,6 +84,7 @@ func Merge(ctx context.Context, o MergeOptions) (*MergeResult, error) {
 			return nil, err
 		}
 	}
+	o.Into = distinct(o.Into)
 	home := defaultFile(o.Into)
 	held := &locks{}
 	if !o.DryRun {
@@ -112,7 +113,7 @@ func Merge(ctx context.Context, o MergeOptions) (*MergeResult, error) {
 		}
 		into = append(into, doc)
 	}
-	p := newPlan(o, into, defaultFile(o.Into))
+	p := newPlan(o, into, home)
 	if err := p.makeUp(sources); err != nil {
 		return nil, err
 	}
@@ -135,6 +136,17 @@ func MergeData(target, source []byte, targetName, sourceName string, o MergeOpti
 		return nil, err
 	}
 	return into.change(p.changes[into], p.want[into])
+}
+
+// distinct returns the files without those that are named again.
+func distinct(paths []string) []string {
+	var list, seen []string
+	for _, path := range paths {
+		if real := realPath(path); !slices.Contains(seen, real) {
+			list, seen = append(list, path), append(seen, real)
+		}
+	}
+	return list
 }
 
 // defaultFile returns where kubectl puts what is new: PathOptions.GetDefaultFilename

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/client-go/tools/clientcmd"
+
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
@@ -412,11 +414,11 @@ func FuzzMerge(f *testing.F) {
 		if got == nil {
 			return
 		}
-		config, err := kubeconfig.Parse(got, "merged")
+		config, err := clientcmd.Load(got)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, got)
 		}
-		if old, err := kubeconfig.Parse(target, "target"); err == nil {
+		if old, err := clientcmd.Load(target); err == nil {
 			for name, was := range old.AuthInfos {
 				if is := config.AuthInfos[name]; is == nil || !replace && !reflect.DeepEqual(is, was) {
 					t.Fatalf("user %q is %+v\n%s", name, is, got)

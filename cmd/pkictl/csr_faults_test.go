@@ -220,3 +220,39 @@ func (s *csrSite) checkNothing(t *testing.T) {
 		t.Errorf("it has a certificate: %v", err)
 	}
 }
+
+// TestCSRForbidden: who may not is told what, by the API server's own words.
+func TestCSRForbidden(t *testing.T) {
+	t.Parallel()
+	cluster := sharedCluster(t)
+	c, w := client(t, cluster.admin), newUserDir(t)
+	w.pkictl("issue --dir " + cluster.pki + " --cn csr-forbidden --out csr-forbidden --kubeconfig nobody.conf --server " + cluster.url)
+	w.pkictl("init-ca")
+	w.pkictl("csr new jane")
+	approvedFor(t, c, "csr-forbidden", csr.RequestOptions{CommonName: "jane"}, own("example.com/csr-forbidden"))
+	before := snapshot(t, w.dir)
+	for line, says := range map[string]string{
+		"csr submit jane.csr":         "cannot create resource",
+		"csr list":                    "cannot list resource",
+		"csr wait csr-forbidden":      "cannot get resource",
+		"csr sign csr-forbidden":      "cannot get resource",
+		"csr submit jane.csr --wait":  "cannot create resource",
+		"csr submit jane.csr --quiet": "cannot create resource",
+	} {
+		got := runProgram(t, program(w.dir, strings.Fields(line+" --kubeconfig nobody.conf")...))
+		checkRefusal(t, line, got, 4, `User "csr-forbidden" `+says+` "certificatesigningrequests"`, "use a kubeconfig or --context that may")
+	}
+	// One who may write the status, and not sign for the signer, is stopped
+	// before anything is signed.
+	cluster.asAdmin("create clusterrole csr-forbidden --verb=get,update --resource=certificatesigningrequests,certificatesigningrequests/status")
+	cluster.asAdmin("create clusterrolebinding csr-forbidden --clusterrole=csr-forbidden --user=csr-forbidden")
+	for {
+		got := runProgram(t, program(w.dir, "csr", "sign", "csr-forbidden", "--kubeconfig", "nobody.conf"))
+		if strings.Contains(got.stderr, "cannot get resource") || strings.Contains(got.stderr, "cannot update resource") {
+			continue // the authorizer has not seen the binding yet
+		}
+		checkRefusal(t, "sign", got, 4, `user not permitted to sign requests with signerName "example.com/csr-forbidden"`, "have an administrator grant it")
+		break
+	}
+	checkUnchanged(t, "all", w.dir, before)
+}

@@ -34,7 +34,7 @@ replaced without --force.`,
   pkictl csr new web --dns web.example.com --ip 10.0.0.10
   pkictl csr new web --dns web.example.com --force --explain`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			f.CommonName = args[0]
 			return a.csrNew(f)
 		},
@@ -74,6 +74,7 @@ func (a *app) csrNew(f csrNewFlags) error {
 	if err != nil {
 		return err
 	}
+	a.warn(ca.KeyWarnings(r.Key)...)
 	if slices.Contains(f.Groups, ca.GroupMasters) {
 		a.warn("an API server refuses requests for the group " + ca.GroupMasters + "; bind a group of your own to cluster-admin, or use pkictl issue")
 	}

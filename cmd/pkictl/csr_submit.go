@@ -74,7 +74,7 @@ often it is submitted, also when it is made again with the same key.`,
 	flags.StringArrayVar(&f.Allow, "allow", nil, "let a request have what is refused otherwise, by `NAME`: name:NAME, group:NAME, weak-key, weak-hash")
 	flags.BoolVar(&f.DryRun, "dry-run", false, "have the API server check it, and keep nothing")
 	flags.BoolVar(&f.wait, "wait", false, "wait until it is approved and signed")
-	f.waiting.add(cmd)
+	f.waiting.add(cmd, "with --wait: ")
 	addKubectlRecipe(cmd, &f.explain)
 	f.connection = addConnection(cmd)
 	complete(cmd, "signer", csr.SignerNames()...)

@@ -24,12 +24,13 @@ type csrWaitFlags struct {
 	force   bool
 }
 
-func (f *csrWaitFlags) add(cmd *cobra.Command) {
+// add adds the flags; when says with which other flag they count.
+func (f *csrWaitFlags) add(cmd *cobra.Command, when string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.goal, "for", string(csr.StateIssued), "`STATE` to wait for: issued or approved")
-	flags.DurationVar(&f.timeout, "timeout", csr.DefaultTimeout, "`TIME` to wait at most")
-	flags.StringVar(&f.out, "out", "", "write the certificate to this `FILE`")
-	flags.BoolVar(&f.force, "force", false, "replace that file")
+	flags.StringVar(&f.goal, "for", string(csr.StateIssued), when+"`STATE` to wait for: issued or approved")
+	flags.DurationVar(&f.timeout, "timeout", csr.DefaultTimeout, when+"`TIME` to wait at most")
+	flags.StringVar(&f.out, "out", "", when+"write the certificate to this `FILE`")
+	flags.BoolVar(&f.force, "force", false, when+"replace that file")
 	complete(cmd, "for", string(csr.StateIssued), string(csr.StateApproved))
 }
 
@@ -111,7 +112,7 @@ failed, and after a day while nobody decides.`,
 			return a.csrWait(cmd, args, conn, f)
 		},
 	}
-	f.add(cmd)
+	f.add(cmd, "")
 	addKubectlRecipe(cmd, &explain)
 	conn = addConnection(cmd)
 	return cmd
@@ -213,6 +214,9 @@ func (w *waits) run() []waited {
 			object, err := csr.Wait(w.ctx, w.client, name, "", csr.WaitOptions{
 				For: csr.State(w.flags.goal), Timeout: w.flags.timeout, Known: w.known[name], Notify: w.notify,
 			})
+			if w.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+				err = failure.New(failure.Failed, "wait again with: pkictl csr wait "+name, "interrupted while waiting for certificate signing request %q", name)
+			}
 			results[i] = waited{object, err}
 		})
 	}

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -215,6 +216,16 @@ func TestCSRWaitCommand(t *testing.T) {
 	checkRefusal(t, "none", wait("csr-wait-none"), 1, `certificate signing request "csr-wait-none": not found`, "pkictl csr list")
 	pending := submitted(t, c, "csr-wait-pending", own("example.com/x"))
 	checkRefusal(t, "timeout", wait(pending.Name, "--timeout", "300ms"), 1, "after 300ms: it is pending", "pkictl csr approve csr-wait-pending")
+	p := cluster.newFaultProxy()
+	interrupted := program(w.dir, "csr", "wait", pending.Name, "--kubeconfig", p.kubeconfig)
+	var out, errOut bytes.Buffer
+	interrupted.Stdout, interrupted.Stderr = &out, &errOut
+	ok(t, interrupted.Start())
+	p.await(t, "watch=true", 1)
+	ok(t, interrupted.Process.Signal(os.Interrupt))
+	_ = interrupted.Wait() // its exit code says it
+	checkRefusal(t, "interrupted", outcome{interrupted.ProcessState.ExitCode(), out.String(), errOut.String()}, 1,
+		`interrupted while waiting for certificate signing request "csr-wait-pending"`, "pkictl csr wait csr-wait-pending")
 	denied := submitted(t, c, "csr-wait-denied", own("example.com/x"))
 	_, err := csr.Deny(t.Context(), c, denied, "\x1b[31mnever\u202e")
 	ok(t, err)
@@ -235,4 +246,34 @@ func TestCSRWaitCommand(t *testing.T) {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 	w.run("openssl", "verify", "-CAfile", filepath.Join(cluster.pki, "ca.crt"), "there.crt")
+}
+
+// TestWaitGoneMeanwhile: what went, or was replaced, while no watch stood, is
+// told as well.
+func TestWaitGoneMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := client(t, sharedCluster(t).admin)
+	for name, test := range map[string]struct {
+		again bool
+		want  csr.State
+		says  string
+	}{
+		"deleted":  {false, csr.StateDeleted, "deleted while it was waited for"},
+		"replaced": {true, csr.StateReplaced, "there is another of that name now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := sharedCluster(t).newFaultProxy()
+			object := submitted(t, c, "wait-gone-"+name, own("example.com/wait-gone"))
+			// Nothing passes but the first look, until it is gone.
+			p.set(apiFault{path: oneCSR, skip: 1, code: http.StatusServiceUnavailable}, apiFault{path: "watch=true", code: http.StatusInternalServerError})
+			done := startWait(t, p, object, csr.WaitOptions{})
+			ok(t, c.Delete(t.Context(), oneCSR+object.Name, object.UID))
+			if test.again {
+				submitted(t, c, object.Name, own("example.com/wait-gone"))
+			}
+			p.set()
+			endedAs(t, <-done, test.want, test.says)
+		})
+	}
 }

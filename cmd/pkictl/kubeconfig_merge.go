@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 
@@ -86,6 +87,7 @@ func (a *app) mergeKubeconfigs(cmd *cobra.Command, args []string, f mergeFlags) 
 	f.Recovered = func(lock string) {
 		a.warn(fmt.Sprintf("%s was left by a program that crashed, and is taken over", lock))
 	}
+	debug.SetGCPercent(400) // large trees, and a short life
 	result, err := kubeconfig.Merge(cmd.Context(), f.MergeOptions)
 	if err != nil {
 		return err
