@@ -199,6 +199,7 @@ func (a *Access) conclude() {
 	slices.SortStableFunc(a.Scopes, func(x, y Scope) int { return cmp.Compare(x.Namespace, y.Namespace) })
 	a.Everything = a.Everything || len(a.Scopes) > 0 && a.Scopes[0].Namespace == "" && slices.ContainsFunc(a.Scopes[0].Rules, isEverything)
 	a.Dangers = a.findDangers()
+	a.sortDangers()
 	a.May = a.summarize()
 	a.MayNot = a.refusals()
 }

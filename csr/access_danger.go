@@ -193,8 +193,12 @@ func (a *Access) findDangers() []Danger {
 	for _, row := range dangers {
 		found = append(found, row.find(whole, a.Scopes, taken)...)
 	}
-	slices.SortStableFunc(found, func(x, y Danger) int { return cmp.Compare(rank(x), rank(y)) })
 	return found
+}
+
+// sortDangers puts first what reaches the whole cluster.
+func (a *Access) sortDangers() {
+	slices.SortStableFunc(a.Dangers, func(x, y Danger) int { return cmp.Compare(rank(x), rank(y)) })
 }
 
 func rank(d Danger) int {

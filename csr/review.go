@@ -2,6 +2,7 @@ package csr
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -143,6 +144,10 @@ func (r *Review) readStatus(object *Object) {
 	}
 }
 
+// maxRSA is the size of the largest RSA key, in bits, with which a signature is
+// checked: with that of somebody who wishes us ill it would take minutes.
+const maxRSA = 16384
+
 // readRequest reads the PKCS#10 request.
 func (r *Review) readRequest(object *Object) {
 	r.LogsIn = loginUnread
@@ -158,7 +163,9 @@ func (r *Review) readRequest(object *Object) {
 	}
 	r.SANs = ca.SANs{DNS: request.DNSNames, IPs: request.IPAddresses, URIs: request.URIs, Emails: request.EmailAddresses}.Strings()
 	r.Key, r.KeySHA256 = ca.KeyName(request.PublicKey), keyHash(request)
-	r.Signature, r.SignatureGood = request.SignatureAlgorithm.String(), request.CheckSignature() == nil
+	r.Signature = request.SignatureAlgorithm.String()
+	key, isRSA := request.PublicKey.(*rsa.PublicKey)
+	r.SignatureGood = !(isRSA && key.N.BitLen() > maxRSA) && request.CheckSignature() == nil
 	r.ForOther = r.AskedBy.Username != r.CommonName
 	r.LogsIn = r.login()
 }
