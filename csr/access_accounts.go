@@ -42,7 +42,7 @@ func (v *Reviewer) followAccounts(ctx context.Context, a *Access) error {
 			}
 			if name, may := state.powerfulAccount(namespace, d.accounts()); name != "" {
 				d.WholeCluster = true
-				d.Why += fmt.Sprintf("; this leads to the service account %s/%s, which may %s in the whole cluster", namespace, name, may)
+				d.Through = fmt.Sprintf("the service account %s/%s, which may %s in the whole cluster", namespace, name, may)
 				break
 			}
 		}

@@ -17,8 +17,11 @@ type Danger struct {
 	WholeCluster bool     `json:"wholeCluster"`
 	Namespaces   []string `json:"namespaces,omitempty"` // where; none: in all
 	Names        []string `json:"names,omitempty"`      // of which objects; none: of all
-	Why          string   `json:"why"`
-	Source       string   `json:"source"` // the page of the Kubernetes documentation that says so
+	// Through is the service account by which one in a namespace reaches the
+	// whole cluster, empty for others.
+	Through string `json:"through,omitempty"`
+	Why     string `json:"why"`
+	Source  string `json:"source"` // the page of the Kubernetes documentation that says so
 }
 
 // goodPractices is the page "Role Based Access Control Good Practices" of the

@@ -320,11 +320,7 @@ func (r *Review) conclude(trusted bool) {
 		if r.User.Access == nil {
 			concern("what it would allow is not known: %s", r.User.Unknown)
 		} else {
-			for _, d := range r.User.Access.Dangers {
-				if d.WholeCluster {
-					concern("they could %s%s: %s", d.May, d.where(), d.Why)
-				}
-			}
+			r.Concerns = append(r.Concerns, concernsOf(r.User.Access.Dangers)...)
 		}
 	}
 	r.concernOfNames(concern)
@@ -357,13 +353,40 @@ func (r *Review) concernOfNames(concern func(format string, args ...any)) {
 	}
 }
 
-func (d Danger) where() string {
-	where := ""
-	if d.Names != nil {
-		where = " (" + strings.Join(d.Names, ", ") + ")"
+// concernsOf puts the dangers to the whole cluster into a sentence for each
+// place.
+func concernsOf(dangers []Danger) []string {
+	var places []string
+	at := map[string][]Danger{}
+	for _, d := range dangers {
+		if !d.WholeCluster {
+			continue
+		}
+		place := " in the whole cluster"
+		if d.Namespaces != nil {
+			place = " in " + strings.Join(d.Namespaces, ", ")
+		}
+		if d.Through != "" {
+			place += ": this leads to " + d.Through
+		}
+		if at[place] == nil {
+			places = append(places, place)
+		}
+		at[place] = append(at[place], d)
 	}
-	if d.Namespaces != nil {
-		return where + " in " + strings.Join(d.Namespaces, ", ")
+	var concerns []string
+	for _, place := range places {
+		var may []string
+		for _, d := range at[place] {
+			if may = append(may, d.May); d.Names != nil {
+				may[len(may)-1] += " (" + strings.Join(d.Names, ", ") + ")"
+			}
+		}
+		concern := "they could " + strings.Join(may, ", ") + place
+		if d := at[place][0]; len(may) == 1 && d.Through == "" {
+			concern += ": " + d.Why
+		}
+		concerns = append(concerns, concern)
 	}
-	return where + " in the whole cluster"
+	return concerns
 }
