@@ -258,10 +258,10 @@ var asked = []struct {
 }
 
 // refusals returns what of that is not allowed, on any object. Where there are
-// authorizers that cannot say what they allow, nobody knows.
+// authorizers that cannot list what they allow, it takes that they were asked.
 func (a *Access) refusals() []Refusal {
 	list := []Refusal{}
-	if a.Incomplete || a.Everything {
+	if a.Incomplete && !a.asked || a.Everything {
 		return list
 	}
 	for _, question := range asked {
