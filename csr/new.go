@@ -119,7 +119,7 @@ func exists(err error) error {
 	if !errors.As(err, &there) {
 		return err
 	}
-	return failure.New(failure.Failed, "send it with: pkictl csr submit; replace key and request with --force, or choose other names with --out",
+	return failure.New(failure.Failed, "send the request with: pkictl csr submit FILE; or replace key and request with --force, or choose other names with --out",
 		"%q exists", there.Path)
 }
 

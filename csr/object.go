@@ -94,7 +94,7 @@ func (e *EndedError) Error() string {
 	case StateReplaced:
 		return "it was deleted, and there is another of that name now"
 	}
-	return "there is none"
+	return "not found; it never was, or was deleted since"
 }
 
 const newRequestHint = "submit a request with a new key (pkictl csr new), or the same under another name with --name"
@@ -121,7 +121,7 @@ func ended(object *Object) error {
 
 // gone is the error about an object that is not there.
 func gone(name string, state State) error {
-	hint := "look for it with: pkictl csr list; those that are issued, denied or failed go after 1 hour, pending ones after 24"
+	hint := "look for it with: pkictl csr list; a cluster deletes them 1 hour after they were issued, denied or failed, and 24 after they were sent"
 	if state != StateMissing {
 		hint = "submit it again"
 	}

@@ -81,7 +81,9 @@ func Sign(ctx context.Context, c *kubeclient.Client, name string, o SignOptions)
 	default:
 		err = r.rehearse(ctx, c, issue)
 	}
-	r.Warnings = append(warnings, r.Warnings...)
+	if !r.Found { // which was said then
+		r.Warnings = append(warnings, r.Warnings...)
+	}
 	if err != nil || o.DryRun {
 		return r, err
 	}
@@ -302,6 +304,7 @@ func publish(ctx context.Context, c *kubeclient.Client, object *Object, certPEM 
 	if err != nil {
 		return nil, err
 	}
+	var refused error
 	for attempt := range attempts {
 		if bytes.Equal(object.Status.Certificate, certPEM) {
 			return object, nil
@@ -315,14 +318,14 @@ func publish(ctx context.Context, c *kubeclient.Client, object *Object, certPEM 
 		changed := object.DeepCopy()
 		changed.Status.Certificate = certPEM
 		updated := &Object{}
-		if err = c.Update(ctx, at+"/status", changed, updated); err == nil {
-			return updated, nil
-		}
+		refused = c.Update(ctx, at+"/status", changed, updated)
 		switch {
-		case apierrors.IsNotFound(err):
+		case refused == nil:
+			return updated, nil
+		case apierrors.IsNotFound(refused):
 			return nil, gone(object.Name, StateDeleted)
-		case !apierrors.IsConflict(err) && !isLost(err):
-			return nil, signError(err, object)
+		case !apierrors.IsConflict(refused) && !isLost(refused):
+			return nil, signError(refused, object)
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return nil, err
@@ -331,7 +334,7 @@ func publish(ctx context.Context, c *kubeclient.Client, object *Object, certPEM 
 			return nil, err
 		}
 	}
-	return nil, signError(err, object)
+	return nil, signError(refused, object)
 }
 
 func alreadySigned(object *Object) error {

@@ -58,13 +58,14 @@ func newCSRResult(object *csr.Object) csrResult {
 	return r
 }
 
-// printCSR writes what a person wants to know of a request.
-func (a *app) printCSR(w io.Writer, r csrResult) {
+// printCSR writes what a person wants to know of a request, behind what else
+// there is to say.
+func (a *app) printCSR(w io.Writer, r csrResult, first ...row) {
 	end := ""
 	if r.NotAfter != nil {
 		end = ends(*r.NotAfter, a.now())
 	}
-	printRows(w, "  ",
+	printRows(w, "  ", append(first,
 		row{"subject", r.Subject},
 		row{"names", strings.Join(r.SANs, ", ")},
 		row{"key", r.Key},
@@ -76,7 +77,7 @@ func (a *app) printCSR(w io.Writer, r csrResult) {
 		row{"ends", end},
 		row{"SHA-256", r.FingerprintSHA256},
 		row{"certificate", r.CertificateFile},
-	)
+	)...)
 }
 
 // lifetimes shows what was asked for beside what was given.

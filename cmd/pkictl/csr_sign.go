@@ -152,7 +152,6 @@ func (a *app) printSigned(w io.Writer, items []csrSigned) {
 			first = "Signed before, and sent again: "
 		}
 		fmt.Fprintln(w, first+printable(r.Name))
-		printRows(w, "  ", row{"profile", r.Profile}, row{"serial", r.Serial})
-		a.printCSR(w, r.csrResult)
+		a.printCSR(w, r.csrResult, row{"profile", r.Profile}, row{"serial", r.Serial})
 	}
 }
