@@ -165,7 +165,7 @@ func (r *Review) readRequest(object *Object) {
 	r.Key, r.KeySHA256 = ca.KeyName(request.PublicKey), keyHash(request)
 	r.Signature = request.SignatureAlgorithm.String()
 	key, isRSA := request.PublicKey.(*rsa.PublicKey)
-	r.SignatureGood = !(isRSA && key.N.BitLen() > maxRSA) && request.CheckSignature() == nil
+	r.SignatureGood = (!isRSA || key.N.BitLen() <= maxRSA) && request.CheckSignature() == nil
 	r.ForOther = r.AskedBy.Username != r.CommonName
 	r.LogsIn = r.login()
 }
