@@ -44,6 +44,8 @@ var (
 	reading  = []string{"get", "list", "watch"}
 	writing  = []string{"create", "update", "patch"}
 	changing = []string{"update", "patch"}
+	// The answer to a patch is the whole object, also to one that changes nothing.
+	showing = []string{"get", "list", "watch", "patch"}
 )
 
 func actions(verbs []string, group string, resources ...string) []action {
@@ -121,7 +123,7 @@ var dangers = []dangerous{
 	},
 	{
 		id: "secrets-read", may: "read secrets",
-		actions: actions(reading, "", "secrets"),
+		actions: actions(showing, "", "secrets"),
 		why:     "secrets hold passwords, keys and tokens; a list shows the contents, too", source: goodPractices + "Listing secrets",
 	},
 	{

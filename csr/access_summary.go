@@ -247,7 +247,7 @@ var asked = []struct {
 	what    string
 	actions []action
 }{
-	{"read secrets", actions(reading, "", "secrets")},
+	{"read secrets", actions(showing, "", "secrets")},
 	{"run commands in pods", actions([]string{"create"}, "", "pods/exec")},
 	{"create pods", actions([]string{"create"}, "", "pods")},
 	{"create deployments", actions([]string{"create"}, "apps", "deployments")},
