@@ -28,7 +28,7 @@ type Review struct {
 	// later at most; nil where there is no telling.
 	Collected *time.Time `json:"collected,omitempty"`
 
-	AskedBy       Person   `json:"askedBy"`
+	AskedBy       Requester   `json:"askedBy"`
 	ForOther      bool     `json:"forOther"` // than who asked
 	Subject       string   `json:"subject"`
 	CommonName    string   `json:"commonName"`
@@ -57,8 +57,8 @@ type Review struct {
 	Concerns []string `json:"concerns"`
 }
 
-// Person is a user as an API server knows them.
-type Person struct {
+// Requester is who asked, as an API server knows them.
+type Requester struct {
 	Username string   `json:"username"`
 	Groups   []string `json:"groups,omitempty"`
 }
@@ -95,7 +95,7 @@ func Decode(object *Object) *Review {
 	r := &Review{
 		Name: object.Name, UID: string(object.UID), ResourceVersion: object.ResourceVersion,
 		State: StateOf(object), Created: object.CreationTimestamp.Time,
-		AskedBy: Person{object.Spec.Username, object.Spec.Groups},
+		AskedBy: Requester{object.Spec.Username, object.Spec.Groups},
 		Signer:  object.Spec.SignerName, SignedBy: "whoever serves this signer; kube-controller-manager does not",
 		Lifetime: Lifetime{Limit: "set by whoever signs; no API tells it"},
 	}
