@@ -28,18 +28,18 @@ type Review struct {
 	// later at most; nil where there is no telling.
 	Collected *time.Time `json:"collected,omitempty"`
 
-	AskedBy       Requester   `json:"askedBy"`
-	ForOther      bool     `json:"forOther"` // than who asked
-	Subject       string   `json:"subject"`
-	CommonName    string   `json:"commonName"`
-	CommonNames   int      `json:"commonNames"` // the API server reads the last
-	Groups        []string `json:"groups,omitempty"`
-	SANs          []string `json:"sans,omitempty"`
-	Usages        []string `json:"usages"`
-	Key           string   `json:"key"`
-	KeySHA256     string   `json:"keySHA256"` // of the SubjectPublicKeyInfo
-	Signature     string   `json:"signature"`
-	SignatureGood bool     `json:"signatureValid"`
+	AskedBy       Requester `json:"askedBy"`
+	ForOther      bool      `json:"forOther"` // than who asked
+	Subject       string    `json:"subject"`
+	CommonName    string    `json:"commonName"`
+	CommonNames   int       `json:"commonNames"` // the API server reads the last
+	Groups        []string  `json:"groups,omitempty"`
+	SANs          []string  `json:"sans,omitempty"`
+	Usages        []string  `json:"usages"`
+	Key           string    `json:"key"`
+	KeySHA256     string    `json:"keySHA256"` // of the SubjectPublicKeyInfo
+	Signature     string    `json:"signature"`
+	SignatureGood bool      `json:"signatureValid"`
 
 	Signer   string `json:"signer"`
 	SignedBy string `json:"signedBy"`
