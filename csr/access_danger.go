@@ -17,8 +17,11 @@ type Danger struct {
 	WholeCluster bool     `json:"wholeCluster"`
 	Namespaces   []string `json:"namespaces,omitempty"` // where; none: in all
 	Names        []string `json:"names,omitempty"`      // of which objects; none: of all
-	Why          string   `json:"why"`
-	Source       string   `json:"source"` // the page of the Kubernetes documentation that says so
+	// Through is the service account by which one in a namespace reaches the
+	// whole cluster, empty for others.
+	Through string `json:"through,omitempty"`
+	Why     string `json:"why"`
+	Source  string `json:"source"` // the page of the Kubernetes documentation that says so
 }
 
 // goodPractices is the page "Role Based Access Control Good Practices" of the
@@ -41,6 +44,8 @@ var (
 	reading  = []string{"get", "list", "watch"}
 	writing  = []string{"create", "update", "patch"}
 	changing = []string{"update", "patch"}
+	// The answer to a patch is the whole object, also to one that changes nothing.
+	showing = []string{"get", "list", "watch", "patch"}
 )
 
 func actions(verbs []string, group string, resources ...string) []action {
@@ -118,7 +123,7 @@ var dangers = []dangerous{
 	},
 	{
 		id: "secrets-read", may: "read secrets",
-		actions: actions(reading, "", "secrets"),
+		actions: actions(showing, "", "secrets"),
 		why:     "secrets hold passwords, keys and tokens; a list shows the contents, too", source: goodPractices + "Listing secrets",
 	},
 	{
@@ -193,8 +198,12 @@ func (a *Access) findDangers() []Danger {
 	for _, row := range dangers {
 		found = append(found, row.find(whole, a.Scopes, taken)...)
 	}
-	slices.SortStableFunc(found, func(x, y Danger) int { return cmp.Compare(rank(x), rank(y)) })
 	return found
+}
+
+// sortDangers puts first what reaches the whole cluster.
+func (a *Access) sortDangers() {
+	slices.SortStableFunc(a.Dangers, func(x, y Danger) int { return cmp.Compare(rank(x), rank(y)) })
 }
 
 func rank(d Danger) int {

@@ -32,27 +32,32 @@ func AccessOfUser(ctx context.Context, client *kubeclient.Client, username strin
 }
 
 func (v *Reviewer) accessOf(ctx context.Context, username string, groups []string) (*UserAccess, error) {
-	client := v.client
 	groups = withAuthenticated(groups)
 	u := &UserAccess{}
 	state, listed := v.bindings(ctx)
-	namespaces := []string{client.Namespace}
+	namespaces := []string{v.client.Namespace}
 	switch {
 	case listed == nil:
-		u.Bindings = withoutEverybodys(state.bindingsOf(username, groups))
-		namespaces = namespacesOf(u.Bindings)
+		bound := state.bindingsOf(username, groups)
+		u.Bindings, namespaces = withoutEverybodys(bound), namespacesOf(bound)
 	case !apierrors.IsForbidden(listed):
 		return nil, listed
 	}
 	var err error
-	u.Access, err = impersonated(ctx, client, username, groups, namespaces)
+	u.Access, err = impersonated(ctx, v.client, username, groups, namespaces)
 	switch {
 	case err == nil && listed != nil:
 		u.Access.note("in which other namespaces they may do something is not known: listing all bindings is not allowed")
 	case apierrors.IsForbidden(err), errors.Is(err, errNoHeader):
-		return u, u.fromBindings(ctx, v, username, groups, err)
+		err = u.fromBindings(ctx, v, username, groups, err)
 	}
-	return u, err
+	if err == nil && u.Access != nil {
+		err = v.followAccounts(ctx, u.Access)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // errNoHeader is why somebody cannot be impersonated: names travel in headers.

@@ -247,7 +247,7 @@ var asked = []struct {
 	what    string
 	actions []action
 }{
-	{"read secrets", actions(reading, "", "secrets")},
+	{"read secrets", actions(showing, "", "secrets")},
 	{"run commands in pods", actions([]string{"create"}, "", "pods/exec")},
 	{"create pods", actions([]string{"create"}, "", "pods")},
 	{"create deployments", actions([]string{"create"}, "apps", "deployments")},
@@ -258,10 +258,10 @@ var asked = []struct {
 }
 
 // refusals returns what of that is not allowed, on any object. Where there are
-// authorizers that cannot say what they allow, nobody knows.
+// authorizers that cannot list what they allow, it takes that they were asked.
 func (a *Access) refusals() []Refusal {
 	list := []Refusal{}
-	if a.Incomplete || a.Everything {
+	if a.Incomplete && !a.asked || a.Everything {
 		return list
 	}
 	for _, question := range asked {

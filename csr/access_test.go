@@ -61,6 +61,7 @@ func TestDangers(t *testing.T) {
 		{"one secret", rules("get core secrets tls"), "", nil, "secrets-read=tls"},
 		{"one secret in a namespace", nil, "dev", []string{"get core secrets tls", "get core secrets db"}, "secrets-read@dev=db,tls"},
 		{"writing secrets is not reading them", rules("create,update core secrets"), "", nil, ""},
+		{"patching a secret shows it", rules("patch core secrets"), "", nil, "secrets-read!"},
 		{"verb wildcard", nil, "dev", []string{"* core secrets"}, "secrets-read@dev"},
 		{"resource wildcard takes in subresources", nil, "dev", []string{"create core *"},
 			"token-create@dev workloads-create@dev pods-exec@dev"},

@@ -2,6 +2,7 @@ package csr
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -56,7 +57,7 @@ type Review struct {
 	Concerns []string `json:"concerns"`
 }
 
-// Requester is a user as an API server knows them.
+// Requester is who asked, as an API server knows them.
 type Requester struct {
 	Username string   `json:"username"`
 	Groups   []string `json:"groups,omitempty"`
@@ -143,6 +144,10 @@ func (r *Review) readStatus(object *Object) {
 	}
 }
 
+// maxRSA is the size of the largest RSA key, in bits, with which a signature is
+// checked: with that of somebody who wishes us ill it would take minutes.
+const maxRSA = 16384
+
 // readRequest reads the PKCS#10 request.
 func (r *Review) readRequest(object *Object) {
 	r.LogsIn = loginUnread
@@ -158,7 +163,9 @@ func (r *Review) readRequest(object *Object) {
 	}
 	r.SANs = ca.SANs{DNS: request.DNSNames, IPs: request.IPAddresses, URIs: request.URIs, Emails: request.EmailAddresses}.Strings()
 	r.Key, r.KeySHA256 = ca.KeyName(request.PublicKey), keyHash(request)
-	r.Signature, r.SignatureGood = request.SignatureAlgorithm.String(), request.CheckSignature() == nil
+	r.Signature = request.SignatureAlgorithm.String()
+	key, isRSA := request.PublicKey.(*rsa.PublicKey)
+	r.SignatureGood = (!isRSA || key.N.BitLen() <= maxRSA) && request.CheckSignature() == nil
 	r.ForOther = r.AskedBy.Username != r.CommonName
 	r.LogsIn = r.login()
 }
@@ -313,11 +320,7 @@ func (r *Review) conclude(trusted bool) {
 		if r.User.Access == nil {
 			concern("what it would allow is not known: %s", r.User.Unknown)
 		} else {
-			for _, d := range r.User.Access.Dangers {
-				if d.WholeCluster {
-					concern("they could %s%s: %s", d.May, d.where(), d.Why)
-				}
-			}
+			r.Concerns = append(r.Concerns, concernsOf(r.User.Access.Dangers)...)
 		}
 	}
 	r.concernOfNames(concern)
@@ -350,13 +353,40 @@ func (r *Review) concernOfNames(concern func(format string, args ...any)) {
 	}
 }
 
-func (d Danger) where() string {
-	where := ""
-	if d.Names != nil {
-		where = " (" + strings.Join(d.Names, ", ") + ")"
+// concernsOf puts the dangers to the whole cluster into a sentence for each
+// place.
+func concernsOf(dangers []Danger) []string {
+	var places []string
+	at := map[string][]Danger{}
+	for _, d := range dangers {
+		if !d.WholeCluster {
+			continue
+		}
+		place := " in the whole cluster"
+		if d.Namespaces != nil {
+			place = " in " + strings.Join(d.Namespaces, ", ")
+		}
+		if d.Through != "" {
+			place += ": this leads to " + d.Through
+		}
+		if at[place] == nil {
+			places = append(places, place)
+		}
+		at[place] = append(at[place], d)
 	}
-	if d.Namespaces != nil {
-		return where + " in " + strings.Join(d.Namespaces, ", ")
+	var concerns []string
+	for _, place := range places {
+		var may []string
+		for _, d := range at[place] {
+			if may = append(may, d.May); d.Names != nil {
+				may[len(may)-1] += " (" + strings.Join(d.Names, ", ") + ")"
+			}
+		}
+		concern := "they could " + strings.Join(may, ", ") + place
+		if d := at[place][0]; len(may) == 1 && d.Through == "" {
+			concern += ": " + d.Why
+		}
+		concerns = append(concerns, concern)
 	}
-	return where + " in the whole cluster"
+	return concerns
 }

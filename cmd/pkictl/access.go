@@ -35,9 +35,6 @@ func printAccess(w io.Writer, indent string, access *csr.Access) {
 	if access.Common > 0 {
 		fmt.Fprintf(w, "%sand what everybody who is logged in may: see their own rights, and versions and kinds of the API (%d rules)\n", indent, access.Common)
 	}
-	if access.Incomplete {
-		fmt.Fprintf(w, "%snote: there may be more: an authorizer of this cluster does not say what it allows\n", indent)
-	}
 	for _, note := range access.Notes {
 		fmt.Fprintf(w, "%snote: %s\n", indent, printable(note))
 	}

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"path"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/csr"
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -91,20 +89,4 @@ func (f *decideFlags) takes(r *csr.Review) bool {
 	byName, _ := path.Match(f.matching, r.Name) // checked before
 	bySubject, _ := path.Match(f.matching, r.CommonName)
 	return byName || bySubject
-}
-
-// explainDecision is the recipe with kubectl.
-func (c *connection) explainDecision(f decideFlags, names []string) string {
-	verb := "deny"
-	text := ""
-	if f.approve {
-		verb = "approve"
-		text = "# look first: pkictl csr review NAME --explain\n"
-	} else {
-		text = "# kubectl writes a reason of its own\n"
-	}
-	for _, name := range names {
-		text += fmt.Sprintf("%s certificate %s %s\n", c.kubectl(), verb, ca.ShellQuote(name))
-	}
-	return text
 }

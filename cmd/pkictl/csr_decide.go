@@ -83,7 +83,7 @@ func (a *app) decide(cmd *cobra.Command, conn *connection, f decideFlags) error 
 		return err
 	}
 	if f.explain && !f.all {
-		return a.explain(conn.explainDecision(f, f.names), nil)
+		return a.explain(csr.ExplainDecision(f.decision(), f.names, conn.kubectl()), nil)
 	}
 	client, err := a.connect(conn)
 	if err != nil {
@@ -98,7 +98,7 @@ func (a *app) decide(cmd *cobra.Command, conn *connection, f decideFlags) error 
 		for _, item := range items {
 			names = append(names, item.Name)
 		}
-		return a.explain(conn.explainDecision(f, names), nil)
+		return a.explain(csr.ExplainDecision(f.decision(), names, conn.kubectl()), nil)
 	}
 	if err := a.review(ctx, client, f, items); err != nil {
 		return err

@@ -50,7 +50,7 @@ namespace are shown, and no reason.`,
 			return err
 		}
 		if explain {
-			return a.explain(conn.explainReview(csr.Decode(object)), nil)
+			return a.explain(csr.ExplainReview(csr.Decode(object), conn.kubectl()), nil)
 		}
 		steps := a.newSteps()
 		steps.begin("asking what %s would allow", printable(object.Name))
@@ -196,24 +196,4 @@ func bindings(list []csr.Binding) string {
 		shown = append(shown, fmt.Sprintf("%s %s %s, to %s", b.RoleKind, b.Role, where, b.To))
 	}
 	return strings.Join(shown, "; ")
-}
-
-// explainReview is the recipe for a review by hand.
-func (c *connection) explainReview(r *csr.Review) string {
-	kubectl, name := c.kubectl(), ca.ShellQuote(r.Name)
-	text := "# who asked for what\n" +
-		kubectl + " get csr " + name + " -o yaml\n" +
-		kubectl + " get csr " + name + " -o jsonpath='{.spec.request}' | base64 -d | openssl req -noout -verify -text\n"
-	if r.User == nil && (r.LogsIn == csr.LogsNoneIn || r.CommonName == "") {
-		return text
-	}
-	as := " --as " + ca.ShellQuote(r.CommonName)
-	for _, group := range r.Groups {
-		as += " --as-group " + ca.ShellQuote(group)
-	}
-	return text + "# what its certificate would allow, in the whole cluster (the first) and in a namespace\n" +
-		kubectl + " auth can-i '*' '*' --all-namespaces" + as + " || true\n" +
-		kubectl + " auth can-i --list --namespace default" + as + "\n" +
-		"# what gives it to them\n" +
-		kubectl + " get clusterrolebindings,rolebindings --all-namespaces -o wide\n"
 }
