@@ -98,6 +98,7 @@ type adder struct {
 	c       *kubeclient.Client
 	o       AddOptions
 	find    func(context.Context, *kubeclient.Client) (*UserBinding, error)
+	expect  func(name string) // called before a request can be issued; may be nil
 	wait    func(context.Context, *Object) (*Object, error)
 	many    bool // one of many: what the user may do is not asked for
 	pending *pending
@@ -325,6 +326,9 @@ func (a *adder) obtain(ctx context.Context) (*x509.Certificate, []byte, error) {
 		return nil, nil, err
 	}
 	a.start(StepApprove)
+	if a.expect != nil {
+		a.expect(object.Name)
+	}
 	if len(object.Status.Certificate) == 0 {
 		err = a.timed(func() error {
 			object, err = Approve(ctx, a.c, object, "approved with pkictl user add")
@@ -494,7 +498,10 @@ func (a *adder) incomplete(err error) error {
 		order = append(order, StepBinding)
 	}
 	var done, missing []string
-	for _, step := range append(order, StepCheck) {
+	if a.o.Login != nil {
+		order = append(order, StepCheck)
+	}
+	for _, step := range order {
 		if slices.Contains(a.done, step) {
 			done = append(done, string(step))
 		} else {
