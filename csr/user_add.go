@@ -124,6 +124,9 @@ func (a *adder) run(ctx context.Context) (*Added, error) {
 		defer authority.Close()
 	}
 	if err := a.prepare(ctx); err != nil {
+		if failure.HintOf(err) == "" {
+			err = failure.Wrap(err, failure.KindOf(err), "run the same command again", "user %q is not added, and nothing was made", a.o.Name)
+		}
 		return nil, err
 	}
 	if a.o.DryRun {
