@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -95,16 +96,18 @@ const userAnnotation = AnnotationPrefix + "user"
 
 // adder is one run of AddUser.
 type adder struct {
-	c       *kubeclient.Client
-	o       AddOptions
-	find    func(context.Context, *kubeclient.Client) (*UserBinding, error)
-	expect  func(name string) // called before a request can be issued; may be nil
-	wait    func(context.Context, *Object) (*Object, error)
-	many    bool // one of many: what the user may do is not asked for
-	pending *pending
-	done    []Step
-	cert    *x509.Certificate
-	result  Added
+	c      *kubeclient.Client
+	o      AddOptions
+	find   func(context.Context, *kubeclient.Client) (*UserBinding, error)
+	expect func(name string) // called before a request can be issued; may be nil
+	wait   func(context.Context, *Object) (*Object, error)
+	many   bool // one of many: what the user may do is not asked for
+	// unfinished is what store.Unfinished has found beside the kubeconfig.
+	unfinished []string
+	pending    *pending
+	done       []Step
+	cert       *x509.Certificate
+	result     Added
 }
 
 func (a *adder) run(ctx context.Context) (*Added, error) {
@@ -137,8 +140,11 @@ func (a *adder) run(ctx context.Context) (*Added, error) {
 		return nil, err
 	}
 	defer release()
-	store.RemoveUnfinished(a.o.Out)
-	store.RemoveUnfinished(pendingPath(a.o.Out))
+	if !a.many {
+		a.unfinished = store.Unfinished(filepath.Dir(a.o.Out))
+	}
+	store.RemoveUnfinished(a.o.Out, a.unfinished)
+	store.RemoveUnfinished(pendingPath(a.o.Out), a.unfinished)
 	if err := a.begin(); err != nil {
 		return nil, err
 	}

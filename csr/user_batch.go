@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // Workers is how many users are added at once. More do not help: one API
@@ -38,6 +39,7 @@ type UsersResult struct {
 // server is not called as each of them. The error is for what stops all of them.
 func AddUsers(ctx context.Context, c *kubeclient.Client, o UsersOptions) (UsersResult, error) {
 	b := &userBatch{c: c, o: o, found: map[place]*lookup{}}
+	b.unfinished = store.Unfinished(o.Out)
 	if o.Via == ViaCSR && !o.DryRun && len(o.Lines) > 0 {
 		watched, err := newIssueWatch(ctx, c)
 		if err != nil {
@@ -70,6 +72,8 @@ type userBatch struct {
 	c     *kubeclient.Client
 	o     UsersOptions
 	watch *issueWatch
+	// unfinished is what killed processes have left in the directory.
+	unfinished []string
 
 	mu     sync.Mutex // of what follows, and of the callbacks
 	result UsersResult
@@ -114,7 +118,7 @@ func (b *userBatch) addOne(ctx context.Context, g UserGrant) (skipped bool, err 
 	if !o.Force && isComplete(o) {
 		return true, nil
 	}
-	a := &adder{c: b.c, o: o, many: true}
+	a := &adder{c: b.c, o: o, many: true, unfinished: b.unfinished}
 	a.find = func(ctx context.Context, c *kubeclient.Client) (*UserBinding, error) { return b.find(ctx, g) }
 	if b.watch != nil {
 		a.expect, a.wait = b.watch.expect, b.watch.wait

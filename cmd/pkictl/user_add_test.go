@@ -151,6 +151,9 @@ func TestUserAddFaults(t *testing.T) {
 			c.asAdmin("create namespace " + namespace)
 			p := c.newFaultProxy()
 			for _, f := range apiFaults {
+				if f.fault.after && step.name == "watch" {
+					continue // it has no answer that could be lost as a whole
+				}
 				fault := f.fault
 				fault.method, fault.path = step.method, step.path
 				p.set(fault)
