@@ -48,24 +48,49 @@ func AddUsers(ctx context.Context, c *kubeclient.Client, o UsersOptions) (UsersR
 		defer watched.stop()
 		b.watch = watched
 	}
-	next := make(chan UserLine)
-	var workers sync.WaitGroup
-	for range min(Workers, len(o.Lines)) {
-		workers.Go(func() {
-			for line := range next {
-				b.add(ctx, line)
+	b.run(ctx)
+	return b.result, ctx.Err()
+}
+
+// preparers make keys and write down what is needed, ahead of the workers that
+// talk to the API server.
+const preparers = 4
+
+func (b *userBatch) run(ctx context.Context) {
+	lines, ready := make(chan UserLine), make(chan opened)
+	var preparing, working sync.WaitGroup
+	for range preparers {
+		preparing.Go(func() {
+			for line := range lines {
+				b.open(ctx, line, ready)
 			}
 		})
 	}
-	for _, line := range o.Lines {
+	for range Workers {
+		working.Go(func() {
+			for one := range ready {
+				_, err := one.finish(ctx)
+				one.close()
+				b.ended(ctx, one.line, false, err)
+			}
+		})
+	}
+	for _, line := range b.o.Lines {
 		if ctx.Err() != nil {
 			break
 		}
-		next <- line
+		lines <- line
 	}
-	close(next)
-	workers.Wait()
-	return b.result, ctx.Err()
+	close(lines)
+	preparing.Wait()
+	close(ready)
+	working.Wait()
+}
+
+// opened is a user whose request may be sent.
+type opened struct {
+	*adder
+	line UserLine
 }
 
 type userBatch struct {
@@ -90,13 +115,35 @@ type lookup struct {
 	err     error
 }
 
-func (b *userBatch) add(ctx context.Context, line UserLine) {
-	skipped, err := false, line.Err
-	if err == nil {
-		skipped, err = b.addOne(ctx, line.Grant)
+// open prepares one user.
+func (b *userBatch) open(ctx context.Context, line UserLine, ready chan<- opened) {
+	if line.Err != nil {
+		b.ended(ctx, line, false, line.Err)
+		return
 	}
+	o := b.o.AddOptions
+	o.UserGrant, o.Out, o.Login = line.Grant, UserFile(b.o.Out, line.Grant.Name), nil
+	if !o.Force && isComplete(o) {
+		b.ended(ctx, line, true, nil)
+		return
+	}
+	a := &adder{c: b.c, o: o, many: true, unfinished: b.unfinished}
+	a.find = func(ctx context.Context, _ *kubeclient.Client) (*UserBinding, error) { return b.find(ctx, line.Grant) }
+	if b.watch != nil {
+		a.expect, a.wait = b.watch.expect, b.watch.wait
+	}
+	if err := a.open(ctx); err != nil {
+		a.close()
+		b.ended(ctx, line, false, err)
+		return
+	}
+	ready <- opened{a, line}
+}
+
+// ended counts a line. One that was interrupted is completed by the next run.
+func (b *userBatch) ended(ctx context.Context, line UserLine, skipped bool, err error) {
 	if err != nil && ctx.Err() != nil {
-		return // interrupted: it is completed by the next run
+		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,21 +157,6 @@ func (b *userBatch) add(ctx context.Context, line UserLine) {
 		b.result.Added++
 	}
 	b.o.Progress(b.result)
-}
-
-func (b *userBatch) addOne(ctx context.Context, g UserGrant) (skipped bool, err error) {
-	o := b.o.AddOptions
-	o.UserGrant, o.Out, o.Login = g, UserFile(b.o.Out, g.Name), nil
-	if !o.Force && isComplete(o) {
-		return true, nil
-	}
-	a := &adder{c: b.c, o: o, many: true, unfinished: b.unfinished}
-	a.find = func(ctx context.Context, c *kubeclient.Client) (*UserBinding, error) { return b.find(ctx, g) }
-	if b.watch != nil {
-		a.expect, a.wait = b.watch.expect, b.watch.wait
-	}
-	_, err = a.run(ctx)
-	return false, err
 }
 
 // isComplete says whether a user has a kubeconfig that is in force and has what
