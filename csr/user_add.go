@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -95,53 +96,82 @@ const userAnnotation = AnnotationPrefix + "user"
 
 // adder is one run of AddUser.
 type adder struct {
-	c       *kubeclient.Client
-	o       AddOptions
-	find    func(context.Context, *kubeclient.Client) (*UserBinding, error)
-	wait    func(context.Context, *Object) (*Object, error)
-	many    bool // one of many: what the user may do is not asked for
-	pending *pending
-	done    []Step
-	cert    *x509.Certificate
-	result  Added
+	c      *kubeclient.Client
+	o      AddOptions
+	find   func(context.Context, *kubeclient.Client) (*UserBinding, error)
+	expect func(name string) // called before a request can be issued; may be nil
+	wait   func(context.Context, *Object) (*Object, error)
+	many   bool // one of many: what the user may do is not asked for
+	// unfinished is what store.Unfinished has found beside the kubeconfig.
+	unfinished []string
+	pending    *pending
+	release    func() // the lock; nil: not taken
+	ca         *ca.CA // nil: the cluster signs
+	done       []Step
+	cert       *x509.Certificate
+	result     Added
 }
 
 func (a *adder) run(ctx context.Context) (*Added, error) {
+	defer a.close()
+	if err := a.open(ctx); err != nil {
+		return nil, err
+	}
+	return a.finish(ctx)
+}
+
+// open checks everything, and has on the disk what an interrupted run needs.
+// Nothing has been made in the cluster after it. Close frees what it takes.
+func (a *adder) open(ctx context.Context) error {
 	a.result.Grant, a.result.Out = a.o.UserGrant, a.o.Out
-	entry := a.entry()
 	if err := a.o.Check(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := entry.Validate(); err != nil {
-		return nil, err
+	if err := a.entry().Validate(); err != nil {
+		return err
 	}
-	authority, err := a.authority(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if authority != nil {
-		defer authority.Close()
+	if err := a.openCA(ctx); err != nil {
+		return err
 	}
 	if err := a.prepare(ctx); err != nil {
-		return nil, err
+		if failure.HintOf(err) == "" {
+			err = failure.Wrap(err, failure.KindOf(err), "run the same command again", "user %q is not added, and nothing was made", a.o.Name)
+		}
+		return err
 	}
 	if a.o.DryRun {
-		return &a.result, a.checkOut(nil)
+		return a.checkOut(nil)
 	}
-	release, err := store.LockFile(ctx, a.o.Out, a.o.Waiting)
-	if err != nil {
-		return nil, err
+	var err error
+	if a.release, err = store.LockFile(ctx, a.o.Out, a.o.Waiting); err != nil {
+		return err
 	}
-	defer release()
-	store.RemoveUnfinished(a.o.Out)
-	store.RemoveUnfinished(pendingPath(a.o.Out))
-	if err := a.begin(); err != nil {
-		return nil, err
+	if !a.many {
+		a.unfinished = store.Unfinished(filepath.Dir(a.o.Out))
 	}
-	if err := a.steps(ctx, authority); err != nil {
+	store.RemoveUnfinished(a.o.Out, a.unfinished)
+	store.RemoveUnfinished(pendingPath(a.o.Out), a.unfinished)
+	return a.begin()
+}
+
+// finish does the rest.
+func (a *adder) finish(ctx context.Context) (*Added, error) {
+	if a.o.DryRun {
+		return &a.result, nil
+	}
+	if err := a.steps(ctx); err != nil {
 		return nil, a.incomplete(err)
 	}
 	return &a.result, removePending(a.o.Out)
+}
+
+func (a *adder) close() {
+	if a.release != nil {
+		a.release()
+	}
+	if a.ca != nil {
+		a.ca.Close()
+	}
 }
 
 // prepare looks up what the grant names, before anything is made.
@@ -264,19 +294,25 @@ func certificateIn(path, user string) *x509.Certificate {
 	return certs[0]
 }
 
-func (a *adder) steps(ctx context.Context, authority *ca.CA) error {
+func (a *adder) steps(ctx context.Context) error {
 	switch {
 	case a.cert != nil: // in the kubeconfig already
 		for _, step := range []Step{StepSubmit, StepApprove, StepIssue, StepKubeconfig} {
 			a.done = append(a.done, step)
 		}
 		a.result.Credential = CredentialOf(a.cert)
-	case authority != nil:
+	case a.ca != nil:
 		if err := a.issueLocally(ctx); err != nil {
 			return err
 		}
+	case a.many:
+		return a.issueAndBind(ctx)
 	default:
-		if err := a.issue(ctx); err != nil {
+		certPEM, err := a.issue(ctx)
+		if err == nil {
+			err = a.writeKubeconfig(certPEM)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -293,16 +329,39 @@ func (a *adder) submission() SubmitOptions {
 	}
 }
 
-// issue has the cluster sign the certificate, and writes the kubeconfig.
-func (a *adder) issue(ctx context.Context) error {
-	cert, certPEM, err := a.obtain(ctx)
+// issue has the cluster sign the certificate.
+func (a *adder) issue(ctx context.Context) (certPEM []byte, err error) {
+	a.cert, certPEM, err = a.obtain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.result.Credential = CredentialOf(a.cert)
+	// Of a long lifetime a signer takes off what it backdates.
+	a.result.Shortened = a.cert.NotAfter.Before(a.o.Now.Add(a.o.Lifetime() - ca.Backdate - time.Minute))
+	return certPEM, nil
+}
+
+// issueAndBind is for one of many: the API server is not kept waiting for the
+// disk.
+func (a *adder) issueAndBind(ctx context.Context) error {
+	certPEM, err := a.issue(ctx)
 	if err != nil {
 		return err
 	}
-	a.cert, a.result.Credential = cert, CredentialOf(cert)
-	a.result.Shortened = cert.NotAfter.Before(a.o.Now.Add(a.o.Lifetime() - ca.Backdate - time.Minute))
+	bound := make(chan error, 1)
+	other := &adder{c: a.c, o: a.o} // with results of its own
+	other.result = a.result
+	go func() { bound <- other.bind(ctx) }()
+	err = a.writeKubeconfig(certPEM)
+	bindErr := <-bound
+	a.done = append(a.done, other.done...)
+	return cmp.Or(err, bindErr)
+}
+
+func (a *adder) writeKubeconfig(certPEM []byte) error {
 	a.start(StepKubeconfig)
 	entry := a.entry()
+	var err error
 	if entry.CAPEM, err = a.c.CAPEM(); err != nil {
 		return err
 	}
@@ -325,6 +384,9 @@ func (a *adder) obtain(ctx context.Context) (*x509.Certificate, []byte, error) {
 		return nil, nil, err
 	}
 	a.start(StepApprove)
+	if a.expect != nil {
+		a.expect(object.Name)
+	}
 	if len(object.Status.Certificate) == 0 {
 		err = a.timed(func() error {
 			object, err = Approve(ctx, a.c, object, "approved with pkictl user add")
@@ -494,7 +556,10 @@ func (a *adder) incomplete(err error) error {
 		order = append(order, StepBinding)
 	}
 	var done, missing []string
-	for _, step := range append(order, StepCheck) {
+	if a.o.Login != nil {
+		order = append(order, StepCheck)
+	}
+	for _, step := range order {
 		if slices.Contains(a.done, step) {
 			done = append(done, string(step))
 		} else {

@@ -49,26 +49,26 @@ func signsFor(ctx context.Context, c *kubeclient.Client, authority *ca.CA) (is, 
 	return false, known, nil
 }
 
-// authority opens the CA that signs, nil where the cluster does. One whose
-// signature the cluster does not take is refused.
-func (a *adder) authority(ctx context.Context) (*ca.CA, error) {
+// openCA opens the CA that signs, if the cluster does not. One whose signature
+// the cluster does not take is refused.
+func (a *adder) openCA(ctx context.Context) error {
 	if a.o.Via != ViaCA {
-		return nil, nil
+		return nil
 	}
-	authority, err := ca.Open(a.o.Dir)
-	if err != nil {
-		return nil, err
+	var err error
+	if a.ca, err = ca.Open(a.o.Dir); err != nil {
+		return err
 	}
 	var is, known bool
 	err = a.timed(func() error {
-		is, known, err = signsFor(ctx, a.c, authority)
+		is, known, err = signsFor(ctx, a.c, a.ca)
 		return err
 	})
 	if err == nil && known && !is {
-		err = failure.New(failure.Refused, "name the directory of the cluster's CA with --dir, or use --via csr",
+		return failure.New(failure.Refused, "name the directory of the cluster's CA with --dir, or use --via csr",
 			"the CA in %q does not sign for the clients of %s: the API server knows them by another", a.o.Dir, a.c.Server())
 	}
-	return authority, err
+	return err
 }
 
 // issueOptions are those of the local CA.

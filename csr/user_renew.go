@@ -105,8 +105,9 @@ func RenewUser(ctx context.Context, c *kubeclient.Client, o RenewUserOptions) (*
 		return nil, err
 	}
 	defer release()
-	store.RemoveUnfinished(path)
-	store.RemoveUnfinished(pendingPath(path))
+	unfinished := store.Unfinished(filepath.Dir(path))
+	store.RemoveUnfinished(path, unfinished)
+	store.RemoveUnfinished(pendingPath(path), unfinished)
 	if err := r.read(); err != nil { // another may have renewed it
 		return nil, err
 	}

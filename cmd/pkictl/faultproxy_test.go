@@ -185,6 +185,7 @@ func (p *faultProxy) serve(w http.ResponseWriter, r *http.Request, forward http.
 	}
 	switch {
 	case f.hang:
+		_, _ = io.Copy(io.Discard, r.Body) // or nobody notices that the client goes
 		close(p.hung)
 		<-r.Context().Done()
 	case f.cut:

@@ -151,6 +151,9 @@ func TestUserAddFaults(t *testing.T) {
 			c.asAdmin("create namespace " + namespace)
 			p := c.newFaultProxy()
 			for _, f := range apiFaults {
+				if f.fault.after && step.name == "watch" {
+					continue // it has no answer that could be lost as a whole
+				}
 				fault := f.fault
 				fault.method, fault.path = step.method, step.path
 				p.set(fault)
@@ -164,12 +167,11 @@ func TestUserAddFaults(t *testing.T) {
 // addThroughFault adds a user with a fault in the way, and again without.
 func (c realCluster) addThroughFault(p *faultProxy, name, namespace, step string) {
 	c.t.Helper()
-	args := []string{"user", "add", name, "--namespace", namespace, "--role", "view", "--kubeconfig", p.kubeconfig, "--request-timeout", "2s"}
-	stopped := step == "watch" // it would wait five minutes for a certificate
-	if stopped {
-		time.AfterFunc(4*time.Second, func() { p.set() })
+	args := []string{"user", "add", name, "--namespace", namespace, "--role", "view", "--kubeconfig", p.kubeconfig}
+	if step == "watch" { // it would wait for five minutes
+		time.AfterFunc(2*time.Second, func() { p.set() })
 	}
-	stdout, stderr, err := c.try(pkictl(), args...)
+	stdout, stderr, err := c.try(pkictl(), append(args, "--request-timeout", "1s")...)
 	p.set()
 	if err != nil {
 		c.checkSaid(name, stdout, stderr, err)

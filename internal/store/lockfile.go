@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -38,18 +39,31 @@ func LockFile(ctx context.Context, path string, waiting func()) (release func(),
 // textLength is the length of what rand.Text returns.
 const textLength = 26
 
-// RemoveUnfinished removes what a killed process left of writing the file at
-// path with WriteFile. It is for who keeps others from writing it.
-func RemoveUnfinished(path string) {
-	dir, base := filepath.Split(path)
-	entries, err := os.ReadDir(filepath.Clean(dir + "."))
+// Unfinished lists the files in a directory that a killed process may have left
+// of WriteFile, by name.
+func Unfinished(dir string) []string {
+	entries, err := os.ReadDir(cmp.Or(dir, "."))
 	if err != nil {
-		return // what is wrong with the directory, the next write will say
+		return nil // what is wrong with the directory, the next write will say
 	}
+	var names []string
 	for _, entry := range entries {
-		rest, ours := strings.CutPrefix(entry.Name(), "."+base+".")
-		if ours && len(rest) == textLength && entry.Type().IsRegular() && strings.Trim(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == "" {
-			_ = os.Remove(filepath.Join(dir, entry.Name()))
+		if name := entry.Name(); strings.HasPrefix(name, ".") && entry.Type().IsRegular() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// RemoveUnfinished removes what a killed process left of writing the file at
+// path with WriteFile, of those that Unfinished found. It is for who keeps
+// others from writing it.
+func RemoveUnfinished(path string, found []string) {
+	dir, base := filepath.Split(path)
+	for _, name := range found {
+		rest, ours := strings.CutPrefix(name, "."+base+".")
+		if ours && len(rest) == textLength && strings.Trim(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == "" {
+			_ = os.Remove(filepath.Join(dir, name))
 		}
 	}
 }
