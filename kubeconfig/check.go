@@ -23,7 +23,9 @@ type CheckOptions struct {
 	Paths    []string // without Files: looked at together as kubectl does; those that do not exist are passed over
 	Contexts []string // names of those to look at; none: all
 	Offline  bool     // call no server
-	Within   time.Duration
+	// Within is the time within which an end counts as found. 0: seven days, but
+	// of what is short-lived on purpose the last third of its life.
+	Within time.Duration
 	// Dir is a PKI directory that is asked for what became of the client
 	// certificates of its CA; empty: none.
 	Dir      string
@@ -31,6 +33,15 @@ type CheckOptions struct {
 	Agent    string        // the User-Agent
 	Now      time.Time
 	Progress func(done, total int) // may be nil; calls do not overlap
+}
+
+// endsSoon says whether what lives from begin to end has little time left.
+func (o CheckOptions) endsSoon(begin, end time.Time) bool {
+	within := o.Within
+	if within == 0 {
+		within = min(7*ca.Day, end.Sub(begin)/3)
+	}
+	return end.Sub(o.Now) < within
 }
 
 // Level says whether a finding counts.

@@ -98,7 +98,7 @@ func (c *checker) checkEnd(cluster *clusterState, cert *x509.Certificate, check,
 		find("is not valid before %s", day(cert.NotBefore))
 	case now.After(cert.NotAfter):
 		find("expired on %s", day(cert.NotAfter))
-	case cert.NotAfter.Sub(now) < c.o.Within:
+	case c.o.endsSoon(cert.NotBefore, cert.NotAfter):
 		find("ends in %s, on %s", ca.FormatValidity(cert.NotAfter.Sub(now)), day(cert.NotAfter))
 		return true
 	default:

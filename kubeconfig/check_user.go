@@ -91,13 +91,13 @@ func (u userCheck) certificates(part *Part) []*x509.Certificate {
 }
 
 func (u userCheck) checkValidity(cert *x509.Certificate) {
-	const hint = "renew it; one of pkictl with: pkictl renew NAME"
+	hint := "renew it with: pkictl user renew " + ca.ShellQuote(u.file) + ", or where the CA is with: pkictl renew NAME"
 	switch now := u.o.Now; {
 	case now.Before(cert.NotBefore):
 		u.find("certificate", "check the clock of this machine and of the one that issued it", "the client certificate is not valid before %s", day(cert.NotBefore))
 	case now.After(cert.NotAfter):
 		u.find("certificate", hint, "the client certificate expired on %s", day(cert.NotAfter))
-	case cert.NotAfter.Sub(now) < u.o.Within:
+	case u.o.endsSoon(cert.NotBefore, cert.NotAfter):
 		u.checker.find(u.file, u.user.contexts, "certificate", hint, "the client certificate ends in %s, on %s", ca.FormatValidity(cert.NotAfter.Sub(now)), day(cert.NotAfter))
 	}
 }
@@ -186,7 +186,7 @@ func (u userCheck) checkTokens() {
 	if token == "" {
 		return
 	}
-	end := tokenEnd(token)
+	begin, end := tokenLife(token)
 	if end.IsZero() {
 		u.note("credential", "short ones come from: kubectl create token", "%s does not say when it ends: who has a copy may use it until it is taken back", where)
 		return
@@ -195,27 +195,35 @@ func (u userCheck) checkTokens() {
 	switch left := end.Sub(u.o.Now); {
 	case left < 0:
 		u.find("credential", "get another one", "%s expired on %s", where, day(end))
-	case left < u.o.Within:
+	case u.o.endsSoon(begin, end):
 		u.checker.find(u.file, u.user.contexts, "credential", "get another one", "%s ends in %s, on %s", where, ca.FormatValidity(left), day(end))
 	}
 }
 
-// tokenEnd returns the end that a JSON web token says (RFC 7519, 4.1.4). Its
-// signature is not looked at.
-func tokenEnd(token string) time.Time {
+// tokenLife returns begin and end that a JSON web token says (RFC 7519, 4.1.4
+// and 4.1.6), each zero where it does not. Its signature is not looked at.
+func tokenLife(token string) (begin, end time.Time) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return time.Time{}
+		return begin, end
 	}
 	data, err := base64.RawURLEncoding.DecodeString(parts[1])
 	var claims struct {
-		End float64 `json:"exp"`
+		Issued float64 `json:"iat"`
+		End    float64 `json:"exp"`
 	}
+	if err != nil || json.Unmarshal(data, &claims) != nil {
+		return begin, end
+	}
+	return claimedTime(claims.Issued), claimedTime(claims.End)
+}
+
+func claimedTime(seconds float64) time.Time {
 	const year9999 = 253402300799
-	if err != nil || json.Unmarshal(data, &claims) != nil || claims.End <= 0 || claims.End > year9999 {
+	if seconds <= 0 || seconds > year9999 {
 		return time.Time{}
 	}
-	return time.Unix(int64(claims.End), 0).UTC()
+	return time.Unix(int64(seconds), 0).UTC()
 }
 
 // execVersions are the API versions of exec plugins that client-go knows.

@@ -58,15 +58,17 @@ be read (the others are still looked at).`,
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.Contexts, "context", nil, "look at the context of this `NAME` alone; may be given several times")
 	flags.BoolVar(&o.Offline, "offline", false, "call no server")
-	flags.StringVar(&within, "within", "7d", "`TIME` within which an end counts as found")
+	flags.StringVar(&within, "within", "", "`TIME` within which an end counts as found (default 7d, or the last third of a shorter life)")
 	flags.DurationVar(&o.Timeout, "request-timeout", checkTimeout, "`TIME` that one connection or request may take")
 	return cmd
 }
 
 func (a *app) kubeconfigCheck(cmd *cobra.Command, o kubeconfig.CheckOptions, within string) error {
 	var err error
-	if o.Within, err = ca.ParseValidity(within); err != nil {
-		return err
+	if within != "" {
+		if o.Within, err = ca.ParseValidity(within); err != nil {
+			return err
+		}
 	}
 	if o.Timeout <= 0 {
 		return failure.New(failure.Usage, "write it like 30s", "--request-timeout %s is not a time to wait", o.Timeout)
