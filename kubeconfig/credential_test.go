@@ -214,7 +214,7 @@ func TestCredentialIsMintedOnce(t *testing.T) {
 	for range 30 {
 		wait.Go(func() {
 			if got, err := w.get(); err != nil || got.Certificate.SerialNumber.Int64() != 1 {
-				t.Errorf("got %v, %v", got, err)
+				t.Errorf("got %t, %v", got != nil, err)
 			}
 		})
 	}
