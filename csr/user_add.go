@@ -231,8 +231,10 @@ func (a *adder) begin() error {
 	if err := want.request(RequestOptions{CommonName: a.o.Name, Groups: a.o.Groups, Key: a.o.Key}); err != nil {
 		return err
 	}
-	if err := Check(a.submission()); err != nil {
-		return err
+	if !a.many { // of many Submit checks it, too, before it sends it
+		if err := Check(a.submission()); err != nil {
+			return err
+		}
 	}
 	if err := want.write(a.o.Out); err != nil {
 		return err
