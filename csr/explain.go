@@ -63,3 +63,25 @@ func ExplainList(o ListOptions, kubectl string) string {
 	}
 	return line + "\n"
 }
+
+// ExplainSign returns the commands, for a POSIX shell, that do what Sign does:
+// kubectl as it is called, with its flags, and openssl.
+func ExplainSign(object *Object, o SignOptions, kubectl, opensslPass string) (string, error) {
+	if err := o.check(object); err != nil {
+		return "", err
+	}
+	issue, _, err := o.issueOptions(object)
+	if err != nil {
+		return "", err
+	}
+	issue.OpenSSLPass = opensslPass
+	recipe, err := ca.ExplainIssue(issue)
+	if err != nil {
+		return "", err
+	}
+	name, path := ca.ShellQuote(object.Name), ca.ShellQuote(issue.Out+".crt")
+	return fmt.Sprintf(`%[1]s get csr %[2]s -o 'jsonpath={.spec.request}' | base64 -d | {
+%[3]s}
+%[1]s patch csr %[2]s --subresource=status --type=merge -p "{\"status\":{\"certificate\":\"$(base64 < %[4]s | tr -d '\n')\"}}"
+`, kubectl, name, recipe, path), nil
+}
