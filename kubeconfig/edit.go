@@ -2,6 +2,7 @@ package kubeconfig
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -105,11 +106,13 @@ func hasNodes(data []byte, root *yaml.Node) bool {
 	return yaml.Unmarshal(data, &got) == nil && len(got.Content) == 1 && sameNodes(got.Content[0], root)
 }
 
-// reads says whether the new entries are to kubectl what is wanted.
+// reads says whether the new entries are to kubectl what is wanted. Those that
+// are made of plain words need no reading: each stands there as it stood in the
+// source, and kubectl has read that.
 func (c *change) reads(want *api.Config) bool {
 	part := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range sections {
-		items := slices.Concat(c.added[s], slices.Collect(maps.Values(c.replaced[s])))
+		items := c.notPlain(s)
 		part.Content = append(part.Content, textNode(s.list), &yaml.Node{Kind: yaml.SequenceNode, Content: items})
 	}
 	setValue(part, "current-context", c.current)
@@ -122,7 +125,7 @@ func (c *change) reads(want *api.Config) bool {
 		return false
 	}
 	for _, s := range sections {
-		for _, item := range slices.Concat(c.added[s], slices.Collect(maps.Values(c.replaced[s]))) {
+		for _, item := range c.notPlain(s) {
 			name := nameOf(item)
 			if got := s.valueIn(config, name); got == nil || !reflect.DeepEqual(got, s.valueIn(want, name)) {
 				return false
@@ -130,6 +133,80 @@ func (c *change) reads(want *api.Config) bool {
 		}
 	}
 	return true
+}
+
+// notPlain returns the new items of a list that are not made of plain words.
+func (c *change) notPlain(s section) []*yaml.Node {
+	var found []*yaml.Node
+	for _, item := range slices.Concat(c.added[s], slices.Collect(maps.Values(c.replaced[s]))) {
+		if !isPlain(item) {
+			found = append(found, item)
+		}
+	}
+	return found
+}
+
+// isPlain says whether all of a node is words without spaces, each on one line.
+func isPlain(node *yaml.Node) bool {
+	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle
+	switch node.Kind {
+	case yaml.ScalarNode:
+		return node.Tag == "!!str" && len(node.Value) >= 4 && node.Style&^quoted == 0 && isWord(node.Value)
+	case yaml.MappingNode, yaml.SequenceNode:
+		return len(node.Content) > 0 && !slices.ContainsFunc(node.Content, func(child *yaml.Node) bool { return !isPlain(child) })
+	}
+	return false
+}
+
+func isWord(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case strings.IndexByte("-_./:@=+", c) < 0:
+			return false
+		}
+	}
+	return true
+}
+
+// writePlain writes a node that isPlain as the encoder does, which takes much
+// longer. It begins behind a dash or a key, and ends with a line.
+func writePlain(b *bytes.Buffer, node *yaml.Node, margin string) {
+	switch node.Kind {
+	case yaml.ScalarNode:
+		if node.Style != 0 {
+			fmt.Fprintf(b, "%q\n", node.Value)
+		} else {
+			b.WriteString(node.Value + "\n")
+		}
+	case yaml.SequenceNode:
+		for i, item := range node.Content {
+			if i > 0 {
+				b.WriteString(margin)
+			}
+			b.WriteString("- ")
+			writePlain(b, item, margin+"  ")
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if i > 0 {
+				b.WriteString(margin)
+			}
+			key, value := node.Content[i], node.Content[i+1]
+			b.WriteString(key.Value + ":")
+			switch value.Kind {
+			case yaml.MappingNode:
+				b.WriteString("\n" + margin + "  ")
+				writePlain(b, value, margin+"  ")
+			case yaml.SequenceNode:
+				b.WriteString("\n" + margin)
+				writePlain(b, value, margin)
+			default:
+				b.WriteString(" ")
+				writePlain(b, value, margin)
+			}
+		}
+	}
 }
 
 // sameNodes says whether two nodes are the same, but for where and how they stand.
@@ -336,17 +413,26 @@ func (l *lines) trim(from, to int) int {
 	return to
 }
 
+// itemsText returns items of a list, indented.
 func itemsText(items []*yaml.Node, indent int) ([]byte, bool) {
-	text, err := encode(&yaml.Node{Kind: yaml.SequenceNode, Content: items})
-	if err != nil {
-		return nil, false
+	margin := strings.Repeat(" ", indent)
+	var b bytes.Buffer
+	for _, item := range items {
+		if isPlain(item) {
+			b.WriteString(margin + "- ")
+			writePlain(&b, item, margin+"  ")
+			continue
+		}
+		text, err := encode(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{item}})
+		if err != nil {
+			return nil, false
+		}
+		for line := range bytes.Lines(text) {
+			b.WriteString(margin)
+			b.Write(line)
+		}
 	}
-	if indent > 0 {
-		margin := strings.Repeat(" ", indent)
-		text = append([]byte(margin), bytes.ReplaceAll(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"), []byte("\n"+margin))...)
-		text = append(text, '\n')
-	}
-	return text, true
+	return b.Bytes(), true
 }
 
 // spliceText replaces a text in one line, with its quotes.
