@@ -5,7 +5,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -105,11 +104,13 @@ func hasNodes(data []byte, root *yaml.Node) bool {
 	return yaml.Unmarshal(data, &got) == nil && len(got.Content) == 1 && sameNodes(got.Content[0], root)
 }
 
-// reads says whether the new entries are to kubectl what is wanted.
+// reads says whether the new entries are to kubectl what is wanted. Those that
+// are made of plain words need no reading: each stands there as it stood in the
+// source, and kubectl has read that.
 func (c *change) reads(want *api.Config) bool {
 	part := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range sections {
-		items := slices.Concat(c.added[s], slices.Collect(maps.Values(c.replaced[s])))
+		items := c.notPlain(s)
 		part.Content = append(part.Content, textNode(s.list), &yaml.Node{Kind: yaml.SequenceNode, Content: items})
 	}
 	setValue(part, "current-context", c.current)
@@ -122,7 +123,7 @@ func (c *change) reads(want *api.Config) bool {
 		return false
 	}
 	for _, s := range sections {
-		for _, item := range slices.Concat(c.added[s], slices.Collect(maps.Values(c.replaced[s]))) {
+		for _, item := range c.notPlain(s) {
 			name := nameOf(item)
 			if got := s.valueIn(config, name); got == nil || !reflect.DeepEqual(got, s.valueIn(want, name)) {
 				return false
@@ -130,6 +131,17 @@ func (c *change) reads(want *api.Config) bool {
 		}
 	}
 	return true
+}
+
+// notPlain returns the new items of a list that are not made of plain words.
+func (c *change) notPlain(s section) []*yaml.Node {
+	var found []*yaml.Node
+	for _, item := range slices.Concat(c.added[s], slices.Collect(maps.Values(c.replaced[s]))) {
+		if !isPlain(item) {
+			found = append(found, item)
+		}
+	}
+	return found
 }
 
 // sameNodes says whether two nodes are the same, but for where and how they stand.
@@ -170,12 +182,6 @@ func encode(node *yaml.Node) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), e.Close()
-}
-
-// splice is a text that takes the place of a part of another.
-type splice struct {
-	from, to int
-	text     []byte
 }
 
 // edit makes the change in the text. It knows the forms that kubectl and people
@@ -249,144 +255,4 @@ func (e *edits) current(name string) {
 	}
 	one, ok := e.spliceText(value, bytes.TrimSpace(text))
 	e.splices, e.failed = append(e.splices, one), !ok
-}
-
-// lines is a text and where its lines begin.
-type lines struct {
-	text   []byte
-	starts []int
-}
-
-// at returns where a line begins, of which the first is 1.
-func (l *lines) at(line int) int {
-	if line < 1 || line > len(l.starts) {
-		return len(l.text)
-	}
-	return l.starts[line-1]
-}
-
-// itemAt returns where an item of a list begins: its dash may have a line of its
-// own, above.
-func (l *lines) itemAt(item *yaml.Node) int {
-	from, above := l.at(item.Line), l.at(item.Line-1)
-	if above < from && string(bytes.TrimSpace(l.text[above:from])) == "-" {
-		return above
-	}
-	return from
-}
-
-// spliceList returns the edits of a list in block style.
-func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, bool) {
-	var list *yaml.Node
-	end := len(l.text) // of the list, with comments behind it
-	for i := 0; i+1 < len(root.Content); i += 2 {
-		if root.Content[i].Value != s.list {
-			continue
-		}
-		list = root.Content[i+1]
-		if i+2 < len(root.Content) {
-			end = l.at(root.Content[i+2].Line)
-		}
-	}
-	if list == nil || list.Kind != yaml.SequenceNode || list.Style&yaml.FlowStyle != 0 || len(list.Content) == 0 {
-		return nil, false
-	}
-	indent := -1
-	var splices []splice
-	for i, item := range list.Content {
-		from, to := l.itemAt(item), end
-		if i+1 < len(list.Content) {
-			to = l.itemAt(list.Content[i+1])
-		}
-		spaces := len(l.text[from:]) - len(bytes.TrimLeft(l.text[from:], " "))
-		if from+spaces >= len(l.text) || l.text[from+spaces] != '-' || indent >= 0 && spaces != indent {
-			return nil, false
-		}
-		indent = spaces
-		if node := c.replaced[s][nameOf(item)]; node != nil {
-			text, ok := itemsText([]*yaml.Node{node}, indent)
-			if !ok {
-				return nil, false
-			}
-			splices = append(splices, splice{from, l.trim(from, to), text})
-		}
-		if i+1 == len(list.Content) && len(c.added[s]) > 0 {
-			text, ok := itemsText(c.added[s], indent)
-			if !ok {
-				return nil, false
-			}
-			at := l.trim(from, to)
-			splices = append(splices, splice{at, at, text})
-		}
-	}
-	return splices, true
-}
-
-// trim returns where an item that begins at from ends, without the comments and
-// blank lines between it and what comes at to.
-func (l *lines) trim(from, to int) int {
-	for to > from {
-		begin := bytes.LastIndexByte(l.text[:to-1], '\n') + 1
-		line := bytes.TrimSpace(l.text[begin:to])
-		if begin <= from || len(line) > 0 && line[0] != '#' {
-			break
-		}
-		to = begin
-	}
-	return to
-}
-
-func itemsText(items []*yaml.Node, indent int) ([]byte, bool) {
-	text, err := encode(&yaml.Node{Kind: yaml.SequenceNode, Content: items})
-	if err != nil {
-		return nil, false
-	}
-	if indent > 0 {
-		margin := strings.Repeat(" ", indent)
-		text = append([]byte(margin), bytes.ReplaceAll(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"), []byte("\n"+margin))...)
-		text = append(text, '\n')
-	}
-	return text, true
-}
-
-// spliceText replaces a text in one line, with its quotes.
-func (l *lines) spliceText(node *yaml.Node, by []byte) (splice, bool) {
-	at := place(l.text, node)
-	if node.Kind != yaml.ScalarNode || at < 0 || !bytes.HasPrefix(l.text[at:], []byte(node.Value)) {
-		return splice{}, false
-	}
-	to := at + len(node.Value)
-	if node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
-		if at--; to < len(l.text) {
-			to++
-		}
-	}
-	if at == to && at > 0 && l.text[at-1] == ':' {
-		by = append([]byte(" "), by...)
-	}
-	return splice{at, to, by}, true
-}
-
-// apply makes the edits. New lines end as the others do.
-func (l *lines) apply(splices []splice) []byte {
-	slices.SortStableFunc(splices, func(a, b splice) int { return a.from - b.from })
-	crlf := bytes.Contains(l.text, []byte("\r\n"))
-	var out []byte
-	done := 0
-	for _, s := range splices {
-		if s.from < done {
-			return nil // overlapping: the text is read otherwise than it seems
-		}
-		out = append(out, l.text[done:s.from]...)
-		isLines := bytes.HasSuffix(s.text, []byte("\n"))
-		if isLines && len(out) > 0 && out[len(out)-1] != '\n' {
-			out = append(out, '\n')
-		}
-		if crlf {
-			s.text = bytes.ReplaceAll(s.text, []byte("\n"), []byte("\r\n"))
-		}
-		out = append(out, s.text...)
-		done = s.to
-	}
-	return append(out, l.text[done:]...)
 }
