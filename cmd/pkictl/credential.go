@@ -74,7 +74,7 @@ Without --cn it is for the user, and the groups, of the client certificate in
 the kubeconfig.`,
 		Example: `  pkictl credential --cn kay --group developers --via ca
   pkictl credential --cn kay --group developers --via csr --approve --for 30m
-  kubectl config set-credentials kay --kubeconfig kay.conf --exec-api-version client.authentication.k8s.io/v1 --exec-interactive-mode IfAvailable --exec-command pkictl --exec-arg credential,--cn,kay,--via,ca,--dir,$PWD/pki
+  pkictl kubeconfig create kay --exec --group developers --via ca --server https://10.0.0.10:6443
   pkictl credential --cn kay --group developers --explain`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.credential(cmd, f) },

@@ -278,9 +278,9 @@ func (a *app) explain(recipe string, err error) error {
 }
 
 func addDryRun(cmd *cobra.Command, flag *bool) {
-	cmd.Flags().BoolVar(flag, "dry-run", false, "check everything, sign and write nothing")
+	cmd.Flags().BoolVar(flag, "dry-run", false, "check everything, but sign, write and send nothing")
 }
 
 func addExplain(cmd *cobra.Command, flag *bool) {
-	cmd.Flags().BoolVar(flag, "explain", false, "print the openssl commands that give the same result, and do nothing else")
+	cmd.Flags().BoolVar(flag, "explain", false, "print the openssl or kubectl commands that give the same result, and do nothing else")
 }
