@@ -157,15 +157,15 @@ func meant(name string, known []string, otherwise string) string {
 
 // check looks whether a binding of that name is there already. One that says
 // something else is an error.
-func (b *UserBinding) check(ctx context.Context, c *kubeclient.Client, user string) (there bool, err error) {
+func (b *UserBinding) check(ctx context.Context, c *kubeclient.Client, user string) error {
 	object, err := b.read(ctx, c)
 	if apierrors.IsNotFound(err) {
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
-	return true, b.same(object, user)
+	return b.same(object, user)
 }
 
 // read reads the object of a binding, of either kind.
@@ -215,9 +215,12 @@ func (b *UserBinding) ensure(ctx context.Context, c *kubeclient.Client, user str
 			return created, err
 		}
 		// An answer was lost, or another was faster.
-		if _, err = b.check(ctx, c, user); err != nil {
+		if err = b.check(ctx, c, user); err != nil {
 			return false, err
 		}
+	}
+	if b.object == nil {
+		return false, failure.New(failure.Failed, "run the same command again", "%s %q was there, and is gone", b.Kind, b.Name)
 	}
 	return false, b.note(ctx, c, credential, now)
 }

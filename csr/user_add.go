@@ -185,8 +185,7 @@ func (a *adder) prepare(ctx context.Context) error {
 		if a.many {
 			return nil // the request that makes it says whether it is there
 		}
-		_, err = binding.check(ctx, a.c, a.o.Name)
-		return err
+		return binding.check(ctx, a.c, a.o.Name)
 	})
 }
 
@@ -299,9 +298,7 @@ func certificateIn(path, user string) *x509.Certificate {
 func (a *adder) steps(ctx context.Context) error {
 	switch {
 	case a.cert != nil: // in the kubeconfig already
-		for _, step := range []Step{StepSubmit, StepApprove, StepIssue, StepKubeconfig} {
-			a.done = append(a.done, step)
-		}
+		a.done = append(a.done, StepSubmit, StepApprove, StepIssue, StepKubeconfig)
 		a.result.Credential = CredentialOf(a.cert)
 	case a.ca != nil:
 		if err := a.issueLocally(ctx); err != nil {

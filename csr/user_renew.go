@@ -272,9 +272,7 @@ func (r *renewer) request(p *pending, g UserGrant) error {
 func (r *renewer) steps(ctx context.Context, a *adder, done bool) error {
 	if done {
 		a.cert = r.old
-		for _, step := range []Step{StepKey, StepSubmit, StepApprove, StepIssue, StepKubeconfig} {
-			a.done = append(a.done, step)
-		}
+		a.done = append(a.done, StepKey, StepSubmit, StepApprove, StepIssue, StepKubeconfig)
 	} else if err := r.replace(ctx, a); err != nil {
 		return err
 	}

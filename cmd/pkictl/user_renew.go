@@ -185,7 +185,10 @@ func (a *app) renewUser(ctx context.Context, f userRenewFlags, byCSR func() (*cs
 		}
 		renewed.New = csr.CredentialOf(cert)
 	}
-	return renewed, a.noteRenewed(ctx, f, renewed)
+	if !f.DryRun {
+		a.noteRenewed(ctx, f, renewed)
+	}
+	return renewed, nil
 }
 
 // isRecorded says whether the inventory knows a certificate.
@@ -196,10 +199,7 @@ func (a *app) isRecorded(ctx context.Context, cert *x509.Certificate) bool {
 
 // noteRenewed has the bindings remember the new certificate. The inventory does
 // anyway, so it is no more than a warning if they cannot.
-func (a *app) noteRenewed(ctx context.Context, f userRenewFlags, renewed *csr.RenewedUser) error {
-	if f.DryRun {
-		return nil
-	}
+func (a *app) noteRenewed(ctx context.Context, f userRenewFlags, renewed *csr.RenewedUser) {
 	client, err := a.connect(f.connection)
 	if err == nil {
 		err = csr.NoteCredential(ctx, client, renewed.Name, renewed.New, f.Now)
@@ -207,7 +207,6 @@ func (a *app) noteRenewed(ctx context.Context, f userRenewFlags, renewed *csr.Re
 	if err != nil {
 		renewed.Warnings = append(renewed.Warnings, "the bindings do not know the new certificate: "+err.Error())
 	}
-	return nil
 }
 
 type renewedResult struct {
