@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"slices"
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -25,6 +26,23 @@ func (r Request) Sign(key crypto.Signer) ([]byte, error) {
 	}
 	return EncodeRequest(der), nil
 }
+
+// ExplainSign returns the openssl commands, for a POSIX shell, that make a key of
+// the request's kind, unless it is there, and what Sign returns.
+func (r Request) ExplainSign(keyPath, requestPath string, hasKey bool) string {
+	lines := "# a key and a certificate request for " + shellQuote(r.CommonName) + "\n"
+	if !hasKey {
+		lines += "(umask 077; openssl genpkey " + genpkey(r.Key) + " -out " + shellQuote(keyPath) + ")\n"
+	}
+	lines += "openssl req -new -utf8 -key " + shellQuote(keyPath) + " -subj " + shellQuote(opensslSubject(r.Groups, r.CommonName))
+	if names := opensslNames(r.SANs); names != "" {
+		lines += " -addext " + shellQuote("subjectAltName="+names)
+	}
+	return lines + " -out " + shellQuote(requestPath) + "\n"
+}
+
+// ShellQuote quotes a word for a POSIX shell where that is needed.
+func ShellQuote(word string) string { return shellQuote(word) }
 
 // EncodeRequest encodes a certificate request as PEM.
 func EncodeRequest(der []byte) []byte {
@@ -96,3 +114,25 @@ func IsReserved(name string) bool { return isReserved(name) }
 // CheckAllowance checks one of the names that IssueOptions.Allow takes. The
 // error lists them.
 func CheckAllowance(name string) error { return checkAllowance(name) }
+
+// KeyWarnings says what to know before a key of that kind is used.
+func KeyWarnings(kind string) []string {
+	if kind == string(Ed25519) {
+		return []string{ed25519Warning}
+	}
+	return nil
+}
+
+// UsagesOf returns the usages of the certificates of a built-in profile for that
+// public key, in the words of Kubernetes' certificates API.
+func UsagesOf(profile string, pub crypto.PublicKey) ([]string, error) {
+	p, err := BuiltinProfile(profile)
+	if err != nil {
+		return nil, err
+	}
+	usages := p.usageWords()
+	if p.keyUsage(pub)&x509.KeyUsageKeyEncipherment == 0 {
+		usages = slices.DeleteFunc(usages, func(usage string) bool { return usage == "key encipherment" })
+	}
+	return usages, nil
+}

@@ -36,6 +36,7 @@ func decide(ctx context.Context, c *kubeclient.Client, object *Object, condition
 	if err != nil {
 		return nil, err
 	}
+	var refused error
 	for attempt := range attempts {
 		if decided, err := isDecided(object, condition.Type); decided || err != nil {
 			return object, err
@@ -43,14 +44,14 @@ func decide(ctx context.Context, c *kubeclient.Client, object *Object, condition
 		changed := object.DeepCopy()
 		changed.Status.Conditions = append(changed.Status.Conditions, condition)
 		updated := &Object{}
-		if err = c.Update(ctx, at+"/approval", changed, updated); err == nil {
-			return updated, nil
-		}
+		refused = c.Update(ctx, at+"/approval", changed, updated)
 		switch {
-		case apierrors.IsNotFound(err):
+		case refused == nil:
+			return updated, nil
+		case apierrors.IsNotFound(refused):
 			return nil, gone(object.Name, StateDeleted)
-		case !apierrors.IsConflict(err) && !isLost(err):
-			return nil, decideError(err, object, condition)
+		case !apierrors.IsConflict(refused) && !isLost(refused):
+			return nil, decideError(refused, object, condition)
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return nil, err
@@ -59,7 +60,7 @@ func decide(ctx context.Context, c *kubeclient.Client, object *Object, condition
 			return nil, err
 		}
 	}
-	return nil, decideError(err, object, condition)
+	return nil, decideError(refused, object, condition)
 }
 
 // isDecided says whether the condition is there already. The other way round is

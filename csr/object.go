@@ -14,7 +14,6 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -94,7 +93,7 @@ func (e *EndedError) Error() string {
 	case StateReplaced:
 		return "it was deleted, and there is another of that name now"
 	}
-	return "there is none"
+	return "not found; it never was, or was deleted since"
 }
 
 const newRequestHint = "submit a request with a new key (pkictl csr new), or the same under another name with --name"
@@ -121,16 +120,17 @@ func ended(object *Object) error {
 
 // gone is the error about an object that is not there.
 func gone(name string, state State) error {
-	hint := "look for it with: pkictl csr list; those that are issued, denied or failed go after 1 hour, pending ones after 24"
+	hint := "look for it with: pkictl csr list; a cluster deletes them 1 hour after they were issued, denied or failed, and 24 after they were sent"
 	if state != StateMissing {
 		hint = "submit it again"
 	}
 	return failure.Wrap(&EndedError{State: state}, failure.Failed, hint, "certificate signing request %q", name)
 }
 
-// objectPath returns the path of an object, whose name becomes a part of it.
+// objectPath returns the path of an object, whose name becomes a segment of it
+// (apimachinery, pkg/api/validation/path).
 func objectPath(name string) (string, error) {
-	if name == "" || len(name) > validation.DNS1123SubdomainMaxLength || len(path.ValidatePathSegmentName(name, false)) > 0 {
+	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/%") || len(name) > validation.DNS1123SubdomainMaxLength {
 		return "", failure.New(failure.Usage, "look for it with: pkictl csr list", "%q is not the name of a certificate signing request", name)
 	}
 	return kubeclient.CertificateSigningRequests + "/" + name, nil

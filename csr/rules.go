@@ -253,12 +253,12 @@ func (r *signerRules) checkUser(name string, groups, allow []string) error {
 			"the API server refuses the group %s for %s: it passes every authorizer", groupMasters, r.name)
 	}
 	if ca.IsReserved(name) && !slices.Contains(allow, ca.AllowName+name) {
-		return refuse("choose another name, or allow it with --allow "+ca.AllowName+name,
+		return refuse("choose another name, or allow it with --allow "+ca.ShellQuote(ca.AllowName+name),
 			"the user name %q is one that Kubernetes keeps for its own parts", name)
 	}
 	for _, group := range groups {
 		if ca.IsReserved(group) && !slices.Contains(allow, ca.AllowGroup+group) {
-			return refuse("choose another group, or allow it with --allow "+ca.AllowGroup+group,
+			return refuse("choose another group, or allow it with --allow "+ca.ShellQuote(ca.AllowGroup+group),
 				"the group %q is one that Kubernetes keeps for its own parts", group)
 		}
 	}

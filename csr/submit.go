@@ -48,6 +48,9 @@ type SubmitOptions struct {
 	// Allow lets through what Check refuses otherwise, by the names that
 	// ca.IssueOptions.Allow takes.
 	Allow []string
+	// Now is used to say whether a certificate that is there has ended. Zero: it
+	// does not matter.
+	Now time.Time
 	// DryRun has the API server check the request and keep nothing.
 	DryRun bool
 }
@@ -133,6 +136,10 @@ func Submit(ctx context.Context, c *kubeclient.Client, o SubmitOptions) (object 
 	}
 	if err := ended(object); err != nil {
 		return object, false, err
+	}
+	if cert := Certificate(object); cert != nil && o.Now.After(cert.NotAfter) {
+		return object, false, failure.New(failure.Failed, newRequestHint,
+			"certificate signing request %q was issued before, and its certificate ended on %s", object.Name, cert.NotAfter.UTC().Format(time.RFC3339))
 	}
 	return object, false, nil
 }

@@ -230,7 +230,7 @@ func (w *waiter) timedOut() error {
 			hint = "have it approved with: pkictl csr approve " + w.name
 		}
 	}
-	return failure.Wrap(timeout{state}, failure.Failed, hint, "certificate signing request %q did not come to it within %s", w.name, w.Timeout)
+	return failure.Wrap(timeout{state}, failure.Failed, hint, "gave up on certificate signing request %q after %s", w.name, w.Timeout)
 }
 
 // timeout is context.DeadlineExceeded with what was last seen.

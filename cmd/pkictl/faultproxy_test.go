@@ -35,6 +35,8 @@ type apiFault struct {
 	cut   bool          // the connection breaks in place of an answer
 	after bool          // the API server acts, and then code, cut or hang hide its answer
 	hang  bool          // there is no answer until the client has gone
+	// expired answers a watch as from a version that the API server has forgotten.
+	expired bool
 	// cutAfter breaks an answer that goes on, as a watch does, after that time.
 	cutAfter time.Duration
 }
@@ -193,6 +195,10 @@ func (p *faultProxy) serve(w http.ResponseWriter, r *http.Request, forward http.
 		}
 	case f.code != 0:
 		answer(w, f.code)
+	case f.expired:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure",`+
+			`"message":"too old resource version","reason":"Expired","code":410}}`)
 	case f.cutAfter > 0:
 		ctx, cancel := context.WithTimeout(r.Context(), f.cutAfter)
 		defer cancel()

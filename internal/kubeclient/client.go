@@ -234,6 +234,13 @@ func (c *Client) Update(ctx context.Context, path string, object, into runtime.O
 	return c.do(ctx, c.rest.Put().AbsPath(path).Body(object), into)
 }
 
+// UpdateDryRun is Update, but that the API server keeps nothing: it checks the
+// object and the right to change it, and answers as it would.
+func (c *Client) UpdateDryRun(ctx context.Context, path string, object, into runtime.Object) error {
+	o := metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}}
+	return c.do(ctx, c.rest.Put().AbsPath(path).SpecificallyVersionedParams(&o, parameters, version1).Body(object), into)
+}
+
 // Patch changes the object at path by a JSON merge patch (RFC 7386).
 func (c *Client) Patch(ctx context.Context, path string, patch []byte, into runtime.Object) error {
 	return c.do(ctx, c.rest.Patch(types.MergePatchType).AbsPath(path).Body(patch), into)

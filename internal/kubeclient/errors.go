@@ -45,7 +45,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return failure.Wrap(cause{err, network.Err.Error()}, failure.Failed, "check that it runs, and that --kubeconfig and --context name the right cluster",
 			"cannot reach the API server %s", server)
 	}
-	return failure.Wrap(err, failure.Failed, "", "cannot call the API server %s", server)
+	return failure.Wrap(err, failure.Failed, "look whether it runs, and try again", "cannot call the API server %s", server)
 }
 
 // explainStatus says what an answer of the API server means.
@@ -61,7 +61,7 @@ func (c *Client) explainStatus(err error) error {
 	case apierrors.IsInternalError(err), apierrors.IsServiceUnavailable(err), apierrors.IsServerTimeout(err):
 		return failure.Wrap(err, failure.Failed, "look at its log, and try again", "the API server failed")
 	}
-	return failure.Wrap(err, failure.Failed, "", "the API server answered")
+	return failure.Wrap(err, failure.Failed, "correct what it names; where somebody else changed the same, try again", "the API server answered")
 }
 
 func (c *Client) noAnswer() error {
