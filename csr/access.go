@@ -32,8 +32,9 @@ type Access struct {
 	Dangers []Danger  `json:"dangers"`
 	May     []Grant   `json:"may"`
 	MayNot  []Refusal `json:"mayNot"`
-	// Incomplete is true where there are authorizers that cannot say what they
-	// allow: there may be more than is listed, so MayNot is empty.
+	// Incomplete is true where there are authorizers that cannot list what they
+	// allow. Then May lacks what these allow, but Dangers and MayNot were asked for one
+	// by one, unless a note says otherwise.
 	Incomplete bool `json:"incomplete"`
 	// Notes say what is not known and why.
 	Notes []string `json:"notes,omitempty"`
@@ -47,6 +48,9 @@ type Access struct {
 	Scopes []Scope `json:"scopes"`
 
 	common []rbacv1.PolicyRule
+	// asked says that each action of the tables has been asked about, where the
+	// rules are incomplete.
+	asked bool
 }
 
 // Scope is where rules apply.
@@ -101,6 +105,9 @@ func AccessOf(ctx context.Context, speaking *kubeclient.Client, namespaces []str
 		if r.Status.EvaluationError != "" {
 			a.note(r.Status.EvaluationError)
 		}
+	}
+	if err := a.askOneByOne(ctx, speaking); err != nil {
+		return nil, err
 	}
 	a.conclude()
 	return a, nil
@@ -199,6 +206,7 @@ func (a *Access) conclude() {
 	slices.SortStableFunc(a.Scopes, func(x, y Scope) int { return cmp.Compare(x.Namespace, y.Namespace) })
 	a.Everything = a.Everything || len(a.Scopes) > 0 && a.Scopes[0].Namespace == "" && slices.ContainsFunc(a.Scopes[0].Rules, isEverything)
 	a.Dangers = a.findDangers()
+	a.sortDangers()
 	a.May = a.summarize()
 	a.MayNot = a.refusals()
 }

@@ -17,8 +17,11 @@ type Danger struct {
 	WholeCluster bool     `json:"wholeCluster"`
 	Namespaces   []string `json:"namespaces,omitempty"` // where; none: in all
 	Names        []string `json:"names,omitempty"`      // of which objects; none: of all
-	Why          string   `json:"why"`
-	Source       string   `json:"source"` // the page of the Kubernetes documentation that says so
+	// Through is the service account by which one in a namespace reaches the
+	// whole cluster, empty for others.
+	Through string `json:"through,omitempty"`
+	Why     string `json:"why"`
+	Source  string `json:"source"` // the page of the Kubernetes documentation that says so
 }
 
 // goodPractices is the page "Role Based Access Control Good Practices" of the
@@ -41,6 +44,8 @@ var (
 	reading  = []string{"get", "list", "watch"}
 	writing  = []string{"create", "update", "patch"}
 	changing = []string{"update", "patch"}
+	// The answer to a patch is the whole object, also to one that changes nothing.
+	showing = []string{"get", "list", "watch", "patch"}
 )
 
 func actions(verbs []string, group string, resources ...string) []action {
@@ -57,14 +62,21 @@ const (
 	rbacGroup         = rbacv1.GroupName
 	certificatesGroup = "certificates.k8s.io"
 	admissionGroup    = "admissionregistration.k8s.io"
+	// authenticationGroup has the resources by which impersonation is allowed.
+	authenticationGroup = "authentication.k8s.io"
 )
 
 // dangers is the table of what to warn of, the worst first.
 var dangers = []dangerous{
 	{
 		id: "impersonate", may: "impersonate users and groups", clusterOnly: true,
-		actions: actions([]string{"impersonate"}, "", "users", "groups"),
-		why:     "they can act as anybody whom these names take in, administrators included", source: goodPractices + "Impersonate verb",
+		// The second is constrained impersonation (Kubernetes 1.35, beta 1.36).
+		actions: slices.Concat(
+			actions([]string{"impersonate"}, "", "users", "groups"),
+			actions([]string{"impersonate:user-info"}, authenticationGroup, "users", "groups"),
+			actions([]string{"impersonate:arbitrary-node"}, authenticationGroup, "nodes"),
+		),
+		why: "they can act as anybody whom these names take in, administrators included", source: goodPractices + "Impersonate verb",
 	},
 	{
 		id: "escalate", may: "give roles rights that they do not have (escalate)",
@@ -111,7 +123,7 @@ var dangers = []dangerous{
 	},
 	{
 		id: "secrets-read", may: "read secrets",
-		actions: actions(reading, "", "secrets"),
+		actions: actions(showing, "", "secrets"),
 		why:     "secrets hold passwords, keys and tokens; a list shows the contents, too", source: goodPractices + "Listing secrets",
 	},
 	{
@@ -121,8 +133,9 @@ var dangers = []dangerous{
 	},
 	{
 		id: "impersonate-serviceaccounts", may: "impersonate service accounts",
-		actions: actions([]string{"impersonate"}, "", "serviceaccounts"),
-		why:     "they can act as these service accounts", source: goodPractices + "Impersonate verb",
+		actions: append(actions([]string{"impersonate"}, "", "serviceaccounts"),
+			action{"impersonate:serviceaccount", authenticationGroup, "serviceaccounts"}),
+		why: "they can act as these service accounts", source: goodPractices + "Impersonate verb",
 	},
 	{
 		id: "workloads-create", may: "run pods",
@@ -185,8 +198,12 @@ func (a *Access) findDangers() []Danger {
 	for _, row := range dangers {
 		found = append(found, row.find(whole, a.Scopes, taken)...)
 	}
-	slices.SortStableFunc(found, func(x, y Danger) int { return cmp.Compare(rank(x), rank(y)) })
 	return found
+}
+
+// sortDangers puts first what reaches the whole cluster.
+func (a *Access) sortDangers() {
+	slices.SortStableFunc(a.Dangers, func(x, y Danger) int { return cmp.Compare(rank(x), rank(y)) })
 }
 
 func rank(d Danger) int {

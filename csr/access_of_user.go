@@ -18,8 +18,8 @@ type UserAccess struct {
 	// Access is nil where it cannot be known; Unknown says why.
 	Access  *Access `json:"access"`
 	Unknown string  `json:"unknown,omitempty"`
-	// Bindings name the user or a group of theirs; nil where they cannot be
-	// listed.
+	// Bindings name the user or a group of theirs, but for what is bound to all
+	// who are authenticated in every cluster; nil where they cannot be listed.
 	Bindings []Binding `json:"bindings"`
 }
 
@@ -28,27 +28,36 @@ type UserAccess struct {
 // and roles; and where it may not list these either, it says that it is not
 // known. An error is one of requests that did not work, not of those refused.
 func AccessOfUser(ctx context.Context, client *kubeclient.Client, username string, groups []string) (*UserAccess, error) {
+	return NewReviewer(client).accessOf(ctx, username, groups)
+}
+
+func (v *Reviewer) accessOf(ctx context.Context, username string, groups []string) (*UserAccess, error) {
 	groups = withAuthenticated(groups)
 	u := &UserAccess{}
-	var state rbacState
-	listed := state.listBindings(ctx, client)
-	namespaces := []string{client.Namespace}
+	state, listed := v.bindings(ctx)
+	namespaces := []string{v.client.Namespace}
 	switch {
 	case listed == nil:
-		u.Bindings = state.bindingsOf(username, groups)
-		namespaces = namespacesOf(u.Bindings)
+		bound := state.bindingsOf(username, groups)
+		u.Bindings, namespaces = withoutEverybodys(bound), namespacesOf(bound)
 	case !apierrors.IsForbidden(listed):
 		return nil, listed
 	}
 	var err error
-	u.Access, err = impersonated(ctx, client, username, groups, namespaces)
+	u.Access, err = impersonated(ctx, v.client, username, groups, namespaces)
 	switch {
 	case err == nil && listed != nil:
 		u.Access.note("in which other namespaces they may do something is not known: listing all bindings is not allowed")
 	case apierrors.IsForbidden(err), errors.Is(err, errNoHeader):
-		return u, u.fromBindings(ctx, client, &state, username, groups, listed, err)
+		err = u.fromBindings(ctx, v, username, groups, err)
 	}
-	return u, err
+	if err == nil && u.Access != nil {
+		err = v.followAccounts(ctx, u.Access)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // errNoHeader is why somebody cannot be impersonated: names travel in headers.
@@ -69,22 +78,28 @@ func impersonated(ctx context.Context, client *kubeclient.Client, username strin
 }
 
 // fromBindings answers without impersonation, which was refused.
-func (u *UserAccess) fromBindings(ctx context.Context, client *kubeclient.Client, state *rbacState, username string, groups []string, listed, refused error) error {
+func (u *UserAccess) fromBindings(ctx context.Context, v *Reviewer, username string, groups []string, refused error) error {
 	u.Access = nil
-	err := listed
-	if err == nil {
-		err = state.listRoles(ctx, client)
-	}
-	if err != nil {
-		if !apierrors.IsForbidden(err) {
-			return err
-		}
-		u.Unknown = "impersonating them does not work (" + reason(refused) + "), nor is reading all bindings and roles (" + reason(err) + ")"
+	state, err := v.roles(ctx)
+	if apierrors.IsForbidden(err) {
+		u.Unknown = whyNotAs(refused) + ", and reading all bindings and roles is not allowed either (" + reason(err) + ")"
 		return nil
 	}
+	if err != nil {
+		return err
+	}
 	u.Access = state.accessFrom(username, groups)
-	u.Access.note("impersonating them does not work: " + reason(refused))
+	u.Access.note(whyNotAs(refused))
 	return nil
+}
+
+// whyNotAs says why somebody was not impersonated. API servers name the verb by
+// the newest of the ways in which it could have been allowed.
+func whyNotAs(refused error) string {
+	if text := reason(refused); !strings.Contains(text, "impersonate") {
+		return "impersonating them does not work (" + text + ")"
+	}
+	return "impersonating them is not allowed (it takes the verb impersonate on users and groups)"
 }
 
 // reason returns what the API server said, without what pkictl puts before it.

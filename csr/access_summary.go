@@ -12,8 +12,8 @@ import (
 type Grant struct {
 	Verbs []string `json:"verbs"`
 	// Resources are plural, with their subresource and the group of their API:
-	// pods, pods/log, deployments.apps; * is all, *.apps all of a group, *.core
-	// all of the core one.
+	// pods, pods/log, deployments.apps/scale; * is all, *.apps all of a group,
+	// *.core all of the core one.
 	Resources  []string `json:"resources,omitempty"`
 	Names      []string `json:"names,omitempty"`      // of which objects; none: of all
 	URLs       []string `json:"urls,omitempty"`       // in place of resources
@@ -134,17 +134,29 @@ func eachObject(rule rbacv1.PolicyRule, f func(group, resource string, o object)
 	}
 	for _, group := range rule.APIGroups {
 		for _, resource := range rule.Resources {
-			full := resource
-			if group == "" && resource == rbacv1.ResourceAll {
-				full += ".core"
-			} else if group != "" && (group != rbacv1.APIGroupAll || resource != rbacv1.ResourceAll) {
-				full += "." + group
-			}
+			full := fullName(group, resource)
 			for _, name := range names {
 				f(group, resource, object{resource: full, name: name})
 			}
 		}
 	}
+}
+
+// fullName writes a resource as kubectl does: deployments.apps/status.
+func fullName(group, resource string) string {
+	kind, subresource, isSub := strings.Cut(resource, "/")
+	switch {
+	case group == rbacv1.APIGroupAll && resource == rbacv1.ResourceAll:
+		return resource
+	case group == "" && kind == rbacv1.ResourceAll:
+		kind += ".core"
+	case group != "":
+		kind += "." + group
+	}
+	if isSub {
+		return kind + "/" + subresource
+	}
+	return kind
 }
 
 func known(rules []rbacv1.PolicyRule, verb, group, resource, name string) bool {
@@ -235,7 +247,7 @@ var asked = []struct {
 	what    string
 	actions []action
 }{
-	{"read secrets", actions(reading, "", "secrets")},
+	{"read secrets", actions(showing, "", "secrets")},
 	{"run commands in pods", actions([]string{"create"}, "", "pods/exec")},
 	{"create pods", actions([]string{"create"}, "", "pods")},
 	{"create deployments", actions([]string{"create"}, "apps", "deployments")},
@@ -246,10 +258,10 @@ var asked = []struct {
 }
 
 // refusals returns what of that is not allowed, on any object. Where there are
-// authorizers that cannot say what they allow, nobody knows.
+// authorizers that cannot list what they allow, it takes that they were asked.
 func (a *Access) refusals() []Refusal {
 	list := []Refusal{}
-	if a.Incomplete || a.Everything {
+	if a.Incomplete && !a.asked || a.Everything {
 		return list
 	}
 	for _, question := range asked {

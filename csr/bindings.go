@@ -29,8 +29,7 @@ type rbacState struct {
 	Roles           rbacv1.RoleList
 }
 
-// BindingsOf lists the bindings that name a user, or a group of theirs; a role
-// bound to everybody, as by system:authenticated, is only listed if it is named.
+// BindingsOf lists the bindings that name a user, or a group of theirs.
 // The API server refuses (IsForbidden) who may not list bindings of all namespaces.
 func BindingsOf(ctx context.Context, client *kubeclient.Client, username string, groups []string) ([]Binding, error) {
 	var state rbacState
@@ -113,6 +112,15 @@ func namespacesOf(bindings []Binding) []string {
 	}
 	slices.Sort(namespaces)
 	return slices.Compact(namespaces)
+}
+
+// withoutEverybodys leaves out what is bound to all who are authenticated, in
+// every cluster.
+func withoutEverybodys(list []Binding) []Binding {
+	roles := []string{"system:basic-user", "system:discovery", "system:public-info-viewer"}
+	return slices.DeleteFunc(slices.Clone(list), func(b Binding) bool {
+		return b.To == "group "+authenticatedGroup && slices.Contains(roles, b.Role)
+	})
 }
 
 const authenticatedGroup = "system:authenticated"

@@ -31,25 +31,32 @@ func printAccess(w io.Writer, indent string, access *csr.Access) {
 	if len(access.May) == 0 {
 		fmt.Fprintf(w, "%smay     nothing that was granted to them or a group of theirs\n", indent)
 	}
-	if len(access.MayNot) > 0 {
-		var refused []string
-		for _, r := range access.MayNot {
-			text := r.What
-			if r.Except != nil {
-				text += " elsewhere than in " + some(r.Except, shownNamespaces)
-			}
-			refused = append(refused, text)
-		}
-		fmt.Fprintf(w, "%smay not %s\n", indent, strings.Join(refused, ", "))
-	}
+	printMayNot(w, indent, access.MayNot)
 	if access.Common > 0 {
 		fmt.Fprintf(w, "%sand what everybody who is logged in may: see their own rights, and versions and kinds of the API (%d rules)\n", indent, access.Common)
 	}
-	if access.Incomplete {
-		fmt.Fprintf(w, "%snote: there may be more: an authorizer of this cluster does not say what it allows\n", indent)
-	}
 	for _, note := range access.Notes {
 		fmt.Fprintf(w, "%snote: %s\n", indent, printable(note))
+	}
+}
+
+// printMayNot writes what they may not do: at all, and elsewhere than in some
+// namespaces.
+func printMayNot(w io.Writer, indent string, refusals []csr.Refusal) {
+	var places []string
+	what := map[string][]string{}
+	for _, r := range refusals {
+		place := ""
+		if r.Except != nil {
+			place = "elsewhere than in " + some(r.Except, shownNamespaces) + ": "
+		}
+		if what[place] == nil {
+			places = append(places, place)
+		}
+		what[place] = append(what[place], r.What)
+	}
+	for _, place := range places {
+		fmt.Fprintf(w, "%smay not %s%s\n", indent, place, strings.Join(what[place], ", "))
 	}
 }
 

@@ -1,6 +1,10 @@
 package main_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,10 +49,7 @@ rules:
 func TestAccessAgainstKubectl(t *testing.T) {
 	t.Parallel()
 	c := sharedCluster(t)
-	for _, role := range []string{"view", "edit", "admin"} {
-		// kube-controller-manager fills them when it has started.
-		c.asAdmin("wait clusterrole " + role + " --for=jsonpath={.rules[0].verbs} --timeout=60s")
-	}
+	c.waitForRoles()
 	for _, line := range []string{
 		"create namespace access-dev", "create namespace access-prod",
 		"create rolebinding access-view -n access-dev --clusterrole=view --user=access-viewer",
@@ -160,4 +161,39 @@ func TestAccessAgainstKubectl(t *testing.T) {
 			t.Errorf("the questions hardly tell anything: %d yes, %d no", y, n)
 		}
 	})
+}
+
+// TestPatchingShowsSecrets: the table of dangers counts patching among reading,
+// because this works.
+func TestPatchingShowsSecrets(t *testing.T) {
+	t.Parallel()
+	c := sharedCluster(t)
+	for _, line := range []string{
+		"create namespace patch-dev", "create secret generic hidden -n patch-dev --from-literal=password=cGF0Y2hlZA",
+		"create role patch -n patch-dev --verb=patch --resource=secrets", "create rolebinding patch -n patch-dev --role=patch --user=patch-jane",
+	} {
+		c.asAdmin(line)
+	}
+	c.issueUser("patch-jane")
+	pair, err := tls.LoadX509KeyPair(filepath.Join(c.dir, "patch-jane.crt"), filepath.Join(c.dir, "patch-jane.key"))
+	ok(t, err)
+	caPEM, err := os.ReadFile(filepath.Join(c.pki, "ca.crt"))
+	ok(t, err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(caPEM)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}}
+	defer transport.CloseIdleConnections()
+	for method, want := range map[string]bool{http.MethodGet: false, http.MethodPatch: true} {
+		request, err := http.NewRequestWithContext(t.Context(), method, c.url+"/api/v1/namespaces/patch-dev/secrets/hidden", strings.NewReader("{}"))
+		ok(t, err)
+		request.Header.Set("Content-Type", "application/merge-patch+json")
+		answer, err := transport.RoundTrip(request)
+		ok(t, err)
+		body, err := io.ReadAll(answer.Body)
+		ok(t, err)
+		ok(t, answer.Body.Close())
+		if shown := strings.Contains(string(body), "Y0dGMFkyaGxaQQ=="); shown != want {
+			t.Errorf("%s: shown %t, %s", method, shown, body)
+		}
+	}
 }
