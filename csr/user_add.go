@@ -104,6 +104,8 @@ type adder struct {
 	many   bool // one of many: what the user may do is not asked for
 	// unfinished is what store.Unfinished has found beside the kubeconfig.
 	unfinished []string
+	// unwritten says that pending is not on the disk yet: nothing may be sent.
+	unwritten bool
 	pending    *pending
 	release    func() // the lock; nil: not taken
 	ca         *ca.CA // nil: the cluster signs
@@ -224,7 +226,7 @@ func (a *adder) begin() error {
 	}
 	a.pending = want
 	if a.o.Via == ViaCA {
-		return want.write(a.o.Out)
+		return a.write(want)
 	}
 	a.start(StepKey)
 	if err := want.request(RequestOptions{CommonName: a.o.Name, Groups: a.o.Groups, Key: a.o.Key}); err != nil {
@@ -235,11 +237,20 @@ func (a *adder) begin() error {
 			return err
 		}
 	}
-	if err := want.write(a.o.Out); err != nil {
+	if err := a.write(want); err != nil {
 		return err
 	}
 	a.finished(StepKey, "")
 	return nil
+}
+
+// write brings what is needed to the disk; of many, several at once do that.
+func (a *adder) write(p *pending) error {
+	if a.many {
+		a.unwritten = true
+		return nil
+	}
+	return p.write(a.o.Out)
 }
 
 // request makes the key and the request.
