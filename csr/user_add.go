@@ -106,12 +106,13 @@ type adder struct {
 	unfinished []string
 	// unwritten says that pending is not on the disk yet: nothing may be sent.
 	unwritten bool
-	pending    *pending
-	release    func() // the lock; nil: not taken
-	ca         *ca.CA // nil: the cluster signs
-	done       []Step
-	cert       *x509.Certificate
-	result     Added
+	pending   *pending
+	release   func() // the lock; nil: not taken
+	ca        *ca.CA // nil: the cluster signs
+	done      []Step
+	cert      *x509.Certificate
+	certPEM   []byte // of one of many, while it is in no file
+	result    Added
 }
 
 func (a *adder) run(ctx context.Context) (*Added, error) {
@@ -163,6 +164,9 @@ func (a *adder) finish(ctx context.Context) (*Added, error) {
 	}
 	if err := a.steps(ctx); err != nil {
 		return nil, a.incomplete(err)
+	}
+	if a.many {
+		return &a.result, nil // store does the rest
 	}
 	return &a.result, removePending(a.o.Out)
 }
@@ -351,21 +355,24 @@ func (a *adder) issue(ctx context.Context) (certPEM []byte, err error) {
 	return certPEM, nil
 }
 
-// issueAndBind is for one of many: the API server is not kept waiting for the
-// disk.
+// issueAndBind is the part of one of many that waits for the API server. What
+// is left, for which the next is not kept waiting, is put away by store.
 func (a *adder) issueAndBind(ctx context.Context) error {
-	certPEM, err := a.issue(ctx)
-	if err != nil {
+	var err error
+	if a.certPEM, err = a.issue(ctx); err != nil {
 		return err
 	}
-	bound := make(chan error, 1)
-	other := &adder{c: a.c, o: a.o} // with results of its own
-	other.result = a.result
-	go func() { bound <- other.bind(ctx) }()
-	err = a.writeKubeconfig(certPEM)
-	bindErr := <-bound
-	a.done = append(a.done, other.done...)
-	return cmp.Or(err, bindErr)
+	return a.bind(ctx)
+}
+
+// store writes the kubeconfig of one of many, and removes what is not needed any more.
+func (a *adder) store() error {
+	if a.certPEM != nil {
+		if err := a.writeKubeconfig(a.certPEM); err != nil {
+			return a.incomplete(err)
+		}
+	}
+	return removePending(a.o.Out)
 }
 
 func (a *adder) writeKubeconfig(certPEM []byte) error {

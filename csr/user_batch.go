@@ -62,7 +62,7 @@ const (
 
 func (b *userBatch) run(ctx context.Context) {
 	lines, ready := make(chan []UserLine), make(chan opened, Workers)
-	var preparing, working sync.WaitGroup
+	var preparing, working, storing sync.WaitGroup
 	for range preparers {
 		preparing.Go(func() {
 			for chunk := range lines {
@@ -74,8 +74,13 @@ func (b *userBatch) run(ctx context.Context) {
 		working.Go(func() {
 			for one := range ready {
 				_, err := one.finish(ctx)
-				one.close()
-				b.ended(ctx, one.line, false, err)
+				storing.Go(func() {
+					if err == nil && !one.o.DryRun {
+						err = one.store()
+					}
+					one.close()
+					b.ended(ctx, one.line, false, err)
+				})
 			}
 		})
 	}
@@ -89,6 +94,7 @@ func (b *userBatch) run(ctx context.Context) {
 	preparing.Wait()
 	close(ready)
 	working.Wait()
+	storing.Wait()
 }
 
 // opened is a user whose request may be sent.
