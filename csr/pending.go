@@ -84,12 +84,17 @@ func (p *pending) key() (crypto.Signer, error) { return ca.ParseKey([]byte(p.Key
 
 // write brings the pending file to the disk.
 func (p *pending) write(out string) error {
-	p.APIVersion, p.Kind = pendingVersion, pendingKind
-	data, err := json.MarshalIndent(p, "", "  ")
+	file, err := p.file(out)
 	if err != nil {
 		return err
 	}
-	return store.WriteFile(pendingPath(out), append(data, '\n'), 0o600)
+	return store.WriteFile(file.Path, file.Data, file.Mode)
+}
+
+func (p *pending) file(out string) (store.File, error) {
+	p.APIVersion, p.Kind = pendingVersion, pendingKind
+	data, err := json.MarshalIndent(p, "", "  ")
+	return store.File{Path: pendingPath(out), Data: append(data, '\n'), Mode: 0o600}, err
 }
 
 func removePending(out string) error {

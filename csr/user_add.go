@@ -1,7 +1,6 @@
 package csr
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -9,11 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
-
-	authenticationv1 "k8s.io/api/authentication/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -104,12 +99,15 @@ type adder struct {
 	many   bool // one of many: what the user may do is not asked for
 	// unfinished is what store.Unfinished has found beside the kubeconfig.
 	unfinished []string
-	pending    *pending
-	release    func() // the lock; nil: not taken
-	ca         *ca.CA // nil: the cluster signs
-	done       []Step
-	cert       *x509.Certificate
-	result     Added
+	// unwritten says that pending is not on the disk yet: nothing may be sent.
+	unwritten bool
+	pending   *pending
+	release   func() // the lock; nil: not taken
+	ca        *ca.CA // nil: the cluster signs
+	done      []Step
+	cert      *x509.Certificate
+	certPEM   []byte // of one of many, while it is in no file
+	result    Added
 }
 
 func (a *adder) run(ctx context.Context) (*Added, error) {
@@ -161,6 +159,9 @@ func (a *adder) finish(ctx context.Context) (*Added, error) {
 	}
 	if err := a.steps(ctx); err != nil {
 		return nil, a.incomplete(err)
+	}
+	if a.many {
+		return &a.result, nil // store does the rest
 	}
 	return &a.result, removePending(a.o.Out)
 }
@@ -224,7 +225,7 @@ func (a *adder) begin() error {
 	}
 	a.pending = want
 	if a.o.Via == ViaCA {
-		return want.write(a.o.Out)
+		return a.write(want)
 	}
 	a.start(StepKey)
 	if err := want.request(RequestOptions{CommonName: a.o.Name, Groups: a.o.Groups, Key: a.o.Key}); err != nil {
@@ -235,11 +236,20 @@ func (a *adder) begin() error {
 			return err
 		}
 	}
-	if err := want.write(a.o.Out); err != nil {
+	if err := a.write(want); err != nil {
 		return err
 	}
 	a.finished(StepKey, "")
 	return nil
+}
+
+// write brings what is needed to the disk; of many, several at once do that.
+func (a *adder) write(p *pending) error {
+	if a.many {
+		a.unwritten = true
+		return nil
+	}
+	return p.write(a.o.Out)
 }
 
 // request makes the key and the request.
@@ -293,286 +303,4 @@ func certificateIn(path, user string) *x509.Certificate {
 		return nil
 	}
 	return certs[0]
-}
-
-func (a *adder) steps(ctx context.Context) error {
-	switch {
-	case a.cert != nil: // in the kubeconfig already
-		a.done = append(a.done, StepSubmit, StepApprove, StepIssue, StepKubeconfig)
-		a.result.Credential = CredentialOf(a.cert)
-	case a.ca != nil:
-		if err := a.issueLocally(ctx); err != nil {
-			return err
-		}
-	case a.many:
-		return a.issueAndBind(ctx)
-	default:
-		certPEM, err := a.issue(ctx)
-		if err == nil {
-			err = a.writeKubeconfig(certPEM)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := a.bind(ctx); err != nil {
-		return err
-	}
-	return a.check(ctx)
-}
-
-func (a *adder) submission() SubmitOptions {
-	return SubmitOptions{
-		RequestPEM: []byte(a.pending.RequestPEM), Signer: SignerClient, Expiration: a.o.Lifetime(),
-		Annotations: map[string]string{userAnnotation: a.o.Name},
-	}
-}
-
-// issue has the cluster sign the certificate.
-func (a *adder) issue(ctx context.Context) (certPEM []byte, err error) {
-	a.cert, certPEM, err = a.obtain(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a.result.Credential = CredentialOf(a.cert)
-	// Of a long lifetime a signer takes off what it backdates.
-	a.result.Shortened = a.cert.NotAfter.Before(a.o.Now.Add(a.o.Lifetime() - ca.Backdate - time.Minute))
-	return certPEM, nil
-}
-
-// issueAndBind is for one of many: the API server is not kept waiting for the
-// disk.
-func (a *adder) issueAndBind(ctx context.Context) error {
-	certPEM, err := a.issue(ctx)
-	if err != nil {
-		return err
-	}
-	bound := make(chan error, 1)
-	other := &adder{c: a.c, o: a.o} // with results of its own
-	other.result = a.result
-	go func() { bound <- other.bind(ctx) }()
-	err = a.writeKubeconfig(certPEM)
-	bindErr := <-bound
-	a.done = append(a.done, other.done...)
-	return cmp.Or(err, bindErr)
-}
-
-func (a *adder) writeKubeconfig(certPEM []byte) error {
-	a.start(StepKubeconfig)
-	entry := a.entry()
-	var err error
-	if entry.CAPEM, err = a.c.CAPEM(); err != nil {
-		return err
-	}
-	entry.CertPEM, entry.KeyPEM = certPEM, []byte(a.pending.KeyPEM)
-	data, err := entry.Marshal()
-	if err != nil {
-		return err
-	}
-	if err := store.WriteFile(a.o.Out, data, 0o600); err != nil {
-		return err
-	}
-	a.finished(StepKubeconfig, a.o.Out)
-	return nil
-}
-
-// obtain sends the request, approves it and waits for the certificate.
-func (a *adder) obtain(ctx context.Context) (*x509.Certificate, []byte, error) {
-	object, err := a.submit(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	a.start(StepApprove)
-	if a.expect != nil {
-		a.expect(object.Name)
-	}
-	if len(object.Status.Certificate) == 0 {
-		err = a.timed(func() error {
-			object, err = Approve(ctx, a.c, object, "approved with pkictl user add")
-			return err
-		})
-	}
-	if err != nil {
-		return nil, nil, a.final(err)
-	}
-	a.finished(StepApprove, "")
-	a.start(StepIssue)
-	if len(object.Status.Certificate) == 0 {
-		err = a.timed(func() error {
-			object, err = a.wait(ctx, object)
-			return err
-		})
-	}
-	if err != nil {
-		return nil, nil, a.final(err)
-	}
-	cert, err := a.issued(object)
-	if err != nil {
-		return nil, nil, err
-	}
-	a.finished(StepIssue, ca.FormatSerial(cert.SerialNumber))
-	return cert, object.Status.Certificate, nil
-}
-
-func (a *adder) submit(ctx context.Context) (*Object, error) {
-	a.start(StepSubmit)
-	var object *Object
-	err := a.timed(func() (err error) {
-		object, _, err = Submit(ctx, a.c, a.submission())
-		return err
-	})
-	if err != nil {
-		return nil, a.final(err)
-	}
-	a.result.Object = object.Name
-	a.finished(StepSubmit, object.Name)
-	return object, nil
-}
-
-// final takes the pending file away where the answer was no: the next run asks
-// anew, with another key.
-func (a *adder) final(err error) error {
-	var ended *EndedError
-	if !errors.As(err, &ended) {
-		return err
-	}
-	_ = os.Remove(pendingPath(a.o.Out)) // where it stays, --force helps
-	return &overError{err}
-}
-
-// overError is one after which the same request is of no use.
-type overError struct{ error }
-
-func (e *overError) Unwrap() error { return e.error }
-
-// issued reads the certificate, and holds it against the request.
-func (a *adder) issued(object *Object) (*x509.Certificate, error) {
-	cert, err := certificateOf(object)
-	if err != nil {
-		return nil, err
-	}
-	key, err := a.pending.key()
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case !sameKey(key.Public(), cert.PublicKey), cert.Subject.CommonName != a.o.Name,
-		!slices.Equal(slices.Sorted(slices.Values(cert.Subject.Organization)), slices.Sorted(slices.Values(a.o.Groups))):
-		return nil, failure.New(failure.Failed, "see what the signer of the cluster does; the certificate is in: kubectl get csr "+object.Name+" -o yaml",
-			"the certificate that was signed is not what was asked for")
-	case !cert.NotAfter.After(a.o.Now):
-		_ = os.Remove(pendingPath(a.o.Out))
-		return nil, &overError{failure.New(failure.Failed, "run the same command again: it begins anew", "the certificate that was signed for an earlier run has ended")}
-	}
-	return cert, nil
-}
-
-// bind makes the binding.
-func (a *adder) bind(ctx context.Context) error {
-	b := a.result.Binding
-	if b == nil {
-		return nil
-	}
-	a.start(StepBinding)
-	err := a.timed(func() (err error) {
-		a.result.Bound, err = b.ensure(ctx, a.c, a.o.Name, a.result.Credential, a.o.Now)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	a.finished(StepBinding, b.String())
-	return nil
-}
-
-// check calls the API server with the kubeconfig that was written.
-func (a *adder) check(ctx context.Context) error {
-	if a.o.Login == nil {
-		return nil
-	}
-	a.start(StepCheck)
-	login, err := a.o.Login(a.o.Out)
-	if err != nil {
-		return err
-	}
-	return a.timed(func() error {
-		var review authenticationv1.SelfSubjectReview
-		err := login.Create(ctx, kubeclient.SelfSubjectReviews, &authenticationv1.SelfSubjectReview{}, &review)
-		switch {
-		case apierrors.IsUnauthorized(err) && a.o.Via == ViaCA:
-			_ = os.Remove(pendingPath(a.o.Out))
-			return &overError{failure.New(failure.Failed, "name the directory of the cluster's CA with --dir, or use --via csr",
-				"the API server does not accept what the CA in %q has signed: it is not a client CA of this cluster", a.o.Dir)}
-		case err != nil:
-			return err
-		}
-		user := review.Status.UserInfo
-		if user.Username != a.o.Name {
-			return failure.New(failure.Failed, "see how the API server maps certificates to users", "the API server takes the certificate of %q for user %q", a.o.Name, user.Username)
-		}
-		a.result.Groups = user.Groups
-		if a.many {
-			return nil
-		}
-		if a.result.Access, err = AccessOf(ctx, login, placesOf(a.o.Namespace)); apierrors.IsForbidden(err) {
-			a.result.Warnings = append(a.result.Warnings, "what the user may do is not known: "+err.Error())
-			err = nil
-		}
-		if err == nil {
-			a.finished(StepCheck, user.Username)
-		}
-		return err
-	})
-}
-
-// placesOf are those in which it is asked what a user may do.
-func placesOf(namespace string) []string { return []string{cmp.Or(namespace, "default")} }
-
-func (a *adder) entry() kubeconfig.Entry {
-	return kubeconfig.Entry{Server: a.c.Server(), Cluster: cmp.Or(a.c.Cluster, kubeconfig.DefaultCluster), User: a.o.Name, Namespace: a.o.Namespace}
-}
-
-func (a *adder) start(step Step) {
-	if a.o.Begin != nil {
-		a.o.Begin(step)
-	}
-}
-
-func (a *adder) finished(step Step, detail string) {
-	a.done = append(a.done, step)
-	if a.o.Done != nil {
-		a.o.Done(step, detail)
-	}
-}
-
-// incomplete says what is done and what is not, and what to do.
-func (a *adder) incomplete(err error) error {
-	order := []Step{StepKey, StepSubmit, StepApprove, StepIssue, StepKubeconfig}
-	if a.o.Via == ViaCA {
-		order = []Step{StepIssue, StepKubeconfig}
-	}
-	if a.result.Binding != nil {
-		order = append(order, StepBinding)
-	}
-	var done, missing []string
-	if a.o.Login != nil {
-		order = append(order, StepCheck)
-	}
-	for _, step := range order {
-		if slices.Contains(a.done, step) {
-			done = append(done, string(step))
-		} else {
-			missing = append(missing, string(step))
-		}
-	}
-	state := "nothing is done yet"
-	if len(done) > 0 {
-		state = "done: " + strings.Join(done, ", ")
-	}
-	hint := failure.HintOf(err)
-	var ended *overError
-	if !errors.As(err, &ended) {
-		hint = strings.TrimPrefix(hint+"; then run the same command again: it goes on from there", "; then ")
-	}
-	return failure.Wrap(err, failure.KindOf(err), hint, "user %q is not complete (%s; missing: %s)", a.o.Name, state, strings.Join(missing, ", "))
 }

@@ -53,16 +53,20 @@ func AddUsers(ctx context.Context, c *kubeclient.Client, o UsersOptions) (UsersR
 }
 
 // preparers make keys and write down what is needed, ahead of the workers that
-// talk to the API server.
-const preparers = 4
+// talk to the API server: for some users at once, as a file system writes its
+// journal once for all that wait.
+const (
+	preparers = 2
+	atATime   = 16
+)
 
 func (b *userBatch) run(ctx context.Context) {
-	lines, ready := make(chan UserLine), make(chan opened)
-	var preparing, working sync.WaitGroup
+	lines, ready := make(chan []UserLine), make(chan opened, Workers)
+	var preparing, working, storing sync.WaitGroup
 	for range preparers {
 		preparing.Go(func() {
-			for line := range lines {
-				b.open(ctx, line, ready)
+			for chunk := range lines {
+				b.open(ctx, chunk, ready)
 			}
 		})
 	}
@@ -70,21 +74,27 @@ func (b *userBatch) run(ctx context.Context) {
 		working.Go(func() {
 			for one := range ready {
 				_, err := one.finish(ctx)
-				one.close()
-				b.ended(ctx, one.line, false, err)
+				storing.Go(func() {
+					if err == nil && !one.o.DryRun {
+						err = one.store()
+					}
+					one.close()
+					b.ended(ctx, one.line, false, err)
+				})
 			}
 		})
 	}
-	for _, line := range b.o.Lines {
+	for chunk := range slices.Chunk(b.o.Lines, atATime) {
 		if ctx.Err() != nil {
 			break
 		}
-		lines <- line
+		lines <- chunk
 	}
 	close(lines)
 	preparing.Wait()
 	close(ready)
 	working.Wait()
+	storing.Wait()
 }
 
 // opened is a user whose request may be sent.
@@ -115,29 +125,57 @@ type lookup struct {
 	err     error
 }
 
-// open prepares one user.
-func (b *userBatch) open(ctx context.Context, line UserLine, ready chan<- opened) {
+// open prepares some users, and has what they need on the disk before any of
+// their requests may be sent.
+func (b *userBatch) open(ctx context.Context, lines []UserLine, ready chan<- opened) {
+	var all []opened
+	var files []store.File
+	for _, line := range lines {
+		a, skipped, err := b.openOne(ctx, line)
+		if a == nil {
+			b.ended(ctx, line, skipped, err)
+			continue
+		}
+		all = append(all, opened{a, line})
+		if a.unwritten {
+			file, err := a.pending.file(a.o.Out)
+			if err != nil { // plain strings: it cannot be
+				panic(err)
+			}
+			files = append(files, file)
+		}
+	}
+	err := store.WriteFiles(b.o.Out, files)
+	for _, one := range all {
+		if err != nil {
+			one.close()
+			b.ended(ctx, one.line, false, err)
+			continue
+		}
+		ready <- one
+	}
+}
+
+// openOne prepares one user; nil where there is nothing to do, or it failed.
+func (b *userBatch) openOne(ctx context.Context, line UserLine) (a *adder, skipped bool, err error) {
 	if line.Err != nil {
-		b.ended(ctx, line, false, line.Err)
-		return
+		return nil, false, line.Err
 	}
 	o := b.o.AddOptions
 	o.UserGrant, o.Out, o.Login = line.Grant, UserFile(b.o.Out, line.Grant.Name), nil
 	if !o.Force && isComplete(o) {
-		b.ended(ctx, line, true, nil)
-		return
+		return nil, true, nil
 	}
-	a := &adder{c: b.c, o: o, many: true, unfinished: b.unfinished}
+	a = &adder{c: b.c, o: o, many: true, unfinished: b.unfinished}
 	a.find = func(ctx context.Context, _ *kubeclient.Client) (*UserBinding, error) { return b.find(ctx, line.Grant) }
 	if b.watch != nil {
 		a.expect, a.wait = b.watch.expect, b.watch.wait
 	}
 	if err := a.open(ctx); err != nil {
 		a.close()
-		b.ended(ctx, line, false, err)
-		return
+		return nil, false, err
 	}
-	ready <- opened{a, line}
+	return a, false, nil
 }
 
 // ended counts a line. One that was interrupted is completed by the next run.

@@ -111,7 +111,6 @@ func addTimed(b *testing.B, dir, line string, into any) time.Duration {
 	begun := time.Now()
 	out, err := cmd.Output()
 	spent := time.Since(begun)
-	b.Logf("cpu %v %v of %v", cmd.ProcessState.UserTime(), cmd.ProcessState.SystemTime(), spent)
 	if err == nil {
 		err = json.Unmarshal(out, into)
 	}

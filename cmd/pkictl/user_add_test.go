@@ -13,10 +13,19 @@ import (
 	"time"
 )
 
+// clusterWithRoles is sharedCluster when kube-controller-manager has filled
+// view, edit and admin.
+func clusterWithRoles(t *testing.T) realCluster {
+	t.Helper()
+	c := sharedCluster(t)
+	c.asAdmin("wait clusterrole/view clusterrole/edit clusterrole/admin --for=jsonpath={.rules[0].verbs} --timeout=60s")
+	return c
+}
+
 // TestUserAdd gives access, and has kubectl judge it.
 func TestUserAdd(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	c.asAdmin("create namespace user-add")
 	for _, via := range []string{"csr", "ca"} {
 		name := "user-add-" + via
@@ -146,7 +155,7 @@ func TestUserAddFaults(t *testing.T) {
 	for _, step := range userSteps {
 		t.Run(step.name, func(t *testing.T) {
 			t.Parallel()
-			c := sharedCluster(t)
+			c := clusterWithRoles(t)
 			namespace := "user-faults-" + step.name
 			c.asAdmin("create namespace " + namespace)
 			p := c.newFaultProxy()
@@ -211,7 +220,7 @@ func TestUserAddKilled(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s-%v", step.name, after), func(t *testing.T) {
 				t.Parallel()
-				c := sharedCluster(t)
+				c := clusterWithRoles(t)
 				namespace := fmt.Sprintf("user-killed-%d-%v", i, after)
 				c.asAdmin("create namespace " + namespace)
 				// The answer hangs, so that the command is where it is to die.

@@ -10,7 +10,7 @@ import (
 // TestUserAddExplain runs the recipe, and compares its user with ours.
 func TestUserAddExplain(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	c.asAdmin("create namespace user-explain")
 	c.asAdmin("create role reader -n user-explain --verb=get --resource=pods")
 	for name, flags := range map[string]string{
@@ -60,7 +60,7 @@ func (c realCluster) whatIs(config string) string {
 // TestUserRenewExplain runs the recipe of renew.
 func TestUserRenewExplain(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	c.pkictl("user add renewed-by-hand --group explainers --for 10m --kubeconfig " + c.admin)
 	config := filepath.Join(c.dir, "renewed-by-hand.conf")
 	before, theirs := c.fileLines(config), c.whatIs(config)

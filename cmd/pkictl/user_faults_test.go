@@ -55,7 +55,7 @@ var badUsers = []struct {
 // TestBadUsers: one error and one hint, nothing on the disk, nothing sent.
 func TestBadUsers(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	p := c.newFaultProxy()
 	for name, text := range map[string]string{"column.csv": "name,colour\nx,red\n", "twice.csv": "name,group,groups\n", "noname.csv": "group\nx\n", "empty.csv": "\n", "users.csv": "name\nx\n"} {
 		ok(t, os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600))
@@ -92,7 +92,7 @@ func (c realCluster) wantRefused(what, stdout, stderr string, err error, code in
 // made, with what was probably meant.
 func TestUserAddMissing(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	p := c.newFaultProxy()
 	c.asAdmin("create namespace user-missing")
 	c.asAdmin("create role deployer -n user-missing --verb=get --resource=pods")
@@ -132,7 +132,7 @@ func TestUserAddMissing(t *testing.T) {
 // interrupted run keeps to its options, and two at once make one user.
 func TestUserAddAgain(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	c.asAdmin("create namespace user-again")
 	const line = "user add again --namespace user-again --role view --kubeconfig "
 	done := make(chan error, 2)
@@ -169,7 +169,7 @@ func TestUserAddAgain(t *testing.T) {
 // TestUserBatch adds many, reports lines, and goes on.
 func TestUserBatch(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	c.asAdmin("create namespace user-batch")
 	text := "name,group,role,for\n"
 	for i := range 12 {

@@ -11,7 +11,7 @@ import (
 // changes files. The next run completes it, and leaves nothing of the first.
 func TestUserAddKilledAtSystemCalls(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	c.asAdmin("create namespace user-killed-files")
 	for n := 1; ; n++ {
 		name := fmt.Sprintf("killed-file-%d", n)

@@ -15,7 +15,7 @@ import (
 // TestUserList lists who has access, and from where that is known.
 func TestUserList(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	c.asAdmin("create namespace user-list")
 	c.pkictl("user add listed --group listers --namespace user-list --role edit --for 10m --kubeconfig " + c.admin)
 	c.asAdmin("create rolebinding of-listers -n user-list --clusterrole=view --group=listers")
@@ -85,7 +85,7 @@ func exitCode(err error) int {
 // TestUserRemove takes access away, leaves others theirs, and says what stays.
 func TestUserRemove(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	c.asAdmin("create namespace user-remove")
 	c.asAdmin("create rolebinding of-removers -n user-remove --clusterrole=view --group=removers")
 	c.asAdmin("create rolebinding shared -n user-remove --clusterrole=edit --user=removed --user=another")
@@ -142,7 +142,7 @@ func TestUserRemoveFaults(t *testing.T) {
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			t.Parallel()
-			c := sharedCluster(t)
+			c := clusterWithRoles(t)
 			p := c.newFaultProxy()
 			namespace := "remove-faults-" + step.name
 			c.asAdmin("create namespace " + namespace)
@@ -173,7 +173,7 @@ func TestUserRemoveFaults(t *testing.T) {
 // TestUserRenew replaces certificate and key in a kubeconfig, and nothing else.
 func TestUserRenew(t *testing.T) {
 	t.Parallel()
-	c := sharedCluster(t)
+	c := clusterWithRoles(t)
 	c.asAdmin("create namespace user-renew")
 	for _, via := range []string{"csr", "ca"} {
 		name := "renewed-" + via
@@ -239,7 +239,7 @@ func TestUserRenewFaults(t *testing.T) {
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			t.Parallel()
-			c := sharedCluster(t)
+			c := clusterWithRoles(t)
 			p := c.newFaultProxy()
 			namespace := "renew-faults-" + step.name
 			c.asAdmin("create namespace " + namespace)

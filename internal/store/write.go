@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"io/fs"
@@ -114,4 +115,34 @@ func writeLike(path string, data []byte, mode fs.FileMode, like fs.FileInfo) err
 		return err
 	}
 	return syncAll(f)
+}
+
+// WriteFiles is WriteFile for several files in one directory, which are brought
+// to the disk together. Each is the old or the new one; where one cannot be
+// written, others may be.
+func WriteFiles(dir string, files []File) error {
+	var open []*os.File
+	var beside []string
+	var err error
+	for _, file := range files {
+		name := filepath.Join(dir, "."+filepath.Base(file.Path)+"."+rand.Text())
+		var f *os.File
+		if f, err = create(name, file.Data, file.Mode); err != nil {
+			break
+		}
+		open, beside = append(open, f), append(beside, name)
+	}
+	err = errors.Join(err, syncAll(open...))
+	for i, name := range beside {
+		if err == nil {
+			err = os.Rename(name, files[i].Path)
+		}
+		if err != nil {
+			_ = os.Remove(name)
+		}
+	}
+	if err == nil {
+		err = syncDirs(cmp.Or(dir, "."))
+	}
+	return diskError(err, "write files in %q", cmp.Or(dir, "."))
 }
