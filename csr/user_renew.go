@@ -206,7 +206,7 @@ func (r *renewer) run(ctx context.Context) (*RenewedUser, error) {
 // begin reads what an interrupted run has left, or writes down a new key and
 // request. Done says that the kubeconfig holds the new certificate already.
 func (r *renewer) begin(a *adder) (done bool, err error) {
-	want := &pending{Server: r.c.Server(), Grant: a.o.UserGrant, Replaces: r.result.Old.ID}
+	want := &pending{Server: r.c.Server(), Begun: r.o.Now, Grant: a.o.UserGrant, Replaces: r.result.Old.ID}
 	left, err := readPending(r.path)
 	if err != nil && !r.o.Force {
 		return false, err
@@ -219,10 +219,14 @@ func (r *renewer) begin(a *adder) (done bool, err error) {
 	}
 	if left != nil {
 		what := left.differs(want)
-		if what == "" {
+		foreign := left.checkRequest(r.path, r.requestOptions(a.o.UserGrant))
+		if what == "" && foreign == nil {
 			a.pending, a.result.Resumed, r.result.Resumed = left, true, true
-			a.finished(StepKey, "")
+			a.finished(StepKey, left.since())
 			return false, nil
+		}
+		if what == "" && !r.o.Force {
+			return false, foreign
 		}
 		if !r.o.Force {
 			return false, failure.New(failure.Failed, "complete it with the options that it was begun with, or start anew with --force",
@@ -244,9 +248,8 @@ func (r *renewer) begin(a *adder) (done bool, err error) {
 	return false, nil
 }
 
-// request makes a request for the old subject and names, with a new key or the
-// old one.
-func (r *renewer) request(p *pending, g UserGrant) error {
+// requestOptions ask for the old subject and names.
+func (r *renewer) requestOptions(g UserGrant) RequestOptions {
 	o := RequestOptions{CommonName: g.Name, Groups: g.Groups, Key: g.Key, DNS: r.old.DNSNames, Emails: r.old.EmailAddresses}
 	for _, ip := range r.old.IPAddresses {
 		o.IPs = append(o.IPs, ip.String())
@@ -254,6 +257,13 @@ func (r *renewer) request(p *pending, g UserGrant) error {
 	for _, uri := range r.old.URIs {
 		o.URIs = append(o.URIs, uri.String())
 	}
+	return o
+}
+
+// request makes a request for the old subject and names, with a new key or the
+// old one.
+func (r *renewer) request(p *pending, g UserGrant) error {
+	o := r.requestOptions(g)
 	if !r.o.ReuseKey {
 		return p.request(o)
 	}
