@@ -182,13 +182,25 @@ func (c realCluster) addThroughFault(p *faultProxy, name, namespace string, step
 	args := []string{"user", "add", name, "--namespace", namespace, "--role", "view", "--kubeconfig", p.kubeconfig}
 	seen := make(chan []string, 2)
 	lift := func() { seen <- p.requests(); p.set() }
+	isHit := func(r string) bool { return strings.HasPrefix(r, step.method+" ") && strings.Contains(r, step.path) }
+	ended := make(chan struct{})
 	if step.name == "watch" { // it would wait for five minutes
-		time.AfterFunc(2*time.Second, lift)
+		go func() {
+			for !slices.ContainsFunc(p.requests(), isHit) {
+				select {
+				case <-ended:
+					return
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+			time.Sleep(time.Second) // it tries again some times
+			lift()
+		}()
 	}
 	stdout, stderr, err := c.try(pkictl(), append(args, "--request-timeout", "1s")...)
+	close(ended)
 	lift()
-	// Those before the fault was lifted; a watch comes to an end after that alone.
-	if hit := <-seen; !slices.ContainsFunc(hit, func(r string) bool { return strings.HasPrefix(r, step.method+" ") && strings.Contains(r, step.path) }) {
+	if hit := <-seen; !slices.ContainsFunc(hit, isHit) {
 		c.t.Errorf("%s: the fault was not hit: %q", name, hit)
 	}
 	if err != nil {
