@@ -142,7 +142,10 @@ func (b *userBatch) store(ctx context.Context, all []opened) {
 			files = append(files, file)
 		}
 	}
-	err := store.WriteFiles(b.o.Out, files)
+	var err error
+	if len(files) > 0 {
+		err = store.WriteFiles(b.o.Out, files)
+	}
 	for _, one := range all {
 		if one.err == nil && one.certPEM != nil {
 			one.err = err
