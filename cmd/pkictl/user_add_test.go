@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -184,8 +185,9 @@ func (c realCluster) addThroughFault(p *faultProxy, name, namespace string, step
 	lift := func() { seen <- p.requests(); p.set() }
 	isHit := func(r string) bool { return strings.HasPrefix(r, step.method+" ") && strings.Contains(r, step.path) }
 	ended := make(chan struct{})
+	var lifting sync.WaitGroup
 	if step.name == "watch" { // it would wait for five minutes
-		go func() {
+		lifting.Go(func() {
 			for !slices.ContainsFunc(p.requests(), isHit) {
 				select {
 				case <-ended:
@@ -193,12 +195,16 @@ func (c realCluster) addThroughFault(p *faultProxy, name, namespace string, step
 				case <-time.After(10 * time.Millisecond):
 				}
 			}
-			time.Sleep(time.Second) // it tries again some times
-			lift()
-		}()
+			select {
+			case <-ended:
+			case <-time.After(time.Second): // it tries again some times
+				lift()
+			}
+		})
 	}
 	stdout, stderr, err := c.try(pkictl(), append(args, "--request-timeout", "1s")...)
 	close(ended)
+	lifting.Wait()
 	lift()
 	if hit := <-seen; !slices.ContainsFunc(hit, isHit) {
 		c.t.Errorf("%s: the fault was not hit: %q", name, hit)
