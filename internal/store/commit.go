@@ -229,10 +229,7 @@ func (c *commit) create(i int, file File) (*os.File, error) {
 	mode := info.Mode().Perm() & (file.Mode | 0o640)
 	f, err := create(c.new(i), file.Data, mode&0o700) // for the owner alone, who may change
 	if err == nil {
-		if err = keepOwner(f, info); err == nil {
-			err = f.Chmod(mode)
-		}
-		if err != nil {
+		if err = keepOwner(f, info, mode); err != nil {
 			_ = f.Close() // the first error says it
 		}
 	}
