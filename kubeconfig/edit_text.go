@@ -39,10 +39,10 @@ func (l *lines) itemAt(item *yaml.Node) int {
 	return from
 }
 
-// spliceList returns the edits of a list in block style.
-func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, bool) {
-	var key, list *yaml.Node
-	end := len(l.text) // of the list, with comments behind it
+// listOf returns one of the lists with its key, and where it ends, with comments
+// behind it.
+func (l *lines) listOf(root *yaml.Node, s section) (key, list *yaml.Node, end int) {
+	end = len(l.text)
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value != s.list {
 			continue
@@ -52,6 +52,12 @@ func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, boo
 			end = l.at(root.Content[i+2].Line)
 		}
 	}
+	return key, list, end
+}
+
+// spliceList returns the edits of a list in block style, or of an empty one.
+func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, bool) {
+	key, list, end := l.listOf(root, s)
 	if list != nil && isEmpty(list) {
 		return l.fill(key, c.added[s])
 	}

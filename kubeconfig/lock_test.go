@@ -108,7 +108,7 @@ func TestLockThatIsHeld(t *testing.T) {
 	}
 	merged := make(chan error, 1)
 	go func() {
-		_, err := mergeInto(t, dir, "target", kubeconfig.MergeOptions{Recovered: func(lock string) { t.Errorf("%s was not left by a crash", lock) }}, "source")
+		_, err := mergeInto(t, dir, kubeconfig.MergeOptions{Recovered: func(lock string) { t.Errorf("%s was not left by a crash", lock) }}, "source")
 		merged <- err
 	}()
 	for info, err := os.Lstat(lock); err == nil && info.Mode().Perm() == 0o600; info, err = os.Lstat(lock) {

@@ -19,9 +19,9 @@ type danger struct {
 
 // Flags that allow dangers.
 const (
-	allowExec      = "--allow-exec"
-	allowInsecure  = "--allow-insecure"
-	allowTokenFile = "--allow-token-file"
+	allowExec     = "--allow-exec"
+	allowInsecure = "--allow-insecure"
+	allowSending  = "--allow-token-file"
 )
 
 // dangersOf says what an entry would let its author do: run programs as whoever
@@ -42,7 +42,7 @@ func dangersOf(e *entry) []danger {
 		}
 		// Whoever wrote it chose the file, and the server that gets it.
 		if v.TokenFile != "" {
-			add(allowTokenFile, "sends what is in %q to its API server (tokenFile)", v.TokenFile)
+			add(allowSending, "sends what is in %q to its API server (tokenFile)", v.TokenFile)
 		}
 	case *api.Cluster:
 		if v.InsecureSkipTLSVerify {
@@ -71,7 +71,7 @@ func (p *plan) refuseDangers() error {
 	const most = 3
 	var texts, flags []string
 	more := 0
-	allowed := map[string]bool{allowExec: p.AllowExec, allowInsecure: p.AllowInsecure, allowTokenFile: p.AllowTokenFile}
+	allowed := map[string]bool{allowExec: p.AllowExec, allowInsecure: p.AllowInsecure, allowSending: p.AllowTokenFile}
 	for _, d := range p.dangers {
 		if allowed[d.flag] {
 			continue

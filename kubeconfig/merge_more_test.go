@@ -12,10 +12,10 @@ import (
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
-// mergeInto merges files of a directory into another one there.
-func mergeInto(t testing.TB, dir, into string, o kubeconfig.MergeOptions, sources ...string) (*kubeconfig.MergeResult, error) {
+// mergeInto merges files of a directory into the file target there.
+func mergeInto(t testing.TB, dir string, o kubeconfig.MergeOptions, sources ...string) (*kubeconfig.MergeResult, error) {
 	t.Helper()
-	o.Into = []string{filepath.Join(dir, into)}
+	o.Into = []string{filepath.Join(dir, "target")}
 	for _, source := range sources {
 		o.Sources = append(o.Sources, filepath.Join(dir, source))
 	}
@@ -58,7 +58,7 @@ func TestMergeWrittenAnew(t *testing.T) {
 		write(t, dir, "target", text)
 		write(t, dir, "source", source)
 		for _, dry := range []bool{true, false} {
-			result, err := mergeInto(t, dir, "target", kubeconfig.MergeOptions{DryRun: dry}, "source")
+			result, err := mergeInto(t, dir, kubeconfig.MergeOptions{DryRun: dry}, "source")
 			if err != nil || strings.Count(strings.Join(result.Warnings, "\n"), "is written anew") != want {
 				t.Errorf("%q: %v %+v", text, err, result)
 			}
@@ -87,7 +87,7 @@ func TestMergeWarnsOfReaders(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(t, dir, "source", strings.Replace(source, "token: secret-of-jane", test.user, 1))
-		result, err := mergeInto(t, dir, "target", kubeconfig.MergeOptions{}, "source")
+		result, err := mergeInto(t, dir, kubeconfig.MergeOptions{}, "source")
 		if err != nil || strings.Contains(strings.Join(result.Warnings, "\n"), `which now holds a secret of user "jane": chmod 600`) != test.want {
 			t.Errorf("%v, %s: %v %+v", test.mode, test.user, err, result)
 		}
@@ -120,7 +120,7 @@ func TestMergeRenames(t *testing.T) {
 		}
 		dir := t.TempDir()
 		write(t, dir, "source", text)
-		result, err := mergeInto(t, dir, "target", kubeconfig.MergeOptions{Rename: test.rename}, "source")
+		result, err := mergeInto(t, dir, kubeconfig.MergeOptions{Rename: test.rename}, "source")
 		if test.says != "" {
 			if err == nil || !strings.Contains(err.Error(), test.says) || failure.KindOf(err) != failure.Usage {
 				t.Errorf("%q: %v", test.rename, err)
@@ -150,7 +150,7 @@ func TestMergeSourcesCollide(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a", source)
 	write(t, dir, "b", strings.Replace(source, "10.0.0.10", "10.0.0.11", 1))
-	_, err := mergeInto(t, dir, "target", kubeconfig.MergeOptions{}, "a", "b")
+	_, err := mergeInto(t, dir, kubeconfig.MergeOptions{}, "a", "b")
 	want := `of "` + filepath.Join(dir, "b") + `" (https://10.0.0.11:6443) is not that of "` + filepath.Join(dir, "a") + `" (https://10.0.0.10:6443)`
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)

@@ -84,8 +84,7 @@ func (a *app) mergeKubeconfigs(cmd *cobra.Command, args []string, f mergeFlags) 
 	f.Recovered = func(lock string) {
 		a.warn(fmt.Sprintf("%s was left by a program that crashed, and is taken over", lock))
 	}
-	debug.SetGCPercent(-1) // large trees, and a short life
-	debug.SetMemoryLimit(256 << 20)
+	debug.SetGCPercent(400) // large trees, and a short life
 	result, err := kubeconfig.Merge(cmd.Context(), f.MergeOptions)
 	if err != nil {
 		return err
