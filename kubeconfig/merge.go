@@ -224,7 +224,11 @@ func (p *plan) carryOut(held *locks) (*MergeResult, error) {
 		if err := store.CheckReplace(path); err != nil {
 			return nil, err
 		}
-		outputs = append(outputs, store.File{Path: path, Data: data, Mode: 0o600, Keep: true})
+		mode := fs.FileMode(0o600)
+		if info, err := os.Stat(path); err == nil {
+			mode = info.Mode().Perm() // as it is, readers too
+		}
+		outputs = append(outputs, store.File{Path: path, Data: data, Mode: mode, Keep: true})
 		p.result.Files = append(p.result.Files, doc.path)
 	}
 	if p.DryRun {

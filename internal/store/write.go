@@ -94,8 +94,7 @@ func replaceable(path string, keep bool) (fs.FileInfo, error) {
 
 // ReplaceFile is WriteFile for a file of which the caller holds a lock: what it
 // leaves when it is killed is taken away by the next one, or by DropUnfinished.
-// With Keep it gets owner and mode of the file that it replaces, which must not
-// be write-protected then.
+// A file that it is to Keep the mode of must not be write-protected.
 func ReplaceFile(file File) error {
 	path := file.Path
 	old, err := replaceable(path, file.Keep)
@@ -107,7 +106,7 @@ func ReplaceFile(file File) error {
 	}
 	DropUnfinished(path)
 	beside := unfinished(path)
-	err = writeLike(beside, file.Data, file.Mode, old)
+	err = writeLike(beside, file, old)
 	if err == nil {
 		err = os.Rename(beside, path)
 	}
@@ -122,15 +121,15 @@ func ReplaceFile(file File) error {
 }
 
 // writeLike is writeSynced with owner and mode of another file, if there is one.
-func writeLike(path string, data []byte, mode fs.FileMode, like fs.FileInfo) error {
+func writeLike(path string, file File, like fs.FileInfo) error {
 	if like == nil {
-		return writeSynced(path, data, mode)
+		return writeSynced(path, file.Data, file.Mode)
 	}
-	f, err := create(path, data, 0o600)
+	f, err := create(path, file.Data, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := keepOwner(f, like, like.Mode().Perm()); err != nil {
+	if err := keepOwner(f, like, file.kept(like)); err != nil {
 		_ = f.Close() // the first error says it
 		return err
 	}
