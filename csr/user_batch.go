@@ -48,7 +48,6 @@ func AddUsers(ctx context.Context, c *kubeclient.Client, o UsersOptions) (UsersR
 		return UsersResult{}, err
 	}
 	b := &userBatch{c: c, o: o, found: map[place]*lookup{}, added: map[string]*adder{}, templates: map[string]*kubeconfig.Template{}}
-	b.unfinished = store.Unfinished(o.Out)
 	if o.Via == ViaCSR && !o.DryRun && len(o.Lines) > 0 {
 		watched, err := newIssueWatch(ctx, c)
 		if err != nil {
@@ -193,8 +192,6 @@ type userBatch struct {
 	c     *kubeclient.Client
 	o     UsersOptions
 	watch *issueWatch
-	// unfinished is what killed processes have left in the directory.
-	unfinished []string
 
 	mu     sync.Mutex // of what follows, and of the callbacks
 	result UsersResult
@@ -255,7 +252,7 @@ func (b *userBatch) openOne(ctx context.Context, line UserLine) (a *adder, skipp
 	if !o.Force && isComplete(o) {
 		return nil, true, nil
 	}
-	a = &adder{c: b.c, o: o, many: true, unfinished: b.unfinished}
+	a = &adder{c: b.c, o: o, many: true}
 	a.find = func(ctx context.Context, _ *kubeclient.Client) (*UserBinding, error) { return b.find(ctx, line.Grant) }
 	a.wait = a.waitOne
 	if b.watch != nil {

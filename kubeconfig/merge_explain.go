@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -16,7 +17,7 @@ import (
 // sed does that, in files of kubectl's own form; and it embeds the files that
 // the source refers to.
 func ExplainMerge(ctx context.Context, o MergeOptions) (string, error) {
-	if len(o.Into) > 1 {
+	if o.Into = distinct(o.Into); len(o.Into) > 1 {
 		return "", failure.New(failure.Usage, "name it with --into FILE", "there is a recipe for one kubeconfig only, and KUBECONFIG names %d", len(o.Into))
 	}
 	o.DryRun = true
@@ -37,7 +38,8 @@ func ExplainMerge(ctx context.Context, o MergeOptions) (string, error) {
 		part.explain(&b, file)
 	}
 	list := into + ":" + strings.Join(parts, ":")
-	if o.Replace { // the first to say a thing wins
+	if o.Replace { // to kubectl the first to say a thing wins, here the last
+		slices.Reverse(parts)
 		list = strings.Join(parts, ":") + ":" + into
 	}
 	list = strings.ReplaceAll(quote(list), "$part", `'"$part"'`)

@@ -7,11 +7,11 @@ import (
 	"os"
 )
 
-// keepOwner does nothing where new files have the rights of their directory.
-func keepOwner(*os.File, fs.FileInfo) error { return nil }
-
 // isOwn is not known where modes do not say it.
 func isOwn(fs.FileInfo) bool { return true }
 
 // isPrivate is not known where modes do not say it.
 func isPrivate(fs.FileInfo) bool { return true }
+
+// keepOwner keeps the mode alone where new files have the rights of their directory.
+func keepOwner(f *os.File, _ fs.FileInfo, mode fs.FileMode) error { return f.Chmod(mode) }
