@@ -221,22 +221,16 @@ func TestRefusals(t *testing.T) {
 func TestAccessFromBindings(t *testing.T) {
 	t.Parallel()
 	s := &rbacState{}
-	s.ClusterRoles.Items = []rbacv1.ClusterRole{{Rules: rules("get core pods")}}
-	s.ClusterRoles.Items[0].Name = "reader"
-	s.Roles.Items = []rbacv1.Role{{Rules: rules("get core secrets")}, {Rules: rules("delete core pods")}}
-	s.Roles.Items[0].Name, s.Roles.Items[0].Namespace = "own", "dev"
-	s.Roles.Items[1].Name, s.Roles.Items[1].Namespace = "own", "prod"
+	s.ClusterRoles = []rbacv1.ClusterRole{{Rules: rules("get core pods")}}
+	s.ClusterRoles[0].Name = "reader"
+	s.Roles = []rbacv1.Role{{Rules: rules("get core secrets")}, {Rules: rules("delete core pods")}}
+	s.Roles[0].Name, s.Roles[0].Namespace = "own", "dev"
+	s.Roles[1].Name, s.Roles[1].Namespace = "own", "prod"
 	bind := func(namespace, kind, role string, subject rbacv1.Subject) {
 		ref := rbacv1.RoleRef{Kind: kind, Name: role}
-		if namespace == "" {
-			b := rbacv1.ClusterRoleBinding{RoleRef: ref, Subjects: []rbacv1.Subject{subject}}
-			b.Name = "b"
-			s.ClusterBindings.Items = append(s.ClusterBindings.Items, b)
-			return
-		}
 		b := rbacv1.RoleBinding{RoleRef: ref, Subjects: []rbacv1.Subject{subject}}
 		b.Name, b.Namespace = "b", namespace
-		s.Bindings.Items = append(s.Bindings.Items, b)
+		s.Bindings = append(s.Bindings, b)
 	}
 	bind("dev", "Role", "own", rbacv1.Subject{Kind: "User", Name: "jane"})
 	bind("prod", "Role", "own", rbacv1.Subject{Kind: "User", Name: "janet"})

@@ -229,8 +229,8 @@ type Reviewer struct {
 func NewReviewer(client *kubeclient.Client) *Reviewer {
 	v := &Reviewer{client: client}
 	v.bindings = once(func(ctx context.Context) (*rbacState, error) {
-		state := &rbacState{}
-		return state, state.listBindings(ctx, client)
+		list, err := listBindings(ctx, client, "")
+		return &rbacState{Bindings: list}, err
 	})
 	v.roles = once(func(ctx context.Context) (*rbacState, error) {
 		state, err := v.bindings(ctx)
