@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/pkictl/pkictl/ca"
@@ -38,7 +39,7 @@ type RenewedUser struct {
 	Name     string     `json:"name"`
 	File     string     `json:"file"`
 	Object   string     `json:"certificateSigningRequest,omitempty"`
-	Old      Credential `json:"replaced"`
+	Old      Credential `json:"replaced,omitzero"`
 	New      Credential `json:"certificate,omitzero"`
 	Resumed  bool       `json:"resumed,omitempty"`
 	Warnings []string   `json:"-"`
@@ -244,9 +245,8 @@ func (r *renewer) begin(a *adder) (done bool, err error) {
 	return false, nil
 }
 
-// request makes a request for the old subject and names, with a new key or the
-// old one.
-func (r *renewer) request(p *pending, g UserGrant) error {
+// names are what the old certificate has.
+func (r *renewer) names(g UserGrant) RequestOptions {
 	o := RequestOptions{CommonName: g.Name, Groups: g.Groups, Key: g.Key, DNS: r.old.DNSNames, Emails: r.old.EmailAddresses}
 	for _, ip := range r.old.IPAddresses {
 		o.IPs = append(o.IPs, ip.String())
@@ -254,6 +254,13 @@ func (r *renewer) request(p *pending, g UserGrant) error {
 	for _, uri := range r.old.URIs {
 		o.URIs = append(o.URIs, uri.String())
 	}
+	return o
+}
+
+// request makes a request for the old subject and names, with a new key or the
+// old one.
+func (r *renewer) request(p *pending, g UserGrant) error {
+	o := r.names(g)
 	if !r.o.ReuseKey {
 		return p.request(o)
 	}
@@ -279,7 +286,10 @@ func (r *renewer) steps(ctx context.Context, a *adder, done bool) error {
 	a.result.Credential = CredentialOf(a.cert)
 	r.result.New = a.result.Credential
 	a.start(StepBinding)
-	if err := NoteCredential(ctx, r.c, r.result.Name, r.result.New, r.o.Now); err != nil {
+	err := NoteCredential(ctx, r.c, r.result.Name, r.result.New, r.o.Now)
+	if apierrors.IsForbidden(err) { // the certificate works all the same
+		r.result.Warnings = append(r.result.Warnings, "the bindings do not know the new certificate: "+err.Error())
+	} else if err != nil {
 		return err
 	}
 	a.done = append(a.done, StepBinding)
@@ -317,21 +327,26 @@ func (r *renewer) replace(ctx context.Context, a *adder) error {
 }
 
 // NoteCredential notes a certificate in the bindings of its user that pkictl
-// has made, so that it is known when the request is gone.
+// has made, so that it is known when the request is gone. Who may change only
+// some of them is refused (IsForbidden) after these.
 func NoteCredential(ctx context.Context, c *kubeclient.Client, user string, credential Credential, now time.Time) error {
-	bound, err := bindings(ctx, c)
+	bound, _, err := userBindings(ctx, c, "")
 	if err != nil {
 		return err
 	}
+	var refused error
 	for _, b := range bound {
 		if b.object.Labels[LabelManagedBy] != ManagedBy || len(b.others(user)) == len(b.object.Subjects) {
 			continue
 		}
-		if err := b.note(ctx, c, credential, now); err != nil {
+		switch err := b.note(ctx, c, credential, now); {
+		case apierrors.IsForbidden(err):
+			refused = err
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	return refused
 }
 
 func (r *renewer) incomplete(a *adder, err error) error {
