@@ -8,8 +8,6 @@ import (
 	"strings"
 	"text/template"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -303,24 +301,5 @@ func shellQuote(word string) string {
 	if safe {
 		return word
 	}
-	var b strings.Builder
-	b.WriteByte('\'')
-	for rest := word; rest != ""; {
-		r, size := utf8.DecodeRuneInString(rest)
-		switch {
-		case r == '\'':
-			b.WriteString(`'\''`)
-		case r == '\n', unicode.IsPrint(r) && (r != utf8.RuneError || size > 1):
-			b.WriteString(rest[:size])
-		default: // a recipe is looked at: what it holds must not steer the terminal
-			b.WriteString(`'"$(printf '`)
-			for i := range size {
-				fmt.Fprintf(&b, `\%03o`, rest[i])
-			}
-			b.WriteString(`')"'`)
-		}
-		rest = rest[size:]
-	}
-	b.WriteByte('\'')
-	return b.String()
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
