@@ -101,6 +101,8 @@ func TestDangers(t *testing.T) {
 		{"API servers", rules("create apiregistration.k8s.io apiservices"), "", nil, "apiservices!"},
 		{"namespaces", rules("patch,delete core namespaces"), "", nil, "namespaces-delete! namespaces-change"},
 		{"own namespace", nil, "dev", []string{"patch core namespaces"}, "namespaces-change@dev"},
+		{"own namespace, all verbs", nil, "dev", []string{"* core namespaces"}, "namespaces-change@dev namespaces-delete@dev"},
+		{"many namespaces are deleted in none", nil, "dev", []string{"deletecollection core namespaces"}, ""},
 		{"the cluster's comes first", rules("get core secrets"), "dev", []string{"create core pods", "get core secrets"}, "secrets-read! workloads-create@dev"},
 	}
 	for _, test := range tests {
@@ -177,6 +179,11 @@ func TestSummary(t *testing.T) {
 		{"read and write", nil, "dev", []string{"get,list,watch,create,update,patch,delete core configmaps"}, "read and write configmaps in dev", 0},
 		{"the cluster's is not said twice", rules("get,list core pods"), "dev", []string{"get,list core pods,services", "get,list core pods"}, "read pods; read services in dev", 0},
 		{"what a namespace cannot give", nil, "dev", []string{"get,list core nodes,pods,nodes/status"}, "read pods in dev", 0},
+		{"of namespaces, only by its name", nil, "dev", []string{"get,list,watch core namespaces", "create,deletecollection core namespaces", "get core namespaces/status"},
+			"get namespaces,namespaces/status in dev", 0},
+		{"all of namespaces", nil, "dev", []string{"* core namespaces"}, "get, update, patch and delete namespaces in dev", 0},
+		{"all of namespaces, some of it everywhere", rules("get core namespaces"), "dev", []string{"* core namespaces"},
+			"get namespaces; update, patch and delete namespaces in dev", 0},
 		{"names", rules("get core configmaps a,b"), "", nil, "get configmaps=a; get configmaps=b", 0},
 		{"wildcards", rules("* apps *", "get core *", "get * pods"), "", nil, "get *.core,pods.*; do anything with *.apps", 0},
 		{"everything", rules("* * *", "get core pods"), "dev", []string{"get core pods"}, "do anything with *", 0},
@@ -207,6 +214,10 @@ func TestRefusals(t *testing.T) {
 		"change roles and bindings", "create namespaces"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+	landlord := accessWith(nil, "dev", "* * *")
+	if i := slices.IndexFunc(landlord.MayNot, func(r Refusal) bool { return r.What == "create namespaces" }); i < 0 || landlord.MayNot[i].Except != nil {
+		t.Errorf("namespaces are made in none: %+v", landlord.MayNot)
 	}
 	a.Incomplete = true
 	a.conclude()

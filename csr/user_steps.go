@@ -242,7 +242,7 @@ func (a *adder) check(ctx context.Context) error {
 		if a.many {
 			return nil
 		}
-		if a.result.Access, err = AccessOf(ctx, login, placesOf(a.o.Namespace)); apierrors.IsForbidden(err) {
+		if a.result.Access, err = AccessOfLogin(ctx, a.c, login, user.Username, user.Groups, a.o.Namespace); apierrors.IsForbidden(err) {
 			a.result.Warnings = append(a.result.Warnings, "what the user may do is not known: "+err.Error())
 			err = nil
 		}

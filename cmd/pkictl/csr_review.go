@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -130,8 +132,8 @@ func (a *app) reviewRows(r *csr.Review) []row {
 	if r.ForOther && r.CommonName != "" {
 		asked += ": for another name than their own"
 	}
-	names := r.CommonName
-	if len(r.Groups) > 0 {
+	names := ""
+	if r.CommonName != "" || len(r.Groups) > 0 {
 		names = who(r.CommonName, r.Groups)
 	}
 	signature := "signature valid, " + r.Signature
@@ -165,15 +167,29 @@ func lifetime(l csr.Lifetime) string {
 	return fmt.Sprintf("%s; %s issued, until %s", asked, ca.FormatValidity(time.Duration(l.Issued)*time.Second), utc(*l.NotAfter))
 }
 
-// who names a user with their groups.
+// who names a user with their groups. A name that could be read as several is
+// quoted.
 func who(name string, groups []string) string {
 	if name == "" {
 		name = "nobody"
+	} else {
+		name = oneName(name)
 	}
 	if len(groups) == 0 {
 		return name
 	}
-	return name + ", in " + strings.Join(groups, ", ")
+	quoted := make([]string, len(groups))
+	for i, group := range groups {
+		quoted[i] = oneName(group)
+	}
+	return name + ", in " + strings.Join(quoted, ", ")
+}
+
+func oneName(name string) string {
+	if name == "" || name == "nobody" || strings.ContainsAny(name, `,"`) || strings.ContainsFunc(name, unicode.IsSpace) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 func bindings(list []csr.Binding) string {
@@ -193,7 +209,13 @@ func bindings(list []csr.Binding) string {
 		if b.Namespace != "" {
 			where = "in " + b.Namespace
 		}
-		shown = append(shown, fmt.Sprintf("%s %s %s, to %s", b.RoleKind, b.Role, where, b.To))
+		to := b.To
+		for _, kind := range []string{"user ", "group "} {
+			if name, isKind := strings.CutPrefix(b.To, kind); isKind {
+				to = kind + oneName(name)
+			}
+		}
+		shown = append(shown, fmt.Sprintf("%s %s %s, to %s", b.RoleKind, oneName(b.Role), where, to))
 	}
 	return strings.Join(shown, "; ")
 }

@@ -176,6 +176,8 @@ func TestCSRReviewVerdicts(t *testing.T) {
 		{"long", admin, csr.SignerClient, rawRequest(t, nil, cn("verdict-"+strings.Repeat("x", 300))), nil, 3, []string{"it is not sound"}},
 		{"several", admin, csr.SignerClient, rawRequest(t, nil, cn("verdict-first"), cn("verdict-root")), nil, 3,
 			[]string{"it has 2 common names, of which the last counts", "would be  verdict-root\n", "they could do everything"}},
+		{"comma", admin, csr.SignerClient, requestOf(t, "verdict-x, in developers", "ops team", "verdict-y"), nil, 0,
+			[]string{`would be  "verdict-x, in developers", in "ops team", verdict-y`}},
 		{"nameless", admin, csr.SignerClient, rawRequest(t, nil, org("verdict-viewers")), nil, 3, []string{"it has no common name", "nothing, as it names nobody"}},
 	}
 	for _, test := range tests {
@@ -273,6 +275,36 @@ func TestCSRReviewLittleRights(t *testing.T) {
 	contains(t, stderr, "error: ", "cannot get resource", "hint: ")
 }
 
+// TestCSRExplainNoEscapes: a recipe has nothing in it that a terminal obeys.
+func TestCSRExplainNoEscapes(t *testing.T) {
+	t.Parallel()
+	c := sharedCluster(t)
+	post(t, client(t, c.admin), "review-escape", csr.SignerClient, rawRequest(t, nil, cn("escape\x1b[2J\u202eevil"), org("\x1b]0;gone\a")), signing, clientAuth)
+	recipe, _ := c.exits(0, c.admin, "csr", "review", "review-escape", "--explain")
+	contains(t, recipe, `--as "$(printf 'escape\033[2J`)
+	if strings.ContainsAny(recipe, "\x1b\a\u202e") {
+		t.Errorf("it reaches the terminal: %q", recipe)
+	}
+}
+
+// TestCSRReviewOfPaths: verbs on paths are as those who granted them wrote them.
+func TestCSRReviewOfPaths(t *testing.T) {
+	t.Parallel()
+	c := sharedCluster(t)
+	c.apply(`apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: review-paths}
+rules: [{nonResourceURLs: [/metrics], verbs: ["get", "\e]0;gone\a\e[2J"]}]
+`)
+	c.asAdmin("create clusterrolebinding review-paths --clusterrole=review-paths --user=review-paths")
+	post(t, client(t, c.admin), "review-paths", csr.SignerClient, requestOf(t, "review-paths"), signing, clientAuth)
+	stdout, _ := c.exits(0, c.admin, "csr", "review", "review-paths")
+	contains(t, stdout, `get and \x1b]0;gone\a\x1b[2J the paths /metrics`)
+	if strings.ContainsAny(stdout, "\x1b\a") {
+		t.Errorf("it reaches the terminal: %q", stdout)
+	}
+}
+
 func TestCSRReviewExplainRuns(t *testing.T) {
 	t.Parallel()
 	c := sharedCluster(t)
@@ -280,6 +312,9 @@ func TestCSRReviewExplainRuns(t *testing.T) {
 	recipe, _ := c.exits(0, c.admin, "csr", "review", "review-explain", "--explain")
 	path := filepath.Join(c.dir, "recipe.sh")
 	ok(t, os.WriteFile(path, []byte("set -e\nPATH=$PATH:"+filepath.Dir(c.kubectl)+"\n"+recipe), 0o600))
+	if !strings.Contains(recipe, "kubectl --kubeconfig "+c.admin+" get csr") || strings.Contains(recipe, "\nkubectl get") {
+		t.Errorf("it speaks of another cluster:\n%s", recipe)
+	}
 	out := c.run("sh", path)
 	contains(t, out, "username: kube-admin", "Subject: O = ops team, CN = o'hara explain", "selfsubjectrulesreviews", "clusterrolebinding")
 }
