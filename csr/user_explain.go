@@ -195,7 +195,7 @@ func ExplainRenew(c *kubeclient.Client, o RenewUserOptions, kubectl string) (str
 	if err != nil {
 		return "", err
 	}
-	names := r.names(g)
+	names := r.requestOptions(g)
 	request, err := names.request()
 	if err != nil {
 		return "", err

@@ -245,8 +245,8 @@ func (r *renewer) begin(a *adder) (done bool, err error) {
 	return false, nil
 }
 
-// names are what the old certificate has.
-func (r *renewer) names(g UserGrant) RequestOptions {
+// requestOptions ask for the old subject and names.
+func (r *renewer) requestOptions(g UserGrant) RequestOptions {
 	o := RequestOptions{CommonName: g.Name, Groups: g.Groups, Key: g.Key, DNS: r.old.DNSNames, Emails: r.old.EmailAddresses}
 	for _, ip := range r.old.IPAddresses {
 		o.IPs = append(o.IPs, ip.String())
@@ -260,7 +260,7 @@ func (r *renewer) names(g UserGrant) RequestOptions {
 // request makes a request for the old subject and names, with a new key or the
 // old one.
 func (r *renewer) request(p *pending, g UserGrant) error {
-	o := r.names(g)
+	o := r.requestOptions(g)
 	if !r.o.ReuseKey {
 		return p.request(o)
 	}
