@@ -3,12 +3,15 @@ package csr
 import (
 	"bytes"
 	"crypto"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -23,7 +26,8 @@ const pendingKind = "PendingUser"
 type pending struct {
 	APIVersion string    `json:"apiVersion"`
 	Kind       string    `json:"kind"`
-	Server     string    `json:"server"` // URL of the API server
+	Server     string    `json:"server"`         // URL of the API server
+	Begun      time.Time `json:"begun,omitzero"` // by the clock of this machine
 	Grant      UserGrant `json:"grant"`
 	// Replaces is the ID of the certificate that is renewed; empty for a new user.
 	Replaces string `json:"replaces,omitempty"`
@@ -38,10 +42,11 @@ type pending struct {
 // pendingPath returns where the pending file of a result is.
 func pendingPath(out string) string { return out + ".pending" }
 
-// readPending reads the pending file beside out, nil if there is none.
+// readPending reads the pending file beside out, nil if there is none. One that
+// another could have written is refused: it says whose key gets a certificate.
 func readPending(out string) (*pending, error) {
 	path := pendingPath(out)
-	data, err := store.Read(path, store.MaxPEM)
+	data, err := store.ReadOwn(path, store.MaxPEM)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -79,6 +84,52 @@ func parsePending(data []byte) (*pending, error) {
 }
 
 const pendingVersion = "pkictl.dev/v1"
+
+// checkRequest says whether the request is what is made of these options and
+// the key: no other subject, name or extension. What is not in the options
+// never is in a request that pkictl makes.
+func (p *pending) checkRequest(out string, o RequestOptions) error {
+	if p.Grant.Via == ViaCA {
+		return nil
+	}
+	key, err := p.key()
+	if err != nil {
+		return err
+	}
+	wanted, err := RequestFor(key, o)
+	if err != nil {
+		return err
+	}
+	block, rest := pem.Decode([]byte(p.RequestPEM))
+	if block == nil || len(bytes.TrimSpace(rest)) > 0 || !bytes.Equal(toBeSigned(block.Bytes), toBeSigned(pemBytes(wanted))) {
+		return failure.New(failure.Refused, "see who has changed it; then move it away, or start anew with --force",
+			"%q holds another request than the one for user %q", pendingPath(out), o.CommonName)
+	}
+	return nil
+}
+
+func pemBytes(data []byte) []byte {
+	block, _ := pem.Decode(data)
+	return block.Bytes
+}
+
+// toBeSigned returns what the signature of a request in DER form is over; nil
+// where it is none.
+func toBeSigned(der []byte) []byte {
+	request, err := x509.ParseCertificateRequest(der)
+	if err != nil {
+		return nil
+	}
+	return request.RawTBSCertificateRequest
+}
+
+// since says when an interrupted run was begun.
+func (p *pending) since() string {
+	if p.Begun.IsZero() {
+		return "before"
+	}
+	return "at " + p.Begun.UTC().Format(time.RFC3339)
+}
 
 func (p *pending) key() (crypto.Signer, error) { return ca.ParseKey([]byte(p.KeyPEM), "key", nil) }
 

@@ -11,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -39,6 +40,8 @@ type UserBinding struct {
 	Group string `json:"group,omitempty"`
 
 	object *rbacv1.RoleBinding // as it was read; of both kinds
+	// unseen says that the role may not be read by whoever binds it.
+	unseen string
 }
 
 // String names what is granted, and where.
@@ -70,7 +73,8 @@ func (b UserBinding) list() string {
 // is like it.
 func (g UserGrant) find(ctx context.Context, c *kubeclient.Client) (*UserBinding, error) {
 	if g.Namespace != "" {
-		if err := findNamespace(ctx, c, g.Namespace); err != nil {
+		// Where it may not be read, the request that makes the binding says whether it is there.
+		if err := findNamespace(ctx, c, g.Namespace); err != nil && !apierrors.IsForbidden(err) {
 			return nil, err
 		}
 	}
@@ -89,15 +93,37 @@ func (g UserGrant) find(ctx context.Context, c *kubeclient.Client) (*UserBinding
 			b.RoleKind = kindRole
 			return &b, nil
 		}
-		if !apierrors.IsNotFound(err) {
+		if apierrors.IsForbidden(err) {
+			b.unseen = fmt.Sprintf("whether namespace %q has a role %q of its own may not be read: the cluster role is bound", g.Namespace, g.Role)
+		} else if !apierrors.IsNotFound(err) {
 			return nil, err
 		}
 	}
 	err := c.Get(ctx, kubeclient.ClusterRoles+"/"+b.Role, &rbacv1.ClusterRole{})
-	if apierrors.IsNotFound(err) {
+	switch {
+	case apierrors.IsNotFound(err):
 		return nil, noRole(ctx, c, g, b.Role)
+	case apierrors.IsForbidden(err):
+		// Who has what a role grants may bind it without the right to read it.
+		if b.unseen == "" {
+			b.unseen = fmt.Sprintf("the cluster role %q may not be read: the API server decides whether it may be bound", b.Role)
+		}
+		return &b, nil
 	}
 	return &b, err
+}
+
+// tryOut has the API server say whether it would take a binding whose role was
+// not seen, before anything else is made.
+func (b *UserBinding) tryOut(ctx context.Context, c *kubeclient.Client, user string) error {
+	if b.unseen == "" || b.object != nil {
+		return nil
+	}
+	err := b.send(ctx, c.CreateDryRun, user, "")
+	if apierrors.IsAlreadyExists(err) {
+		return nil // who makes it looks whether it says the same
+	}
+	return err
 }
 
 // bindingName says what a binding is for. No two roles of one user have the
@@ -228,23 +254,26 @@ func (b *UserBinding) ensure(ctx context.Context, c *kubeclient.Client, user str
 
 func (b *UserBinding) create(ctx context.Context, c *kubeclient.Client, user string, credential Credential, now time.Time) (bool, error) {
 	text, err := writeCredentials(nil, credential, now)
-	if err != nil {
-		return false, err
+	if err == nil {
+		err = b.send(ctx, c.Create, user, text)
 	}
+	return err == nil, err
+}
+
+// send has the object made by one of the client's ways.
+func (b *UserBinding) send(ctx context.Context, create func(ctx context.Context, path string, object, into runtime.Object) error, user, credentials string) error {
 	meta := metav1.ObjectMeta{
 		Name: b.Name, Namespace: b.Namespace,
-		Labels: map[string]string{LabelManagedBy: ManagedBy}, Annotations: map[string]string{credentialsAnnotation: text},
+		Labels: map[string]string{LabelManagedBy: ManagedBy}, Annotations: map[string]string{credentialsAnnotation: credentials},
 	}
 	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: b.RoleKind, Name: b.Role}
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}
 	if b.Namespace == "" {
 		object := &rbacv1.ClusterRoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects}
-		err = c.Create(ctx, b.list(), object, object)
-	} else {
-		object := &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects}
-		err = c.Create(ctx, b.list(), object, object)
+		return create(ctx, b.list(), object, object)
 	}
-	return err == nil, err
+	object := &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects}
+	return create(ctx, b.list(), object, object)
 }
 
 // note adds a certificate to those that the binding knows.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
@@ -40,8 +42,8 @@ type AddOptions struct {
 	Now    time.Time
 	// Waiting is called when another is adding the same; it may be nil.
 	Waiting func()
-	// Begin and Done tell of the steps; detail is a name that belongs to it. They
-	// may be nil.
+	// Begin and Done tell of the steps; detail is a name that belongs to it, and
+	// of StepKey when the run that is gone on with was begun. They may be nil.
 	Begin func(Step)
 	Done  func(step Step, detail string)
 	// Notify is told, in a line, why it takes long. It may be nil.
@@ -154,14 +156,17 @@ func (a *adder) open(ctx context.Context) error {
 
 // finish does the rest.
 func (a *adder) finish(ctx context.Context) (*Added, error) {
-	if a.o.DryRun {
-		return &a.result, nil
-	}
-	if err := a.steps(ctx); err != nil {
-		return nil, a.incomplete(err)
+	if !a.o.DryRun {
+		if err := a.steps(ctx); err != nil {
+			return nil, a.incomplete(err)
+		}
 	}
 	if a.many {
 		return &a.result, nil // store does the rest
+	}
+	_ = a.timed(func() error { a.warnKnown(ctx); return nil }) // it fails with a warning
+	if a.o.DryRun {
+		return &a.result, nil
 	}
 	return &a.result, removePending(a.o.Out)
 }
@@ -186,7 +191,13 @@ func (a *adder) prepare(ctx context.Context) error {
 		if a.many {
 			return nil // the request that makes it says whether it is there
 		}
-		return binding.check(ctx, a.c, a.o.Name)
+		if binding.unseen != "" {
+			a.warn(binding.unseen)
+		}
+		if err := binding.check(ctx, a.c, a.o.Name); err != nil && !(binding.unseen != "" && apierrors.IsForbidden(err)) {
+			return err
+		}
+		return binding.tryOut(ctx, a.c, a.o.Name)
 	})
 }
 
@@ -201,7 +212,7 @@ func (a *adder) timed(call func() error) error {
 // begin reads what an interrupted run has left, or else makes a key and a
 // request and writes them down.
 func (a *adder) begin() error {
-	want := &pending{Server: a.c.Server(), Grant: a.o.UserGrant, Overwrite: a.o.Force}
+	want := &pending{Server: a.c.Server(), Begun: a.o.Now, Grant: a.o.UserGrant, Overwrite: a.o.Force}
 	left, err := readPending(a.o.Out)
 	if err != nil && !a.o.Force {
 		return err
@@ -215,12 +226,20 @@ func (a *adder) begin() error {
 			left = nil
 		}
 	}
+	if left != nil {
+		if err := left.checkRequest(a.o.Out, a.requestOptions()); err != nil {
+			if !a.o.Force {
+				return err
+			}
+			left = nil
+		}
+	}
 	if err := a.checkOut(left); err != nil {
 		return err
 	}
 	if left != nil {
 		a.pending, a.result.Resumed = left, true
-		a.finished(StepKey, "")
+		a.finished(StepKey, left.since())
 		return nil
 	}
 	a.pending = want
@@ -228,7 +247,7 @@ func (a *adder) begin() error {
 		return a.write(want)
 	}
 	a.start(StepKey)
-	if err := want.request(RequestOptions{CommonName: a.o.Name, Groups: a.o.Groups, Key: a.o.Key}); err != nil {
+	if err := want.request(a.requestOptions()); err != nil {
 		return err
 	}
 	if !a.many { // of many Submit checks it, too, before it sends it
@@ -241,6 +260,10 @@ func (a *adder) begin() error {
 	}
 	a.finished(StepKey, "")
 	return nil
+}
+
+func (a *adder) requestOptions() RequestOptions {
+	return RequestOptions{CommonName: a.o.Name, Groups: a.o.Groups, Key: a.o.Key}
 }
 
 // write brings what is needed to the disk; of many, several at once do that.

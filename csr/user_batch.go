@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/pkictl/pkictl/internal/kubeclient"
 	"github.com/pkictl/pkictl/internal/store"
@@ -20,8 +21,8 @@ const Workers = 16
 type UsersOptions struct {
 	AddOptions // of each, but for what its line says; Out is a directory
 	Lines      []UserLine
-	// Failed is called for each line that fails, Progress after each line. They
-	// are called from one goroutine at a time.
+	// Failed is called for each line that fails, Progress after each line. They,
+	// and Notify, are called from one goroutine at a time.
 	Failed   func(line int, name string, err error)
 	Progress func(UsersResult)
 }
@@ -31,6 +32,8 @@ type UsersResult struct {
 	Added   int `json:"added"`
 	Skipped int `json:"skipped"` // they have a kubeconfig with what the line says
 	Failed  int `json:"failed"`
+	// Seconds is how long it took until the last was done.
+	Seconds float64 `json:"seconds"`
 }
 
 // AddUsers adds a user for each line, some at a time. One watch follows all
@@ -38,7 +41,8 @@ type UsersResult struct {
 // next call, as AddUser does it; who has been added is skipped then. The API
 // server is not called as each of them. The error is for what stops all of them.
 func AddUsers(ctx context.Context, c *kubeclient.Client, o UsersOptions) (UsersResult, error) {
-	b := &userBatch{c: c, o: o, found: map[place]*lookup{}}
+	begun := time.Now() // a clock for the rate, not for certificates
+	b := &userBatch{c: c, o: o, found: map[place]*lookup{}, added: map[string]*adder{}}
 	b.unfinished = store.Unfinished(o.Out)
 	if o.Via == ViaCSR && !o.DryRun && len(o.Lines) > 0 {
 		watched, err := newIssueWatch(ctx, c)
@@ -49,6 +53,10 @@ func AddUsers(ctx context.Context, c *kubeclient.Client, o UsersOptions) (UsersR
 		b.watch = watched
 	}
 	b.run(ctx)
+	b.result.Seconds = time.Since(begun).Seconds()
+	if ctx.Err() == nil {
+		b.warnKnown(ctx)
+	}
 	return b.result, ctx.Err()
 }
 
@@ -80,6 +88,9 @@ func (b *userBatch) run(ctx context.Context) {
 					}
 					one.close()
 					b.ended(ctx, one.line, false, err)
+					if err == nil {
+						b.remember(one)
+					}
 				})
 			}
 		})
@@ -113,6 +124,7 @@ type userBatch struct {
 	mu     sync.Mutex // of what follows, and of the callbacks
 	result UsersResult
 	found  map[place]*lookup
+	added  map[string]*adder // by name of the user
 }
 
 // place is what a grant names in the cluster.
@@ -208,6 +220,22 @@ func isComplete(o AddOptions) bool {
 		slices.Equal(slices.Sorted(slices.Values(cert.Subject.Organization)), slices.Sorted(slices.Values(o.Groups)))
 }
 
+// remember keeps what was made for a user, without the key.
+func (b *userBatch) remember(one opened) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.added[one.line.Grant.Name] = &adder{o: one.o, result: one.result}
+}
+
+// notify warns of what concerns several.
+func (b *userBatch) notify(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.o.Notify != nil {
+		b.o.Notify(text)
+	}
+}
+
 // find looks up what a grant names, once for all that name the same.
 func (b *userBatch) find(ctx context.Context, g UserGrant) (*UserBinding, error) {
 	key := place{g.Namespace, g.Role, g.ClusterRole}
@@ -218,7 +246,12 @@ func (b *userBatch) find(ctx context.Context, g UserGrant) (*UserBinding, error)
 		b.found[key] = l
 	}
 	b.mu.Unlock()
-	l.once.Do(func() { l.binding, l.err = g.find(ctx, b.c) })
+	l.once.Do(func() {
+		if l.binding, l.err = g.find(ctx, b.c); l.binding != nil && l.binding.unseen != "" {
+			b.notify(l.binding.unseen)
+			l.err = l.binding.tryOut(ctx, b.c, g.Name)
+		}
+	})
 	if l.err != nil || l.binding == nil {
 		return nil, l.err
 	}

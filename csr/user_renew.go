@@ -207,7 +207,7 @@ func (r *renewer) run(ctx context.Context) (*RenewedUser, error) {
 // begin reads what an interrupted run has left, or writes down a new key and
 // request. Done says that the kubeconfig holds the new certificate already.
 func (r *renewer) begin(a *adder) (done bool, err error) {
-	want := &pending{Server: r.c.Server(), Grant: a.o.UserGrant, Replaces: r.result.Old.ID}
+	want := &pending{Server: r.c.Server(), Begun: r.o.Now, Grant: a.o.UserGrant, Replaces: r.result.Old.ID}
 	left, err := readPending(r.path)
 	if err != nil && !r.o.Force {
 		return false, err
@@ -220,10 +220,14 @@ func (r *renewer) begin(a *adder) (done bool, err error) {
 	}
 	if left != nil {
 		what := left.differs(want)
-		if what == "" {
+		foreign := left.checkRequest(r.path, r.requestOptions(a.o.UserGrant))
+		if what == "" && foreign == nil {
 			a.pending, a.result.Resumed, r.result.Resumed = left, true, true
-			a.finished(StepKey, "")
+			a.finished(StepKey, left.since())
 			return false, nil
+		}
+		if what == "" && !r.o.Force {
+			return false, foreign
 		}
 		if !r.o.Force {
 			return false, failure.New(failure.Failed, "complete it with the options that it was begun with, or start anew with --force",

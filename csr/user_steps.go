@@ -10,12 +10,10 @@ import (
 	"strings"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
-	"github.com/pkictl/pkictl/internal/kubeclient"
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
@@ -60,9 +58,15 @@ func (a *adder) issue(ctx context.Context) (certPEM []byte, err error) {
 		return nil, err
 	}
 	a.result.Credential = CredentialOf(a.cert)
-	// Of a long lifetime a signer takes off what it backdates.
-	a.result.Shortened = a.cert.NotAfter.Before(a.o.Now.Add(a.o.Lifetime() - ca.Backdate - time.Minute))
+	a.result.Shortened = isShortened(a.cert, a.o.Lifetime())
 	return certPEM, nil
+}
+
+// isShortened says whether a certificate lives for less than was asked for. That
+// is seen in the certificate alone: the signer has another clock. By what a
+// signer backdates it may live longer, so that these 5 minutes go unnoticed.
+func isShortened(cert *x509.Certificate, asked time.Duration) bool {
+	return cert.NotAfter.Sub(cert.NotBefore) < asked-time.Minute
 }
 
 // issueAndBind is the part of one of many that waits for the API server. What
@@ -188,6 +192,10 @@ func (a *adder) issued(object *Object) (*x509.Certificate, error) {
 		!slices.Equal(slices.Sorted(slices.Values(cert.Subject.Organization)), slices.Sorted(slices.Values(a.o.Groups))):
 		return nil, failure.New(failure.Failed, "see what the signer of the cluster does; the certificate is in: kubectl get csr "+object.Name+" -o yaml",
 			"the certificate that was signed is not what was asked for")
+	case !cert.NotAfter.After(a.pending.Begun) && !a.o.Now.Before(a.pending.Begun): // it was signed after that
+		return nil, failure.New(failure.Failed, "set the clock of this machine, or that of the cluster",
+			"the clocks of this machine and of the signer differ: here it is %s, and the certificate that was signed just now ended at %s",
+			a.o.Now.UTC().Format(time.RFC3339), cert.NotAfter.UTC().Format(time.RFC3339))
 	case !cert.NotAfter.After(a.o.Now):
 		_ = os.Remove(pendingPath(a.o.Out))
 		return nil, &overError{failure.New(failure.Failed, "run the same command again: it begins anew", "the certificate that was signed for an earlier run has ended")}
@@ -224,30 +232,34 @@ func (a *adder) check(ctx context.Context) error {
 		return err
 	}
 	return a.timed(func() error {
-		var review authenticationv1.SelfSubjectReview
-		err := login.Create(ctx, kubeclient.SelfSubjectReviews, &authenticationv1.SelfSubjectReview{}, &review)
+		user, err := whoIs(ctx, login)
 		switch {
 		case apierrors.IsUnauthorized(err) && a.o.Via == ViaCA:
 			_ = os.Remove(pendingPath(a.o.Out))
 			return &overError{failure.New(failure.Failed, "name the directory of the cluster's CA with --dir, or use --via csr",
 				"the API server does not accept what the CA in %q has signed: it is not a client CA of this cluster", a.o.Dir)}
+		case apierrors.IsForbidden(err): // before Kubernetes 1.28
+			a.warn("for whom the API server takes the certificate is not known: " + err.Error())
 		case err != nil:
 			return err
-		}
-		user := review.Status.UserInfo
-		if user.Username != a.o.Name {
+		case user.Username == "":
+			a.warn("for whom the API server takes the certificate is not known: it can tell since Kubernetes 1.28")
+		case user.Username != a.o.Name:
 			return failure.New(failure.Failed, "see how the API server maps certificates to users", "the API server takes the certificate of %q for user %q", a.o.Name, user.Username)
 		}
 		a.result.Groups = user.Groups
 		if a.many {
 			return nil
 		}
+		if user.Username == "" { // it cannot tell
+			user.Username, user.Groups = a.o.Name, withAuthenticated(a.o.Groups)
+		}
 		if a.result.Access, err = AccessOfLogin(ctx, a.c, login, user.Username, user.Groups, a.o.Namespace); apierrors.IsForbidden(err) {
-			a.result.Warnings = append(a.result.Warnings, "what the user may do is not known: "+err.Error())
+			a.warn("what the user may do is not known: " + err.Error())
 			err = nil
 		}
 		if err == nil {
-			a.finished(StepCheck, user.Username)
+			a.finished(StepCheck, a.o.Name)
 		}
 		return err
 	})
@@ -259,6 +271,8 @@ func placesOf(namespace string) []string { return []string{cmp.Or(namespace, "de
 func (a *adder) entry() kubeconfig.Entry {
 	return kubeconfig.Entry{Server: a.c.Server(), Cluster: cmp.Or(a.c.Cluster, kubeconfig.DefaultCluster), User: a.o.Name, Namespace: a.o.Namespace}
 }
+
+func (a *adder) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }
 
 func (a *adder) start(step Step) {
 	if a.o.Begin != nil {

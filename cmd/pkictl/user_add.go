@@ -155,6 +155,9 @@ func doneWords(step csr.Step, detail string) string {
 	detail = printable(detail)
 	switch step {
 	case csr.StepKey:
+		if detail != "" {
+			return "going on with the request that was begun " + detail
+		}
 		return "key and request made"
 	case csr.StepSubmit:
 		return "request sent: " + detail

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,8 +119,10 @@ func (c realCluster) found(name, namespace string) (u addedUser) {
 	return u
 }
 
+type userStep struct{ name, method, path string }
+
 // userSteps are the requests of user add in their order.
-var userSteps = []struct{ name, method, path string }{
+var userSteps = []userStep{
 	{"namespace", "GET", "/api/v1/namespaces/"},
 	{"role", "GET", "/roles/"},
 	{"cluster-role", "GET", "/clusterroles/"},
@@ -167,21 +170,27 @@ func TestUserAddFaults(t *testing.T) {
 				fault.method, fault.path = step.method, step.path
 				p.set(fault)
 				name := "faulty-" + step.name + "-" + f.name
-				c.addThroughFault(p, name, namespace, step.name)
+				c.addThroughFault(p, name, namespace, step)
 			}
 		})
 	}
 }
 
 // addThroughFault adds a user with a fault in the way, and again without.
-func (c realCluster) addThroughFault(p *faultProxy, name, namespace, step string) {
+func (c realCluster) addThroughFault(p *faultProxy, name, namespace string, step userStep) {
 	c.t.Helper()
 	args := []string{"user", "add", name, "--namespace", namespace, "--role", "view", "--kubeconfig", p.kubeconfig}
-	if step == "watch" { // it would wait for five minutes
-		time.AfterFunc(2*time.Second, func() { p.set() })
+	seen := make(chan []string, 2)
+	lift := func() { seen <- p.requests(); p.set() }
+	if step.name == "watch" { // it would wait for five minutes
+		time.AfterFunc(2*time.Second, lift)
 	}
 	stdout, stderr, err := c.try(pkictl(), append(args, "--request-timeout", "1s")...)
-	p.set()
+	lift()
+	// Those before the fault was lifted; a watch comes to an end after that alone.
+	if hit := <-seen; !slices.ContainsFunc(hit, func(r string) bool { return strings.HasPrefix(r, step.method+" ") && strings.Contains(r, step.path) }) {
+		c.t.Errorf("%s: the fault was not hit: %q", name, hit)
+	}
 	if err != nil {
 		c.checkSaid(name, stdout, stderr, err)
 		stdout, stderr, err = c.try(pkictl(), args...)

@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,14 +43,13 @@ func (a *app) userAddBatch(cmd *cobra.Command, f userAddFlags) error {
 		bar.clear()
 		fmt.Fprintf(a.err, "%s:%d: %s\n", printable(f.file), line, oneLine(strings.Trim(err.Error()+"; "+failure.HintOf(err), "; ")))
 	}
+	o.Notify = func(text string) { bar.clear(); a.warn(text) }
 	o.Progress = func(r csr.UsersResult) { bar.show(r.Added + r.Skipped + r.Failed) }
 	// Much is made and forgotten: collecting it less often leaves more of the
 	// processors to the API server, for some 20 MB.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	begun := time.Now() // a clock for the rate, not for certificates
 	result.UsersResult, err = csr.AddUsers(ctx, client, o)
 	bar.clear()
-	result.Seconds = time.Since(begun).Seconds()
 	slices.SortStableFunc(result.Errors, func(a, b batchError) int { return cmp.Compare(a.Line, b.Line) })
 	switch {
 	case ctx.Err() != nil:
@@ -108,9 +106,8 @@ func (a *app) explainUsers(f userAddFlags, lines []csr.UserLine, recipe func(csr
 type usersResult struct {
 	typeMeta
 	csr.UsersResult
-	Errors  []batchError `json:"errors"`
-	Seconds float64      `json:"seconds"`
-	DryRun  bool         `json:"dryRun,omitempty"`
+	Errors []batchError `json:"errors"`
+	DryRun bool         `json:"dryRun,omitempty"`
 }
 
 func (a *app) printUsers(r usersResult) error {
