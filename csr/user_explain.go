@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
@@ -135,11 +136,15 @@ func (r *Removal) Explain(kubectl string) (string, error) {
 		}
 		fmt.Fprintf(&b, "pkictl revoke 0x%s --dir %s --reason cessation-of-operation --yes\n", serial, ca.ShellQuote(r.o.Dir))
 	}
-	as := "--as " + ca.ShellQuote(r.Name)
+	as := " --as " + ca.ShellQuote(r.Name)
 	for _, group := range r.Groups {
 		as += " --as-group " + ca.ShellQuote(group)
 	}
-	fmt.Fprintf(&b, "# what is left\n%s auth can-i --list %s\n", kubectl, as)
+	if strings.ContainsFunc(r.Name+strings.Join(r.Groups, ""), unicode.IsControl) {
+		b.WriteString("# what is left cannot be asked for: impersonation takes a header, which holds no control characters\n")
+	} else {
+		b.WriteString("# what is left\n" + kubectl + " auth can-i --list" + as + "\n")
+	}
 	return b.String(), nil
 }
 

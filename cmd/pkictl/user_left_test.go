@@ -257,3 +257,50 @@ func TestUserRemoveBrokenPKI(t *testing.T) {
 		t.Errorf("left %q", got.bindings)
 	}
 }
+
+// TestUserRenewSeveral goes on behind one that cannot be renewed.
+func TestUserRenewSeveral(t *testing.T) {
+	t.Parallel()
+	c := clusterWithRoles(t)
+	for _, name := range []string{"several-a", "several-b"} {
+		c.pkictl("user add " + name + " --for 10m --kubeconfig " + c.admin)
+	}
+	ok(t, os.WriteFile(filepath.Join(c.dir, "spoilt.conf"), []byte("{"), 0o600))
+	args := strings.Fields("user renew nobody-there spoilt.conf several-a several-b -o json --kubeconfig " + c.admin)
+	out, stderr, err := c.try(pkictl(), args...)
+	var result struct {
+		Items []struct {
+			Name, File, Error string
+			Certificate       struct{ Serial string }
+		}
+	}
+	ok(t, json.Unmarshal([]byte(out), &result))
+	if exitCode(err) != 1 || !strings.Contains(stderr, "2 of 4 were not renewed") || strings.Count(stderr, "error: ") != 1 || len(result.Items) != 4 {
+		t.Fatalf("%v\n%s%s", err, out, stderr)
+	}
+	for i, item := range result.Items {
+		if failed := i < 2; (item.Error != "") != failed || (item.Certificate.Serial == "") != failed || item.File == "" {
+			t.Errorf("%+v", item)
+		}
+	}
+	if _, stderr, err := c.try(pkictl(), "user", "renew", "nobody-there", "--kubeconfig", c.admin); exitCode(err) != 1 || strings.Count(stderr, "hint: ") != 1 {
+		t.Errorf("%v %s", err, stderr)
+	}
+}
+
+// TestUserRenewUnbound renews for who may sign, but not see bindings: the new
+// certificate works, so that is a warning.
+func TestUserRenewUnbound(t *testing.T) {
+	t.Parallel()
+	c := clusterWithRoles(t)
+	c.asAdmin("create namespace renew-unbound")
+	c.pkictl("user add unbound --namespace renew-unbound --role view --for 10m --kubeconfig " + c.admin)
+	p := c.newFaultProxy(apiFault{method: "GET", path: "bindings", code: 403})
+	out, stderr, err := c.try(pkictl(), "user", "renew", "unbound", "--kubeconfig", p.kubeconfig)
+	if err != nil || !strings.Contains(out, "Renewed unbound") || !strings.Contains(stderr, "the bindings do not know the new certificate") {
+		t.Errorf("%v\n%s%s", err, out, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(c.dir, "unbound.conf.pending")); err == nil {
+		t.Error("a pending file was left")
+	}
+}
