@@ -252,17 +252,66 @@ func again(err error) string {
 	return text
 }
 
+// An API server notices a moment later that a binding is gone (kubernetes
+// plugin/pkg/auth/authorizer/rbac reads what informers have).
+const (
+	noticeTries = 20
+	noticePause = 100 * time.Millisecond
+)
+
 // Remains asks what the user can still do, by impersonation, in the namespaces
-// of all bindings that there were. Where the client may not impersonate, that
-// is worked out from bindings and roles; where it may not read these either, it
-// is a warning.
+// of all bindings that there were; it waits for two seconds at most for the API
+// server to notice what is gone. Where the client may not impersonate, that is
+// worked out from bindings and roles; where it may not read these either, it is
+// a warning.
 func (r *Removal) Remains(ctx context.Context) error {
 	var err error
 	r.Access, err = impersonated(ctx, r.client, r.Name, r.Groups, r.places)
-	if !apierrors.IsForbidden(err) && !errors.Is(err, errNoHeader) {
+	if apierrors.IsForbidden(err) || errors.Is(err, errNoHeader) {
+		return r.remainsByRoles(ctx, whyNotAs(err))
+	}
+	if err != nil || len(r.Bindings) == 0 {
 		return err
 	}
-	return r.remainsByRoles(ctx, whyNotAs(err))
+	left, err := r.accessLeft(ctx)
+	if apierrors.IsForbidden(err) {
+		r.Access.note("the API server may have answered before it noticed that bindings are gone")
+		return nil
+	}
+	for tries := 0; err == nil && r.Access.exceeds(left); tries++ {
+		if tries == noticeTries {
+			r.Access.note("the API server allows more than bindings and roles say: another authorizer allows it, or it has not noticed yet that bindings are gone")
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(noticePause):
+		}
+		r.Access, err = impersonated(ctx, r.client, r.Name, r.Groups, r.places)
+	}
+	return err
+}
+
+// exceeds says whether there is a rule that the other has not.
+func (a *Access) exceeds(other *Access) bool {
+	if other.Everything {
+		return false
+	}
+	known := map[string]bool{}
+	for _, scope := range other.Scopes {
+		for _, rule := range scope.Rules {
+			known[scope.Namespace+" "+rule.String()] = true
+		}
+	}
+	for _, scope := range a.Scopes {
+		for _, rule := range scope.Rules {
+			if !known[scope.Namespace+" "+rule.String()] && !known[" "+rule.String()] {
+				return true
+			}
+		}
+	}
+	return a.Everything
 }
 
 // WouldRemain works out what the user could do when all is done, from bindings
@@ -272,13 +321,25 @@ func (r *Removal) WouldRemain(ctx context.Context) error {
 }
 
 func (r *Removal) remainsByRoles(ctx context.Context, note string) error {
-	state, err := NewReviewer(r.client).roles(ctx)
+	access, err := r.accessLeft(ctx)
 	if apierrors.IsForbidden(err) {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("what the user can still do is not known: %s; %s", note, err))
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	r.Access = access
+	r.Access.note(note)
+	return nil
+}
+
+// accessLeft works out from bindings and roles what is left without those that
+// are to go.
+func (r *Removal) accessLeft(ctx context.Context) (*Access, error) {
+	state, err := NewReviewer(r.client).roles(ctx)
+	if err != nil {
+		return nil, err
 	}
 	left := *state
 	left.Bindings = nil
@@ -290,7 +351,5 @@ func (r *Removal) remainsByRoles(ctx context.Context, note string) error {
 		}
 		left.Bindings = append(left.Bindings, b)
 	}
-	r.Access = left.accessFrom(r.Name, r.Groups)
-	r.Access.note(note)
-	return nil
+	return left.accessFrom(r.Name, r.Groups), nil
 }

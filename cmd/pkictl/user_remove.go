@@ -157,7 +157,7 @@ func printPlan(w io.Writer, plan *csr.Removal, before bool) {
 		rows = append(rows, row{"inventory", "serial " + serial + " marked as revoked"})
 	}
 	if before && !plan.Remembered {
-		rows = append(rows, row{"to note", fmt.Sprintf("%d certificates still work: ConfigMap %s remembers them", len(plan.Credentials), csr.RemovedUsersObject)})
+		rows = append(rows, row{"to note", fmt.Sprintf("%s in force, in ConfigMap %s", count(len(plan.Credentials), "certificate"), csr.RemovedUsersObject)})
 	}
 	printRows(w, "  ", rows...)
 }

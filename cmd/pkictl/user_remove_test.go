@@ -113,6 +113,9 @@ func TestUserRemove(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
+	if strings.Contains(out, "DANGER") || strings.Contains(out, "read and write") {
+		t.Errorf("what is gone is said to be left:\n%s", out)
+	}
 	if out := c.asAdmin("get rolebinding shared -n user-remove -o jsonpath={.subjects[*].name}"); out != "another" {
 		t.Errorf("the shared binding has %q", out)
 	}
