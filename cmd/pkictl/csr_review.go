@@ -28,12 +28,17 @@ where that is not allowed, the bindings and roles are read instead, and where
 that is not allowed either, it says that it cannot know. Nothing is changed.
 
 Exit code 3: there is a reason not to approve it without having understood it.
-These are the same for which "pkictl csr approve --yes" refuses: it would lead
-to the whole cluster, which reading secrets or running pods in all namespaces
-or in kube-system does, too; nobody knows what it would allow; somebody asks to
-be somebody else, without being an administrator; a name that Kubernetes keeps
-for its own parts; a rule of the signer that it breaks. Dangers within a
-namespace are shown, and no reason.`,
+These are the same for which "pkictl csr approve --yes" refuses:
+  - it would lead to the whole cluster, which reading secrets or running pods in
+    all namespaces or in kube-system does, too
+  - it is not known what it would allow, here or in other namespaces
+  - somebody asks to be somebody else, or for groups that they are not in, and
+    could not have approved that; a bootstrap token may ask for a new node
+  - a kubelet asks to serve under names that are not those of its node, or are
+    those of the API server
+  - a name that Kubernetes keeps for its own parts
+  - a rule of the signer that it breaks
+Dangers within a namespace are shown, and no reason.`,
 		Example: `  pkictl csr new cora --group developers
   pkictl csr submit cora.csr --name cora
   pkictl csr review cora
