@@ -32,7 +32,8 @@ type issueWatch struct {
 
 // newIssueWatch begins to watch. Stop ends it.
 func newIssueWatch(ctx context.Context, c *kubeclient.Client) (*issueWatch, error) {
-	version, _, err := ownState(ctx, c)
+	// All that is there is of no interest yet: one object says the version, too.
+	version, _, err := ownState(ctx, c, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +51,10 @@ func (w *issueWatch) stop() {
 	<-w.ended
 }
 
-// ownState lists the requests, and says from where on a watch tells the rest.
-func ownState(ctx context.Context, c *kubeclient.Client) (version string, items []Object, err error) {
+// ownState lists the requests, so many of them or all (0), and says from where on a watch tells the rest.
+func ownState(ctx context.Context, c *kubeclient.Client, limit int64) (version string, items []Object, err error) {
 	var list certificatesv1.CertificateSigningRequestList
-	err = c.List(ctx, kubeclient.CertificateSigningRequests, metav1.ListOptions{LabelSelector: ownObjects}, &list)
+	err = c.List(ctx, kubeclient.CertificateSigningRequests, metav1.ListOptions{LabelSelector: ownObjects, Limit: limit}, &list)
 	return list.ResourceVersion, list.Items, err
 }
 
@@ -64,7 +65,7 @@ func (w *issueWatch) run(ctx context.Context, version string) {
 		if version == "" {
 			var items []Object
 			var err error
-			if version, items, err = ownState(ctx, w.c); err != nil {
+			if version, items, err = ownState(ctx, w.c, 0); err != nil {
 				version = ""
 			}
 			for i := range items {

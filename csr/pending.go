@@ -37,6 +37,8 @@ type pending struct {
 	// keeps its own record.
 	KeyPEM     string `json:"key,omitempty"`
 	RequestPEM string `json:"request,omitempty"`
+
+	signer crypto.Signer // the key, if it was made just now
 }
 
 // pendingPath returns where the pending file of a result is.
@@ -131,7 +133,12 @@ func (p *pending) since() string {
 	return "at " + p.Begun.UTC().Format(time.RFC3339)
 }
 
-func (p *pending) key() (crypto.Signer, error) { return ca.ParseKey([]byte(p.KeyPEM), "key", nil) }
+func (p *pending) key() (crypto.Signer, error) {
+	if p.signer != nil {
+		return p.signer, nil
+	}
+	return ca.ParseKey([]byte(p.KeyPEM), "key", nil)
+}
 
 // write brings the pending file to the disk.
 func (p *pending) write(out string) error {

@@ -270,10 +270,10 @@ func (b *UserBinding) send(ctx context.Context, create func(ctx context.Context,
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}
 	if b.Namespace == "" {
 		object := &rbacv1.ClusterRoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects}
-		return create(ctx, b.list(), object, object)
+		return create(ctx, b.list(), object, nil)
 	}
 	object := &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects}
-	return create(ctx, b.list(), object, object)
+	return create(ctx, b.list(), object, nil)
 }
 
 // note adds a certificate to those that the binding knows.

@@ -27,19 +27,23 @@ func (o RequestOptions) request() (ca.Request, error) {
 // NewRequest makes a key and a certificate request for it, both in PEM: PKCS#8
 // and PKCS#10 (RFC 2986). Errors about the options are of kind Usage.
 func NewRequest(o RequestOptions) (keyPEM, requestPEM []byte, err error) {
+	_, keyPEM, requestPEM, err = newRequest(o)
+	return keyPEM, requestPEM, err
+}
+
+func newRequest(o RequestOptions) (key crypto.Signer, keyPEM, requestPEM []byte, err error) {
 	request, err := o.request()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	key, err := ca.GenerateKey(request.Key)
-	if err != nil {
-		return nil, nil, err
+	if key, err = ca.GenerateKey(request.Key); err != nil {
+		return nil, nil, nil, err
 	}
 	if keyPEM, err = ca.MarshalKey(key); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	requestPEM, err = request.Sign(key)
-	return keyPEM, requestPEM, err
+	return key, keyPEM, requestPEM, err
 }
 
 // RequestFor makes a certificate request in PEM for a key that is there. Which

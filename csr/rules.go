@@ -3,6 +3,7 @@ package csr
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"math"
 	"slices"
@@ -145,6 +146,9 @@ func (o SubmitOptions) prepare() (*prepared, error) {
 	if p.expiration, err = expirationSeconds(o.Expiration); err != nil {
 		return nil, err
 	}
+	if o.made {
+		return p, o.prepareMade(p)
+	}
 	request, err := ca.ParseRequest(o.RequestPEM, o.source())
 	if err != nil {
 		return nil, err
@@ -164,6 +168,18 @@ func (o SubmitOptions) prepare() (*prepared, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// prepareMade is prepare for a request of the default signer that pkictl itself
+// has made just now.
+func (o SubmitOptions) prepareMade(p *prepared) error {
+	block, _ := pem.Decode(o.RequestPEM)
+	var err error
+	if p.request, err = x509.ParseCertificateRequest(block.Bytes); err == nil {
+		p.commonName = p.request.Subject.CommonName
+		p.usages = usagesFor(rulesOf(p.signer), p.request.PublicKey)
+	}
+	return err
 }
 
 func (o SubmitOptions) source() string {
@@ -336,8 +352,13 @@ func defaultUsages(rules *signerRules, request *ca.CertificateRequest) []string 
 		info := request.Info()
 		return slices.Concat(info.KeyUsages, info.ExtendedKeyUsages)
 	}
+	return usagesFor(rules, request.X509().PublicKey)
+}
+
+// usagesFor are the default usages of a signer of Kubernetes.
+func usagesFor(rules *signerRules, key any) []string {
 	chosen := []string{digitalSignature}
-	if _, isRSA := request.X509().PublicKey.(*rsa.PublicKey); isRSA {
+	if _, isRSA := key.(*rsa.PublicKey); isRSA {
 		chosen = append(chosen, keyEncipherment)
 	}
 	for _, usage := range rules.required {

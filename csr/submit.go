@@ -53,6 +53,10 @@ type SubmitOptions struct {
 	Now time.Time
 	// DryRun has the API server check the request and keep nothing.
 	DryRun bool
+
+	// made says that RequestPEM was made just now for names that were checked:
+	// its signature and names are not checked again.
+	made bool
 }
 
 // NewObject checks the options and returns the object that Submit sends, with

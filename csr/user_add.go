@@ -104,6 +104,7 @@ type adder struct {
 	// unwritten says that pending is not on the disk yet: nothing may be sent.
 	unwritten bool
 	pending   *pending
+	fresh     bool   // this run made its request
 	release   func() // the lock; nil: not taken
 	ca        *ca.CA // nil: the cluster signs
 	done      []Step
@@ -250,7 +251,8 @@ func (a *adder) begin() error {
 	if err := want.request(a.requestOptions()); err != nil {
 		return err
 	}
-	if !a.many { // of many Submit checks it, too, before it sends it
+	a.fresh = true
+	if !a.many { // the grant of many was checked, and what it makes is known
 		if err := Check(a.submission()); err != nil {
 			return err
 		}
@@ -277,8 +279,8 @@ func (a *adder) write(p *pending) error {
 
 // request makes the key and the request.
 func (p *pending) request(o RequestOptions) error {
-	key, request, err := NewRequest(o)
-	p.KeyPEM, p.RequestPEM = string(key), string(request)
+	signer, key, request, err := newRequest(o)
+	p.signer, p.KeyPEM, p.RequestPEM = signer, string(key), string(request)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkictl/pkictl/internal/kubeclient"
 	"github.com/pkictl/pkictl/internal/store"
+	"github.com/pkictl/pkictl/kubeconfig"
 )
 
 // Workers is how many users are added at once. More do not help: one API
@@ -42,7 +43,11 @@ type UsersResult struct {
 // server is not called as each of them. The error is for what stops all of them.
 func AddUsers(ctx context.Context, c *kubeclient.Client, o UsersOptions) (UsersResult, error) {
 	begun := time.Now() // a clock for the rate, not for certificates
-	b := &userBatch{c: c, o: o, found: map[place]*lookup{}, added: map[string]*adder{}}
+	c, err := c.Compact()
+	if err != nil {
+		return UsersResult{}, err
+	}
+	b := &userBatch{c: c, o: o, found: map[place]*lookup{}, added: map[string]*adder{}, templates: map[string]*kubeconfig.Template{}}
 	b.unfinished = store.Unfinished(o.Out)
 	if o.Via == ViaCSR && !o.DryRun && len(o.Lines) > 0 {
 		watched, err := newIssueWatch(ctx, c)
@@ -70,6 +75,7 @@ const (
 
 func (b *userBatch) run(ctx context.Context) {
 	lines, ready := make(chan []UserLine), make(chan opened, Workers)
+	finished := make(chan opened, atATime)
 	var preparing, working, storing sync.WaitGroup
 	for range preparers {
 		preparing.Go(func() {
@@ -81,20 +87,16 @@ func (b *userBatch) run(ctx context.Context) {
 	for range Workers {
 		working.Go(func() {
 			for one := range ready {
-				_, err := one.finish(ctx)
-				storing.Go(func() {
-					if err == nil && !one.o.DryRun {
-						err = one.store()
-					}
-					one.close()
-					b.ended(ctx, one.line, false, err)
-					if err == nil {
-						b.remember(one)
-					}
-				})
+				_, one.err = one.finish(ctx)
+				finished <- one
 			}
 		})
 	}
+	storing.Go(func() {
+		for one := range finished {
+			b.store(ctx, withMore(one, finished))
+		}
+	})
 	for chunk := range slices.Chunk(b.o.Lines, atATime) {
 		if ctx.Err() != nil {
 			break
@@ -105,13 +107,86 @@ func (b *userBatch) run(ctx context.Context) {
 	preparing.Wait()
 	close(ready)
 	working.Wait()
+	close(finished)
 	storing.Wait()
+}
+
+// withMore returns one and those that wait behind it.
+func withMore(one opened, waiting <-chan opened) []opened {
+	all := []opened{one}
+	for len(all) < atATime {
+		select {
+		case more, is := <-waiting:
+			if !is {
+				return all
+			}
+			all = append(all, more)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+// store writes the kubeconfigs of some users together, and removes what is not
+// needed any more.
+func (b *userBatch) store(ctx context.Context, all []opened) {
+	var files []store.File
+	for i := range all {
+		one := &all[i]
+		if one.err != nil || one.certPEM == nil {
+			continue
+		}
+		var file store.File
+		if file, one.err = b.kubeconfigFile(one.adder); one.err == nil {
+			files = append(files, file)
+		}
+	}
+	var err error
+	if len(files) > 0 {
+		err = store.WriteFiles(b.o.Out, files)
+	}
+	for _, one := range all {
+		if one.err == nil && one.certPEM != nil {
+			one.err = err
+		}
+		if one.err == nil && !one.o.DryRun {
+			one.err = removePending(one.o.Out)
+		} else if one.err != nil && one.certPEM != nil {
+			one.err = one.incomplete(one.err)
+		}
+		one.close()
+		b.ended(ctx, one.line, false, one.err)
+		if one.err == nil {
+			b.remember(one)
+		}
+	}
+}
+
+// kubeconfigFile returns the kubeconfig of one user. In one namespace they have
+// nearly all in common.
+func (b *userBatch) kubeconfigFile(a *adder) (store.File, error) {
+	t := b.templates[a.o.Namespace]
+	if t == nil {
+		entry := a.entry()
+		var err error
+		if entry.CAPEM, err = a.c.CAPEM(); err != nil {
+			return store.File{}, err
+		}
+		if t, err = kubeconfig.NewTemplate(entry); err != nil {
+			return store.File{}, err
+		}
+		b.templates[a.o.Namespace] = t
+	}
+	data, err := t.Marshal(a.o.Name, a.certPEM, []byte(a.pending.KeyPEM))
+	return store.File{Path: a.o.Out, Data: data, Mode: 0o600}, err
 }
 
 // opened is a user whose request may be sent.
 type opened struct {
 	*adder
 	line UserLine
+	err  error // why it is not complete
 }
 
 type userBatch struct {
@@ -125,6 +200,8 @@ type userBatch struct {
 	result UsersResult
 	found  map[place]*lookup
 	added  map[string]*adder // by name of the user
+
+	templates map[string]*kubeconfig.Template // by namespace; for the one who stores
 }
 
 // place is what a grant names in the cluster.
@@ -148,7 +225,7 @@ func (b *userBatch) open(ctx context.Context, lines []UserLine, ready chan<- ope
 			b.ended(ctx, line, skipped, err)
 			continue
 		}
-		all = append(all, opened{a, line})
+		all = append(all, opened{a, line, nil})
 		if a.unwritten {
 			file, err := a.pending.file(a.o.Out)
 			if err != nil { // plain strings: it cannot be
@@ -180,6 +257,7 @@ func (b *userBatch) openOne(ctx context.Context, line UserLine) (a *adder, skipp
 	}
 	a = &adder{c: b.c, o: o, many: true, unfinished: b.unfinished}
 	a.find = func(ctx context.Context, _ *kubeclient.Client) (*UserBinding, error) { return b.find(ctx, line.Grant) }
+	a.wait = a.waitOne
 	if b.watch != nil {
 		a.expect, a.wait = b.watch.expect, b.watch.wait
 	}

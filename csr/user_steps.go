@@ -47,7 +47,7 @@ func (a *adder) steps(ctx context.Context) error {
 func (a *adder) submission() SubmitOptions {
 	return SubmitOptions{
 		RequestPEM: []byte(a.pending.RequestPEM), Signer: SignerClient, Expiration: a.o.Lifetime(),
-		Annotations: map[string]string{userAnnotation: a.o.Name},
+		Annotations: map[string]string{userAnnotation: a.o.Name}, made: a.many && a.fresh,
 	}
 }
 
@@ -70,23 +70,13 @@ func isShortened(cert *x509.Certificate, asked time.Duration) bool {
 }
 
 // issueAndBind is the part of one of many that waits for the API server. What
-// is left, for which the next is not kept waiting, is put away by store.
+// is left, for which the next is not kept waiting, is put away by userBatch.store.
 func (a *adder) issueAndBind(ctx context.Context) error {
 	var err error
 	if a.certPEM, err = a.issue(ctx); err != nil {
 		return err
 	}
 	return a.bind(ctx)
-}
-
-// store writes the kubeconfig of one of many, and removes what is not needed any more.
-func (a *adder) store() error {
-	if a.certPEM != nil {
-		if err := a.writeKubeconfig(a.certPEM); err != nil {
-			return a.incomplete(err)
-		}
-	}
-	return removePending(a.o.Out)
 }
 
 func (a *adder) writeKubeconfig(certPEM []byte) error {

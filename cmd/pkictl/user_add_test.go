@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -182,13 +183,30 @@ func (c realCluster) addThroughFault(p *faultProxy, name, namespace string, step
 	args := []string{"user", "add", name, "--namespace", namespace, "--role", "view", "--kubeconfig", p.kubeconfig}
 	seen := make(chan []string, 2)
 	lift := func() { seen <- p.requests(); p.set() }
+	isHit := func(r string) bool { return strings.HasPrefix(r, step.method+" ") && strings.Contains(r, step.path) }
+	ended := make(chan struct{})
+	var lifting sync.WaitGroup
 	if step.name == "watch" { // it would wait for five minutes
-		time.AfterFunc(2*time.Second, lift)
+		lifting.Go(func() {
+			for !slices.ContainsFunc(p.requests(), isHit) {
+				select {
+				case <-ended:
+					return
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+			select {
+			case <-ended:
+			case <-time.After(time.Second): // it tries again some times
+				lift()
+			}
+		})
 	}
 	stdout, stderr, err := c.try(pkictl(), append(args, "--request-timeout", "1s")...)
+	close(ended)
+	lifting.Wait()
 	lift()
-	// Those before the fault was lifted; a watch comes to an end after that alone.
-	if hit := <-seen; !slices.ContainsFunc(hit, func(r string) bool { return strings.HasPrefix(r, step.method+" ") && strings.Contains(r, step.path) }) {
+	if hit := <-seen; !slices.ContainsFunc(hit, isHit) {
 		c.t.Errorf("%s: the fault was not hit: %q", name, hit)
 	}
 	if err != nil {

@@ -211,6 +211,17 @@ func (c *Client) As(user string, groups ...string) (*Client, error) {
 	return &other, other.dial()
 }
 
+// Compact returns a client of the same API server and user that speaks protobuf
+// in place of JSON, as the parts of Kubernetes do: for many requests, of which
+// it takes less than half the time on both sides. It shares the connection.
+func (c *Client) Compact() (*Client, error) {
+	other := *c
+	other.config = rest.CopyConfig(c.config)
+	other.config.ContentType = runtime.ContentTypeProtobuf
+	other.config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	return &other, other.dial()
+}
+
 // The types that are sent and received.
 var (
 	scheme     = newScheme()
