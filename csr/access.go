@@ -41,6 +41,10 @@ type Access struct {
 	// Namespaces are those that were asked about; in others only the rules of
 	// the whole cluster are known.
 	Namespaces []string `json:"namespaces"`
+	// OnlyAsked is true where the bindings could not be listed: there may be more
+	// in namespaces that were not asked about, and MayNot speaks of those alone
+	// that were.
+	OnlyAsked bool `json:"onlyAsked"`
 	// Common counts the rules left out because all who are authenticated have them.
 	Common int `json:"commonRules"`
 	// Scopes have the rules: first those of the whole cluster, then what each
@@ -116,6 +120,14 @@ func AccessOf(ctx context.Context, speaking *kubeclient.Client, namespaces []str
 func (a *Access) note(text string) {
 	if !slices.Contains(a.Notes, text) {
 		a.Notes = append(a.Notes, text)
+	}
+}
+
+// onlyAsked notes that nobody knows of other namespaces than those asked about.
+func (a *Access) onlyAsked() {
+	if !a.Everything {
+		a.OnlyAsked = true
+		a.note("in which other namespaces they may do something is not known: listing all bindings is not allowed")
 	}
 }
 

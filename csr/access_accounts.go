@@ -80,7 +80,10 @@ func (s *rbacState) powerfulAccount(namespace string, among []string) (name, may
 // whole cluster; default stands for all where their group has one.
 func (s *rbacState) accountsOf(namespace string, groups []string) []string {
 	var names []string
-	for _, b := range s.ClusterBindings.Items {
+	for _, b := range s.Bindings {
+		if b.Namespace != "" {
+			continue
+		}
 		for _, subject := range b.Subjects {
 			switch {
 			case subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == namespace:

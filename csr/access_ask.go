@@ -51,7 +51,7 @@ func (a *Access) askOneByOne(ctx context.Context, speaking *kubeclient.Client) e
 func askEach(ctx context.Context, speaking *kubeclient.Client, namespace string, known []rbacv1.PolicyRule) ([]rbacv1.PolicyRule, error) {
 	var unknown []action
 	for _, act := range tableActions() {
-		if all, _ := allowed(known, act); !all && (namespace == "" || act.verb == "bind" || !inNoNamespace(act.group, act.resource)) {
+		if all, _ := allowed(known, act); !all && (namespace == "" || inNamespace(act) != nil) {
 			unknown = append(unknown, act)
 		}
 	}

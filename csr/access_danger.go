@@ -297,9 +297,7 @@ func (row dangerous) allowed(rules []rbacv1.PolicyRule) (all bool, names []strin
 // not those on objects that are in no namespace, but for binding a cluster role
 // there.
 func (row dangerous) inNamespace() dangerous {
-	row.actions = slices.DeleteFunc(slices.Clone(row.actions), func(act action) bool {
-		return act.verb != "bind" && inNoNamespace(act.group, act.resource)
-	})
+	row.actions = slices.DeleteFunc(slices.Clone(row.actions), func(act action) bool { return inNamespace(act) == nil })
 	return row
 }
 

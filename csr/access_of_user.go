@@ -1,8 +1,10 @@
 package csr
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -47,7 +49,7 @@ func (v *Reviewer) accessOf(ctx context.Context, username string, groups []strin
 	u.Access, err = impersonated(ctx, v.client, username, groups, namespaces)
 	switch {
 	case err == nil && listed != nil:
-		u.Access.note("in which other namespaces they may do something is not known: listing all bindings is not allowed")
+		u.Access.onlyAsked()
 	case apierrors.IsForbidden(err), errors.Is(err, errNoHeader):
 		err = u.fromBindings(ctx, v, username, groups, err)
 	}
@@ -58,6 +60,41 @@ func (v *Reviewer) accessOf(ctx context.Context, username string, groups []strin
 		return nil, err
 	}
 	return u, nil
+}
+
+// PlacesOf returns the namespaces in which to ask what a user may do: their own,
+// where there is one, and those in which bindings give something to the user or a
+// group of theirs. Who the client speaks as must be allowed to list all bindings;
+// where it is not, complete is false, and their own namespace, or else default,
+// is all there is. An error is that of a request that did not work.
+func PlacesOf(ctx context.Context, client *kubeclient.Client, username string, groups []string, own string) (namespaces []string, complete bool, err error) {
+	bound, err := listBindings(ctx, client, "")
+	switch {
+	case apierrors.IsForbidden(err):
+		return []string{cmp.Or(own, "default")}, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	namespaces = namespacesOf((&rbacState{Bindings: bound}).bindingsOf(username, withAuthenticated(groups)))
+	if own != "" && !slices.Contains(namespaces, own) {
+		namespaces = append(namespaces, own)
+	}
+	return namespaces, true, nil
+}
+
+// AccessOfLogin asks what the user may do as whom login speaks, in the whole
+// cluster and in the namespaces that PlacesOf returns for them; admin is who may
+// list bindings.
+func AccessOfLogin(ctx context.Context, admin, login *kubeclient.Client, username string, groups []string, own string) (*Access, error) {
+	namespaces, complete, err := PlacesOf(ctx, admin, username, groups, own)
+	if err != nil {
+		return nil, err
+	}
+	access, err := AccessOf(ctx, login, namespaces)
+	if err == nil && !complete {
+		access.onlyAsked()
+	}
+	return access, err
 }
 
 // errNoHeader is why somebody cannot be impersonated: names travel in headers.

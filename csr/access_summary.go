@@ -53,8 +53,8 @@ func (g Grant) Verb() string {
 type object struct{ resource, name, url string }
 
 // clusterScoped are the kinds of Kubernetes' own that are in no namespace: a
-// rule that a RoleBinding gives has no effect on them. Namespaces are not among
-// them: a request for one is made in it.
+// rule that a RoleBinding gives has no effect on them. Of namespaces, inNamespace
+// says more.
 var clusterScoped = map[string][]string{
 	"":                             {"nodes", "persistentvolumes", "componentstatuses", "users", "groups", "uids"},
 	rbacGroup:                      {"clusterroles", "clusterrolebindings"},
@@ -73,6 +73,25 @@ func inNoNamespace(group, resource string) bool {
 	kind, _, _ := strings.Cut(resource, "/")
 	return contains(clusterScoped[group], kind)
 }
+
+// inNamespace returns the verbs of an action that a RoleBinding gives, as far as
+// they have an effect there. A request for one namespace by its name is made in
+// it; those that list, watch and create them are made in none (kubernetes,
+// staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go).
+func inNamespace(act action) []string {
+	ofNamespaces := (act.group == "" || act.group == rbacv1.APIGroupAll) && act.resource == "namespaces"
+	switch {
+	case ofNamespaces && act.verb == rbacv1.VerbAll:
+		return namespaceVerbs
+	case ofNamespaces && !slices.Contains(namespaceVerbs, act.verb):
+		return nil
+	case inNoNamespace(act.group, act.resource) && act.verb != "bind":
+		return nil
+	}
+	return []string{act.verb}
+}
+
+var namespaceVerbs = []string{"get", "update", "patch", "delete"}
 
 // summarize groups the rules: by verbs, by names, and by where they apply.
 func (a *Access) summarize() []Grant {
@@ -116,10 +135,15 @@ func grantsOf(scope Scope, whole []rbacv1.PolicyRule) []Grant {
 				add(object{url: url}, verb)
 			}
 			eachObject(rule, func(group, resource string, o object) {
-				if scope.Namespace != "" && (inNoNamespace(group, resource) || known(whole, verb, group, resource, o.name)) {
-					return
+				verbs := []string{verb}
+				if scope.Namespace != "" {
+					verbs = inNamespace(action{verb, group, resource})
 				}
-				add(o, verb)
+				for _, verb := range verbs {
+					if scope.Namespace == "" || !known(whole, verb, group, resource, o.name) {
+						add(o, verb)
+					}
+				}
 			})
 		}
 	}

@@ -101,6 +101,8 @@ func TestDangers(t *testing.T) {
 		{"API servers", rules("create apiregistration.k8s.io apiservices"), "", nil, "apiservices!"},
 		{"namespaces", rules("patch,delete core namespaces"), "", nil, "namespaces-delete! namespaces-change"},
 		{"own namespace", nil, "dev", []string{"patch core namespaces"}, "namespaces-change@dev"},
+		{"own namespace, all verbs", nil, "dev", []string{"* core namespaces"}, "namespaces-change@dev namespaces-delete@dev"},
+		{"many namespaces are deleted in none", nil, "dev", []string{"deletecollection core namespaces"}, ""},
 		{"the cluster's comes first", rules("get core secrets"), "dev", []string{"create core pods", "get core secrets"}, "secrets-read! workloads-create@dev"},
 	}
 	for _, test := range tests {
@@ -177,6 +179,11 @@ func TestSummary(t *testing.T) {
 		{"read and write", nil, "dev", []string{"get,list,watch,create,update,patch,delete core configmaps"}, "read and write configmaps in dev", 0},
 		{"the cluster's is not said twice", rules("get,list core pods"), "dev", []string{"get,list core pods,services", "get,list core pods"}, "read pods; read services in dev", 0},
 		{"what a namespace cannot give", nil, "dev", []string{"get,list core nodes,pods,nodes/status"}, "read pods in dev", 0},
+		{"of namespaces, only by its name", nil, "dev", []string{"get,list,watch core namespaces", "create,deletecollection core namespaces", "get core namespaces/status"},
+			"get namespaces,namespaces/status in dev", 0},
+		{"all of namespaces", nil, "dev", []string{"* core namespaces"}, "get, update, patch and delete namespaces in dev", 0},
+		{"all of namespaces, some of it everywhere", rules("get core namespaces"), "dev", []string{"* core namespaces"},
+			"get namespaces; update, patch and delete namespaces in dev", 0},
 		{"names", rules("get core configmaps a,b"), "", nil, "get configmaps=a; get configmaps=b", 0},
 		{"wildcards", rules("* apps *", "get core *", "get * pods"), "", nil, "get *.core,pods.*; do anything with *.apps", 0},
 		{"everything", rules("* * *", "get core pods"), "dev", []string{"get core pods"}, "do anything with *", 0},
@@ -208,6 +215,10 @@ func TestRefusals(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
+	landlord := accessWith(nil, "dev", "* * *")
+	if i := slices.IndexFunc(landlord.MayNot, func(r Refusal) bool { return r.What == "create namespaces" }); i < 0 || landlord.MayNot[i].Except != nil {
+		t.Errorf("namespaces are made in none: %+v", landlord.MayNot)
+	}
 	a.Incomplete = true
 	a.conclude()
 	if len(a.MayNot) != 0 {
@@ -221,22 +232,16 @@ func TestRefusals(t *testing.T) {
 func TestAccessFromBindings(t *testing.T) {
 	t.Parallel()
 	s := &rbacState{}
-	s.ClusterRoles.Items = []rbacv1.ClusterRole{{Rules: rules("get core pods")}}
-	s.ClusterRoles.Items[0].Name = "reader"
-	s.Roles.Items = []rbacv1.Role{{Rules: rules("get core secrets")}, {Rules: rules("delete core pods")}}
-	s.Roles.Items[0].Name, s.Roles.Items[0].Namespace = "own", "dev"
-	s.Roles.Items[1].Name, s.Roles.Items[1].Namespace = "own", "prod"
+	s.ClusterRoles = []rbacv1.ClusterRole{{Rules: rules("get core pods")}}
+	s.ClusterRoles[0].Name = "reader"
+	s.Roles = []rbacv1.Role{{Rules: rules("get core secrets")}, {Rules: rules("delete core pods")}}
+	s.Roles[0].Name, s.Roles[0].Namespace = "own", "dev"
+	s.Roles[1].Name, s.Roles[1].Namespace = "own", "prod"
 	bind := func(namespace, kind, role string, subject rbacv1.Subject) {
 		ref := rbacv1.RoleRef{Kind: kind, Name: role}
-		if namespace == "" {
-			b := rbacv1.ClusterRoleBinding{RoleRef: ref, Subjects: []rbacv1.Subject{subject}}
-			b.Name = "b"
-			s.ClusterBindings.Items = append(s.ClusterBindings.Items, b)
-			return
-		}
 		b := rbacv1.RoleBinding{RoleRef: ref, Subjects: []rbacv1.Subject{subject}}
 		b.Name, b.Namespace = "b", namespace
-		s.Bindings.Items = append(s.Bindings.Items, b)
+		s.Bindings = append(s.Bindings, b)
 	}
 	bind("dev", "Role", "own", rbacv1.Subject{Kind: "User", Name: "jane"})
 	bind("prod", "Role", "own", rbacv1.Subject{Kind: "User", Name: "janet"})

@@ -23,52 +23,80 @@ type Binding struct {
 
 // rbacState is what the RBAC authorizer decides by.
 type rbacState struct {
-	ClusterBindings rbacv1.ClusterRoleBindingList
-	Bindings        rbacv1.RoleBindingList
-	ClusterRoles    rbacv1.ClusterRoleList
-	Roles           rbacv1.RoleList
+	Bindings     []rbacv1.RoleBinding // of both kinds, as listBindings returns them
+	ClusterRoles []rbacv1.ClusterRole
+	Roles        []rbacv1.Role
 }
 
-// BindingsOf lists the bindings that name a user, or a group of theirs.
-// The API server refuses (IsForbidden) who may not list bindings of all namespaces.
-func BindingsOf(ctx context.Context, client *kubeclient.Client, username string, groups []string) ([]Binding, error) {
-	var state rbacState
-	if err := state.listBindings(ctx, client); err != nil {
-		return nil, err
+// listBindings reads the RoleBindings of a namespace, or, where that is empty,
+// all bindings of the cluster: first the ClusterRoleBindings, which are returned
+// as RoleBindings without a namespace, as they have the same fields, and then
+// the RoleBindings of all namespaces. It reads them page by page, and begins
+// anew where the API server has forgotten the first page (allPages). The API
+// server refuses (IsForbidden) who may not list them all; listing those of their
+// own namespace may be allowed still.
+func listBindings(ctx context.Context, c *kubeclient.Client, namespace string) ([]rbacv1.RoleBinding, error) {
+	if namespace != "" {
+		return roleBindingsAt(ctx, c, kubeclient.NamespacedRBAC(namespace, "rolebindings"))
 	}
-	return state.bindingsOf(username, groups), nil
+	var ofCluster, ofNamespaces []rbacv1.RoleBinding
+	err := atOnce(ctx, 2, []func(context.Context) error{
+		func(ctx context.Context) (err error) {
+			ofCluster, err = clusterRoleBindings(ctx, c)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			ofNamespaces, err = roleBindingsAt(ctx, c, kubeclient.RoleBindings)
+			return err
+		},
+	})
+	return slices.Concat(ofCluster, ofNamespaces), err
 }
 
-func (s *rbacState) listBindings(ctx context.Context, client *kubeclient.Client) error {
-	return atOnce(ctx, 2, []func(context.Context) error{
-		func(ctx context.Context) error {
-			return client.List(ctx, kubeclient.ClusterRoleBindings, metav1.ListOptions{}, &s.ClusterBindings)
-		},
-		func(ctx context.Context) error {
-			return client.List(ctx, kubeclient.RoleBindings, metav1.ListOptions{}, &s.Bindings)
-		},
+func clusterRoleBindings(ctx context.Context, c *kubeclient.Client) ([]rbacv1.RoleBinding, error) {
+	return allPages(metav1.ListOptions{}, func(o metav1.ListOptions) ([]rbacv1.RoleBinding, string, error) {
+		var page rbacv1.ClusterRoleBindingList
+		err := c.List(ctx, kubeclient.ClusterRoleBindings, o, &page)
+		items := make([]rbacv1.RoleBinding, len(page.Items))
+		for i := range page.Items {
+			items[i] = *alike(&page.Items[i])
+		}
+		return items, page.Continue, err
+	})
+}
+
+func roleBindingsAt(ctx context.Context, c *kubeclient.Client, path string) ([]rbacv1.RoleBinding, error) {
+	return allPages(metav1.ListOptions{}, func(o metav1.ListOptions) ([]rbacv1.RoleBinding, string, error) {
+		var page rbacv1.RoleBindingList
+		err := c.List(ctx, path, o, &page)
+		return page.Items, page.Continue, err
 	})
 }
 
 func (s *rbacState) listRoles(ctx context.Context, client *kubeclient.Client) error {
 	return atOnce(ctx, 2, []func(context.Context) error{
-		func(ctx context.Context) error {
-			return client.List(ctx, kubeclient.ClusterRoles, metav1.ListOptions{}, &s.ClusterRoles)
+		func(ctx context.Context) (err error) {
+			s.ClusterRoles, err = allPages(metav1.ListOptions{}, func(o metav1.ListOptions) ([]rbacv1.ClusterRole, string, error) {
+				var page rbacv1.ClusterRoleList
+				err := client.List(ctx, kubeclient.ClusterRoles, o, &page)
+				return page.Items, page.Continue, err
+			})
+			return err
 		},
-		func(ctx context.Context) error {
-			return client.List(ctx, kubeclient.Roles, metav1.ListOptions{}, &s.Roles)
+		func(ctx context.Context) (err error) {
+			s.Roles, err = allPages(metav1.ListOptions{}, func(o metav1.ListOptions) ([]rbacv1.Role, string, error) {
+				var page rbacv1.RoleList
+				err := client.List(ctx, kubeclient.Roles, o, &page)
+				return page.Items, page.Continue, err
+			})
+			return err
 		},
 	})
 }
 
 func (s *rbacState) bindingsOf(username string, groups []string) []Binding {
 	found := []Binding{}
-	for _, b := range s.ClusterBindings.Items {
-		if to := matching(b.Subjects, "", username, groups); to != "" {
-			found = append(found, Binding{Name: b.Name, RoleKind: b.RoleRef.Kind, Role: b.RoleRef.Name, To: to})
-		}
-	}
-	for _, b := range s.Bindings.Items {
+	for _, b := range s.Bindings {
 		if to := matching(b.Subjects, b.Namespace, username, groups); to != "" {
 			found = append(found, Binding{Name: b.Name, Namespace: b.Namespace, RoleKind: b.RoleRef.Kind, Role: b.RoleRef.Name, To: to})
 		}
@@ -163,15 +191,15 @@ func (s *rbacState) accessFrom(username string, groups []string) *Access {
 
 func (s *rbacState) rulesOf(b Binding) (rules []rbacv1.PolicyRule, isThere bool) {
 	if b.RoleKind == "ClusterRole" {
-		i := slices.IndexFunc(s.ClusterRoles.Items, func(r rbacv1.ClusterRole) bool { return r.Name == b.Role })
+		i := slices.IndexFunc(s.ClusterRoles, func(r rbacv1.ClusterRole) bool { return r.Name == b.Role })
 		if i < 0 {
 			return nil, false
 		}
-		return s.ClusterRoles.Items[i].Rules, true
+		return s.ClusterRoles[i].Rules, true
 	}
-	i := slices.IndexFunc(s.Roles.Items, func(r rbacv1.Role) bool { return r.Name == b.Role && r.Namespace == b.Namespace })
+	i := slices.IndexFunc(s.Roles, func(r rbacv1.Role) bool { return r.Name == b.Role && r.Namespace == b.Namespace })
 	if i < 0 {
 		return nil, false
 	}
-	return s.Roles.Items[i].Rules, true
+	return s.Roles[i].Rules, true
 }

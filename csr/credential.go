@@ -147,8 +147,7 @@ func (r CredentialRequest) key(m *kubeconfig.Minting) (crypto.Signer, []byte, er
 }
 
 func isKeyOf(key crypto.Signer, cert *x509.Certificate) bool {
-	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(cert.PublicKey)
+	return sameKey(key.Public(), cert.PublicKey)
 }
 
 func (r CredentialRequest) submit(ctx context.Context, c *kubeclient.Client, key crypto.Signer) (*Object, error) {

@@ -23,12 +23,16 @@ func (r CredentialRequest) Explain(prefix, kubectl string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return request.ExplainSign(prefix+".key", prefix+".csr", false) + explainObtain(object, r.Approve, prefix, kubectl), nil
+}
+
+// explainObtain sends PREFIX.csr as the object says, and writes PREFIX.crt.
+func explainObtain(object *Object, approve bool, prefix, kubectl string) string {
 	usages := make([]string, len(object.Spec.Usages))
 	for i, usage := range object.Spec.Usages {
 		usages[i] = string(usage)
 	}
 	var b strings.Builder
-	b.WriteString(request.ExplainSign(prefix+".key", prefix+".csr", false))
 	fmt.Fprintf(&b, `# sent to the certificates API
 name=$(%s create -o name -f - <<EOF
 apiVersion: certificates.k8s.io/v1
@@ -45,12 +49,12 @@ EOF
 )
 `, kubectl, object.Name[:strings.LastIndex(object.Name, "-")+1], LabelManagedBy, ManagedBy, object.Spec.SignerName,
 		strings.Join(usages, ", "), *object.Spec.ExpirationSeconds, ca.ShellQuote(prefix+".csr"))
-	if r.Approve {
+	if approve {
 		fmt.Fprintf(&b, "%s certificate approve \"${name#*/}\" >&2\n", kubectl)
 	}
 	fmt.Fprintf(&b, `# it does not notice when one is denied or fails
 %[1]s wait "$name" --for='jsonpath={.status.certificate}' >&2
 %[1]s get "$name" -o 'jsonpath={.status.certificate}' | base64 -d > %[2]s
 `, kubectl, ca.ShellQuote(prefix+".crt"))
-	return b.String(), nil
+	return b.String()
 }

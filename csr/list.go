@@ -11,7 +11,6 @@ import (
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -20,9 +19,6 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
 )
-
-// pageSize is how many objects one answer holds, as kubectl asks for.
-const pageSize = 500
 
 // ListOptions limit what List returns; zero fields do not.
 type ListOptions struct {
@@ -47,7 +43,7 @@ func ParseState(name string) (State, error) {
 }
 
 func (o ListOptions) selectors() metav1.ListOptions {
-	list := metav1.ListOptions{Limit: pageSize}
+	list := metav1.ListOptions{}
 	set := labels.Set{}
 	for name, value := range o.Labels {
 		set[name] = value
@@ -62,14 +58,9 @@ func (o ListOptions) selectors() metav1.ListOptions {
 	return list
 }
 
-// List returns the objects, the oldest first. It reads them page by page. When
-// that takes so long that the API server has forgotten the first page's version,
-// it begins anew, once.
+// List returns the objects, the oldest first. It reads them page by page.
 func List(ctx context.Context, c *kubeclient.Client, o ListOptions) ([]Object, error) {
 	objects, err := o.list(ctx, c)
-	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-		objects, err = o.list(ctx, c)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot list certificate signing requests: %w", err)
 	}
@@ -80,26 +71,21 @@ func List(ctx context.Context, c *kubeclient.Client, o ListOptions) ([]Object, e
 }
 
 func (o ListOptions) list(ctx context.Context, c *kubeclient.Client) ([]Object, error) {
-	var objects []Object
 	read := 0
-	for options := o.selectors(); ; {
+	return allPages(o.selectors(), func(options metav1.ListOptions) ([]Object, string, error) {
 		page := &certificatesv1.CertificateSigningRequestList{}
 		if err := c.List(ctx, kubeclient.CertificateSigningRequests, options, page); err != nil {
-			return nil, err
+			return nil, "", err
+		}
+		if options.Continue == "" {
+			read = 0
 		}
 		read += len(page.Items)
-		for _, object := range page.Items {
-			if o.State == "" || StateOf(&object) == o.State {
-				objects = append(objects, object)
-			}
-		}
 		if o.Progress != nil {
 			o.Progress(read)
 		}
-		if options.Continue = page.Continue; options.Continue == "" {
-			return objects, nil
-		}
-	}
+		return slices.DeleteFunc(page.Items, func(object Object) bool { return o.State != "" && StateOf(&object) != o.State }), page.Continue, nil
+	})
 }
 
 // Summary is what an object says, decoded. Its strings are as others wrote them.

@@ -1,6 +1,7 @@
 package csr
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -141,7 +142,7 @@ func findNamespace(ctx context.Context, c *kubeclient.Client, name string) error
 	}
 	var list corev1.NamespaceList
 	var names []string
-	if c.List(ctx, kubeclient.Namespaces, metav1.ListOptions{Limit: listLimit}, &list) == nil {
+	if c.List(ctx, kubeclient.Namespaces, metav1.ListOptions{Limit: pageSize}, &list) == nil {
 		for _, item := range list.Items {
 			names = append(names, item.Name)
 		}
@@ -153,7 +154,7 @@ func findNamespace(ctx context.Context, c *kubeclient.Client, name string) error
 func noRole(ctx context.Context, c *kubeclient.Client, g UserGrant, role string) error {
 	var names []string
 	var clusterRoles rbacv1.ClusterRoleList
-	if c.List(ctx, kubeclient.ClusterRoles, metav1.ListOptions{Limit: listLimit}, &clusterRoles) == nil {
+	if c.List(ctx, kubeclient.ClusterRoles, metav1.ListOptions{Limit: pageSize}, &clusterRoles) == nil {
 		for _, item := range clusterRoles.Items {
 			if !strings.HasPrefix(item.Name, "system:") {
 				names = append(names, item.Name)
@@ -164,7 +165,7 @@ func noRole(ctx context.Context, c *kubeclient.Client, g UserGrant, role string)
 		return failure.New(failure.Failed, meant(role, names, "see: kubectl get clusterroles"), "there is no cluster role %q", role)
 	}
 	var roles rbacv1.RoleList
-	if c.List(ctx, kubeclient.NamespacedRBAC(g.Namespace, "roles"), metav1.ListOptions{Limit: listLimit}, &roles) == nil {
+	if c.List(ctx, kubeclient.NamespacedRBAC(g.Namespace, "roles"), metav1.ListOptions{Limit: pageSize}, &roles) == nil {
 		for _, item := range roles.Items {
 			names = append(names, item.Name)
 		}
@@ -320,13 +321,22 @@ func with(m map[string]string, key, value string) map[string]string {
 	return m
 }
 
+// isDefault says whether the binding is one that the API server makes when it
+// is missing (kubernetes plugin/pkg/auth/authorizer/rbac/bootstrappolicy). To
+// delete it would bring its subjects back. Anybody may set the label, so it
+// keeps no user in the binding.
+func (b *UserBinding) isDefault() bool {
+	return b.object.Labels["kubernetes.io/bootstrapping"] == "rbac-defaults"
+}
+
 // remove takes the user out of the binding, which goes where nobody else is in
-// it. What another has changed meanwhile is read again.
+// it. Its name says nothing of whose it is: a user may have made it so. What
+// another has changed meanwhile is read again.
 func (b *UserBinding) remove(ctx context.Context, c *kubeclient.Client, user string) error {
 	for range conflictTries {
 		left := b.others(user)
 		var err error
-		if len(left) == 0 {
+		if len(left) == 0 && !b.isDefault() {
 			err = c.DeleteVersion(ctx, b.path(), b.object.UID, b.object.ResourceVersion)
 		} else {
 			b.object.Subjects = left
@@ -359,39 +369,33 @@ func (b *UserBinding) others(user string) []rbacv1.Subject {
 	})
 }
 
-// listLimit is how many objects a page of a list holds.
-const listLimit = 500
-
-// bindings reads all bindings of the cluster, of both kinds.
-func bindings(ctx context.Context, c *kubeclient.Client) ([]UserBinding, error) {
-	var found []UserBinding
-	for next := ""; ; {
-		var page rbacv1.RoleBindingList
-		if err := c.List(ctx, kubeclient.RoleBindings, metav1.ListOptions{Limit: listLimit, Continue: next}, &page); err != nil {
-			return nil, err
-		}
-		for i := range page.Items {
-			found = append(found, bindingOf(kindRoleBinding, &page.Items[i]))
-		}
-		if next = page.Continue; next == "" {
-			break
+// userBindings reads the bindings of a namespace, or where that is empty all
+// of the cluster. Who may not read all gets those of the namespace of the
+// client's context, and a warning.
+func userBindings(ctx context.Context, c *kubeclient.Client, namespace string) (bound []UserBinding, warning string, err error) {
+	list, err := listBindings(ctx, c, namespace)
+	if namespace == "" && apierrors.IsForbidden(err) {
+		namespace = cmp.Or(c.Namespace, metav1.NamespaceDefault)
+		warning = "only the bindings in namespace " + namespace + " are looked at; choose another with --namespace: " + err.Error()
+		all := err
+		if list, err = listBindings(ctx, c, namespace); apierrors.IsForbidden(err) {
+			err = all
 		}
 	}
-	for next := ""; ; {
-		var page rbacv1.ClusterRoleBindingList
-		if err := c.List(ctx, kubeclient.ClusterRoleBindings, metav1.ListOptions{Limit: listLimit, Continue: next}, &page); err != nil {
-			return nil, err
-		}
-		for i := range page.Items {
-			found = append(found, bindingOf(kindClusterRoleBinding, alike(&page.Items[i])))
-		}
-		if next = page.Continue; next == "" {
-			return found, nil
-		}
+	if err != nil {
+		return nil, "", err
 	}
+	for i := range list {
+		bound = append(bound, bindingOf(&list[i]))
+	}
+	return bound, warning, nil
 }
 
-func bindingOf(kind string, object *rbacv1.RoleBinding) UserBinding {
+func bindingOf(object *rbacv1.RoleBinding) UserBinding {
+	kind := kindRoleBinding
+	if object.Namespace == "" {
+		kind = kindClusterRoleBinding
+	}
 	return UserBinding{
 		Kind: kind, Namespace: object.Namespace, Name: object.Name,
 		RoleKind: object.RoleRef.Kind, Role: object.RoleRef.Name, object: object,

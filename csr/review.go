@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/kubeclient"
@@ -55,12 +57,25 @@ type Review struct {
 	// Concerns are the reasons for which nobody should approve without having
 	// understood them, the worst first.
 	Concerns []string `json:"concerns"`
+
+	request *x509.CertificateRequest // nil where it cannot be read
 }
 
 // Requester is who asked, as an API server knows them.
 type Requester struct {
 	Username string   `json:"username"`
 	Groups   []string `json:"groups,omitempty"`
+
+	uid   string
+	extra map[string]authorizationv1.ExtraValue
+}
+
+func requesterOf(object *Object) Requester {
+	q := Requester{Username: object.Spec.Username, Groups: object.Spec.Groups, uid: object.Spec.UID, extra: map[string]authorizationv1.ExtraValue{}}
+	for key, values := range object.Spec.Extra {
+		q.extra[key] = authorizationv1.ExtraValue(values)
+	}
+	return q
 }
 
 // Login says whether a certificate logs its holder in to the API server.
@@ -95,7 +110,7 @@ func Decode(object *Object) *Review {
 	r := &Review{
 		Name: object.Name, UID: string(object.UID), ResourceVersion: object.ResourceVersion,
 		State: StateOf(object), Created: object.CreationTimestamp.Time,
-		AskedBy: Requester{object.Spec.Username, object.Spec.Groups},
+		AskedBy: requesterOf(object),
 		Signer:  object.Spec.SignerName, SignedBy: "whoever serves this signer; kube-controller-manager does not",
 		Lifetime: Lifetime{Limit: "set by whoever signs; no API tells it"},
 	}
@@ -155,6 +170,7 @@ func (r *Review) readRequest(object *Object) {
 	if request == nil {
 		return
 	}
+	r.request = request
 	r.Subject, r.CommonName, r.Groups = ca.FormatName(request.RawSubject), request.Subject.CommonName, request.Subject.Organization
 	for _, name := range request.Subject.Names {
 		if name.Type.String() == "2.5.4.3" {
@@ -222,6 +238,7 @@ func (r *Review) problem(fails bool, err error) {
 type Reviewer struct {
 	client          *kubeclient.Client
 	bindings, roles func(context.Context) (*rbacState, error)
+	service         func(context.Context) ([]string, error) // its IP addresses
 }
 
 // NewReviewer returns a Reviewer that asks as the client's user. It may be used
@@ -229,9 +246,10 @@ type Reviewer struct {
 func NewReviewer(client *kubeclient.Client) *Reviewer {
 	v := &Reviewer{client: client}
 	v.bindings = once(func(ctx context.Context) (*rbacState, error) {
-		state := &rbacState{}
-		return state, state.listBindings(ctx, client)
+		list, err := listBindings(ctx, client, "")
+		return &rbacState{Bindings: list}, err
 	})
+	v.service = once(func(ctx context.Context) ([]string, error) { return serviceIPs(ctx, client) })
 	v.roles = once(func(ctx context.Context) (*rbacState, error) {
 		state, err := v.bindings(ctx)
 		if err != nil {
@@ -243,18 +261,21 @@ func NewReviewer(client *kubeclient.Client) *Reviewer {
 	return v
 }
 
-// once returns a function that asks the first time only.
-func once(ask func(context.Context) (*rbacState, error)) func(context.Context) (*rbacState, error) {
+// once returns a function that asks the first time only, and again where that
+// did not work.
+func once[T any](ask func(context.Context) (T, error)) func(context.Context) (T, error) {
 	slot := make(chan struct{}, 1)
-	var state *rbacState
+	var answer T
 	var err error
-	return func(ctx context.Context) (*rbacState, error) {
+	isKnown := false
+	return func(ctx context.Context) (T, error) {
 		slot <- struct{}{}
 		defer func() { <-slot }()
-		if state == nil {
-			state, err = ask(ctx)
+		if !isKnown {
+			answer, err = ask(ctx)
+			isKnown = err == nil || apierrors.IsForbidden(err)
 		}
-		return state, err
+		return answer, err
 	}
 }
 
@@ -269,11 +290,18 @@ func (v *Reviewer) Review(ctx context.Context, object *Object) (*Review, error) 
 			return nil, err
 		}
 	}
-	trusted, err := v.maySpeakFor(ctx, r)
+	serving, err := v.concernsOfServing(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	r.conclude(trusted)
+	asker, err := v.concernOfAsker(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if asker != "" {
+		serving = append(serving, asker)
+	}
+	r.conclude(serving)
 	return r, nil
 }
 
@@ -282,38 +310,9 @@ func ReviewOf(ctx context.Context, client *kubeclient.Client, object *Object) (*
 	return NewReviewer(client).Review(ctx, object)
 }
 
-// maySpeakFor says whether it is no surprise that this user asks for this
-// subject: for themselves, as an administrator, or as a new node for its own
-// name (Kubernetes, "TLS bootstrapping").
-func (v *Reviewer) maySpeakFor(ctx context.Context, r *Review) (bool, error) {
-	own := !slices.ContainsFunc(r.Groups, func(g string) bool { return !slices.Contains(r.AskedBy.Groups, g) })
-	switch {
-	case r.LogsIn == loginUnread, r.CommonName == "":
-		return true, nil // there is nobody to be
-	case r.LogsIn == LogsNoneIn && rulesOf(r.Signer) == nil:
-		return true, nil // the common name is no user's
-	case !r.ForOther && own, r.gainsNothing(), slices.Contains(r.AskedBy.Groups, groupMasters):
-		return true, nil
-	case r.Signer == SignerKubeletClient && slices.Contains(r.AskedBy.Groups, bootstrapGroup):
-		return true, nil
-	}
-	asker, err := v.accessOf(ctx, r.AskedBy.Username, r.AskedBy.Groups)
-	if err != nil {
-		return false, err
-	}
-	return asker.Access != nil && asker.Access.Everything, nil
-}
-
-// bootstrapGroup is that of the bootstrap tokens by which nodes join.
-const bootstrapGroup = "system:bootstrappers"
-
-// gainsNothing says whether the certificate is known to allow nothing yet.
-func (r *Review) gainsNothing() bool {
-	return r.User != nil && r.User.Access != nil && len(r.User.Access.May) == 0 && len(r.User.Access.Dangers) == 0 && !r.User.Access.Incomplete
-}
-
-// conclude draws the concerns from what was found.
-func (r *Review) conclude(trusted bool) {
+// conclude draws the concerns from what was found; further are those that took
+// asking.
+func (r *Review) conclude(further []string) {
 	r.Concerns = []string{}
 	concern := func(format string, args ...any) { r.Concerns = append(r.Concerns, fmt.Sprintf(format, args...)) }
 	if r.User != nil {
@@ -324,10 +323,9 @@ func (r *Review) conclude(trusted bool) {
 		}
 	}
 	r.concernOfNames(concern)
-	if !trusted && r.ForOther {
-		concern("%q asks to be somebody else: %q", r.AskedBy.Username, r.CommonName)
-	} else if !trusted {
-		concern("%q asks for groups that they are not in", r.AskedBy.Username)
+	r.Concerns = append(r.Concerns, further...)
+	if r.User != nil && r.User.Access != nil && r.User.Access.OnlyAsked {
+		concern("what it would allow elsewhere than in %s is not known: listing all bindings is not allowed", strings.Join(r.User.Access.Namespaces, ", "))
 	}
 	for _, p := range r.Problems {
 		if p.Fails {

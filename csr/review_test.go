@@ -66,7 +66,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		object.Status.Certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
 		r := Decode(object)
-		r.conclude(false)
+		r.conclude([]string{"x"})
 		if readable := Request(object) != nil; readable == (r.LogsIn == loginUnread) {
 			t.Errorf("readable %t, but %q", readable, r.LogsIn)
 		}

@@ -118,14 +118,9 @@ func (a *adder) issueLocally(ctx context.Context) error {
 
 // certificateOf reads the certificate of an issued object.
 func certificateOf(object *Object) (*x509.Certificate, error) {
-	bad := failure.New(failure.Failed, "see what the signer of the cluster does", "certificate signing request %q holds no certificate that can be read", object.Name)
-	block, _ := pem.Decode(object.Status.Certificate)
-	if block == nil {
-		return nil, bad
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, bad
+	cert := Certificate(object)
+	if cert == nil {
+		return nil, failure.New(failure.Failed, "see what the signer of the cluster does", "certificate signing request %q holds no certificate that can be read", object.Name)
 	}
 	return cert, nil
 }
@@ -137,7 +132,8 @@ func sameKey(a, b crypto.PublicKey) bool {
 
 // inventoryOf lists the client certificates in force that the CA in a
 // directory has issued, if it is a client CA of this cluster. Where there is
-// none, or no inventory, that is no error.
+// none, or no inventory, that is no error; where they cannot be read, that is a
+// warning: what the cluster has does not depend on it.
 func inventoryOf(ctx context.Context, c *kubeclient.Client, o ca.ListOptions) (entries []ca.Entry, warning string, err error) {
 	if o.Dir == "" {
 		return nil, "", nil
@@ -145,9 +141,10 @@ func inventoryOf(ctx context.Context, c *kubeclient.Client, o ca.ListOptions) (e
 	if _, err := store.Read(store.InventoryPath(o.Dir), 0); errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
+	leftOut := func(why string) string { return "the inventory in " + o.Dir + " is left out: " + why }
 	authority, err := ca.Open(o.Dir)
 	if err != nil {
-		return nil, "", err
+		return nil, leftOut(err.Error()), nil
 	}
 	defer authority.Close()
 	is, known, err := signsFor(ctx, c, authority)
@@ -155,9 +152,11 @@ func inventoryOf(ctx context.Context, c *kubeclient.Client, o ca.ListOptions) (e
 		return nil, "", err
 	}
 	if known && !is {
-		return nil, "the inventory in " + o.Dir + " is left out: its CA does not sign for the clients of this cluster", nil
+		return nil, leftOut("its CA does not sign for the clients of this cluster"), nil
 	}
 	o.WithPEM = true
-	entries, err = ca.List(ctx, o)
+	if entries, err = ca.List(ctx, o); err != nil && ctx.Err() == nil {
+		return nil, leftOut(err.Error()), nil
+	}
 	return entries, "", err
 }

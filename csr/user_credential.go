@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
@@ -21,11 +23,13 @@ const maxCredentials = 20
 
 // Credential is a certificate with which a user can log in until it ends.
 type Credential struct {
+	User     string    `json:"user,omitempty"`
 	Serial   string    `json:"serial"`       // hexadecimal, as OpenSSL prints it
 	ID       string    `json:"credentialID"` // as the API server puts it into audit events
 	Groups   []string  `json:"groups,omitempty"`
 	NotAfter time.Time `json:"notAfter"`
-	// KnownFrom says where it was found: "csr NAME", "inventory", "binding".
+	// KnownFrom says where it was found: "csr NAME", "inventory", "removed users",
+	// "claimed by rolebinding NAME", which nobody vouches for.
 	KnownFrom []string `json:"knownFrom,omitempty"`
 }
 
@@ -40,7 +44,7 @@ func CredentialID(cert *x509.Certificate) string {
 // CredentialOf describes a client certificate.
 func CredentialOf(cert *x509.Certificate, from ...string) Credential {
 	return Credential{
-		Serial: ca.FormatSerial(cert.SerialNumber), ID: CredentialID(cert),
+		User: cert.Subject.CommonName, Serial: ca.FormatSerial(cert.SerialNumber), ID: CredentialID(cert),
 		Groups: cert.Subject.Organization, NotAfter: cert.NotAfter.UTC(), KnownFrom: from,
 	}
 }
@@ -53,6 +57,39 @@ func readCredentials(annotations map[string]string) []Credential {
 		return nil
 	}
 	return list
+}
+
+// claimsOf returns what a binding that pkictl has made says of the user's
+// certificates. Who may write the binding may have written it: it counts for
+// the user alone whom it names, and for no group that Kubernetes keeps for itself.
+func (b UserBinding) claimsOf(user string) []Credential {
+	if b.object.Labels[LabelManagedBy] != ManagedBy {
+		return nil
+	}
+	var claims []Credential
+	for _, c := range readCredentials(b.object.Annotations) {
+		if c.User == user && c.isWellFormed() {
+			c.Groups = slices.DeleteFunc(c.Groups, ca.IsReserved)
+			c.KnownFrom = []string{"claimed by " + strings.ToLower(b.Kind) + " " + b.Name}
+			claims = append(claims, c)
+		}
+	}
+	return claims
+}
+
+var (
+	serialForm = regexp.MustCompile(`^[0-9A-Fa-f]{1,40}$`) // RFC 5280, 4.1.2.2: 20 octets
+	idForm     = regexp.MustCompile(`^X509SHA256=[0-9a-f]{64}$`)
+)
+
+// isWellFormed says whether a certificate can be like that.
+func (c Credential) isWellFormed() bool {
+	return serialForm.MatchString(c.Serial) && idForm.MatchString(c.ID)
+}
+
+// inForce returns those that have not ended.
+func inForce(list []Credential, now time.Time) []Credential {
+	return slices.DeleteFunc(slices.Clone(list), func(c Credential) bool { return !c.NotAfter.After(now) })
 }
 
 // writeCredentials returns the annotation with one more certificate, without

@@ -1,19 +1,22 @@
 package csr
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
-	certificatesv1 "k8s.io/api/certificates/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/kubeclient"
 )
 
 // ExplainAdd returns the openssl and kubectl commands, for a POSIX shell, that
-// give the same as AddUser. They use the kubeconfig that kubectl uses.
-func ExplainAdd(c *kubeclient.Client, o AddOptions) (string, error) {
+// give the same as AddUser. Kubectl is how it is called, with its flags.
+func ExplainAdd(c *kubeclient.Client, o AddOptions, kubectl string) (string, error) {
 	if err := o.Check(); err != nil {
 		return "", err
 	}
@@ -23,11 +26,10 @@ func ExplainAdd(c *kubeclient.Client, o AddOptions) (string, error) {
 		return "", err
 	}
 	base := strings.TrimSuffix(o.Out, ".conf")
-	context := "--context " + quote(c.Context)
+	key, cert := base+".key", base+".crt"
 	var b strings.Builder
 	fmt.Fprintf(&b, "set -eu; umask 077\n# the CA by which the API server is known\n"+
-		"kubectl config view --raw --flatten --minify %s -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > %s\n", context, quote(base+".ca"))
-	key, cert := base+".key", base+".crt"
+		"%s config view --raw --flatten --minify -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d > %s\n", kubectl, ca.ShellQuote(base+".ca"))
 	if o.Via == ViaCA {
 		issue := ca.IssueOptions{Dir: o.Dir, CommonName: o.Name, Groups: o.Groups, Key: o.Key, Validity: fmt.Sprintf("%ds", o.Seconds), Out: base, Now: o.Now}
 		recipe, err := ca.ExplainIssue(issue)
@@ -36,142 +38,152 @@ func ExplainAdd(c *kubeclient.Client, o AddOptions) (string, error) {
 		}
 		b.WriteString(recipe)
 	} else {
-		recipe, err := o.explainRequest(key, base+".csr", cert, context)
+		request := RequestOptions{CommonName: o.Name, Groups: o.Groups, Key: o.Key}
+		recipe, err := CredentialRequest{RequestOptions: request, Lifetime: o.Lifetime(), Approve: true}.Explain(base, kubectl)
 		if err != nil {
 			return "", err
 		}
 		b.WriteString(recipe)
 	}
 	b.WriteString(entry.Explain(o.Out, base+".ca", cert, key))
-	b.WriteString(o.explainBinding(context))
-	fmt.Fprintf(&b, "# what that user is, and may do\nkubectl --kubeconfig %s auth whoami\nkubectl --kubeconfig %s auth can-i --list\n", quote(o.Out), quote(o.Out))
+	b.WriteString(o.explainBinding(kubectl))
+	out := ca.ShellQuote(o.Out)
+	fmt.Fprintf(&b, "# what that user is, and may do\nkubectl --kubeconfig %s auth whoami\nkubectl --kubeconfig %s auth can-i --list\n", out, out)
 	return b.String(), nil
-}
-
-// explainRequest is the way by the certificates API.
-func (o AddOptions) explainRequest(key, request, cert, context string) (string, error) {
-	kind, err := ca.ParseKeyKind(o.Key)
-	if err != nil {
-		return "", err
-	}
-	subject := ""
-	for _, group := range o.Groups {
-		subject += "/O=" + escapeSubject(group)
-	}
-	subject += "/CN=" + escapeSubject(o.Name)
-	usages := []string{digitalSignature, clientAuth}
-	if strings.HasPrefix(string(kind), "rsa-") {
-		usages = slices.Insert(usages, 1, keyEncipherment)
-	}
-	object := "pkictl-explain-$(openssl req -in " + quote(request) + " -outform DER | openssl dgst -sha256 -r | cut -c 1-12)"
-	var b strings.Builder
-	fmt.Fprintf(&b, "# a key, and a request for it\nopenssl genpkey %s -out %s\nopenssl req -new -utf8 -key %s -subj %s -out %s\n",
-		genpkey(kind), quote(key), quote(key), quote(subject), quote(request))
-	fmt.Fprintf(&b, `# sent to the certificates API, approved, and waited for
-name="%[1]s"
-kubectl %[2]s apply -f - <<END
-apiVersion: certificates.k8s.io/v1
-kind: CertificateSigningRequest
-metadata: {name: $name, labels: {%[3]s: %[4]s}}
-spec:
-  request: $(base64 < %[5]s | tr -d '\n')
-  signerName: %[6]s
-  expirationSeconds: %[7]d
-  usages: [%[8]s]
-END
-kubectl %[2]s certificate approve "$name"
-kubectl %[2]s wait --for=jsonpath='{.status.certificate}' --timeout=60s csr "$name"
-kubectl %[2]s get csr "$name" -o jsonpath='{.status.certificate}' | base64 -d > %[9]s
-`, object, context, LabelManagedBy, ManagedBy, quote(request), certificatesv1.KubeAPIServerClientSignerName, o.Seconds, strings.Join(usages, ", "), quote(cert))
-	return b.String(), nil
-}
-
-func genpkey(kind ca.KeyKind) string {
-	switch kind {
-	case ca.ECDSAP384:
-		return "-algorithm EC -pkeyopt ec_paramgen_curve:P-384"
-	case ca.Ed25519:
-		return "-algorithm ed25519"
-	case ca.RSA2048, ca.RSA3072, ca.RSA4096:
-		return "-algorithm RSA -pkeyopt rsa_keygen_bits:" + strings.TrimPrefix(string(kind), "rsa-")
-	}
-	return "-algorithm EC -pkeyopt ec_paramgen_curve:P-256"
 }
 
 // explainBinding makes the binding that the grant stands for.
-func (o AddOptions) explainBinding(context string) string {
+func (o AddOptions) explainBinding(kubectl string) string {
 	label := func(kind, name string) string {
-		return fmt.Sprintf("kubectl %s label %s %s %s=%s --overwrite\n", context, kind, name, LabelManagedBy, ManagedBy)
+		return fmt.Sprintf("%s label %s %s %s=%s --overwrite\n", kubectl, kind, name, LabelManagedBy, ManagedBy)
 	}
-	name := quote(bindingName(o.UserGrant))
+	name, user := ca.ShellQuote(bindingName(o.UserGrant)), ca.ShellQuote(o.Name)
 	switch {
 	case o.ClusterRole != "":
-		return fmt.Sprintf("# the role in the whole cluster\nkubectl %s create clusterrolebinding %s --clusterrole=%s --user=%s\n",
-			context, name, quote(o.ClusterRole), quote(o.Name)) + label("clusterrolebinding", name)
+		return fmt.Sprintf("# the role in the whole cluster\n%s create clusterrolebinding %s --clusterrole=%s --user=%s\n",
+			kubectl, name, ca.ShellQuote(o.ClusterRole), user) + label("clusterrolebinding", name)
 	case o.Role != "":
-		namespace := "-n " + quote(o.Namespace) + " "
+		namespace := "-n " + ca.ShellQuote(o.Namespace) + " "
 		return fmt.Sprintf(`# the role in that namespace: its own, or else the cluster's
-if kubectl %[1]s %[2]s get role %[3]s >/dev/null 2>&1; then kind=role; else kind=clusterrole; fi
-kubectl %[1]s %[2]s create rolebinding %[4]s --$kind=%[3]s --user=%[5]s
-`, context, namespace, quote(o.Role), name, quote(o.Name)) + label(namespace+"rolebinding", name)
+if %[1]s %[2]s get role %[3]s >/dev/null 2>&1; then kind=role; else kind=clusterrole; fi
+%[1]s %[2]s create rolebinding %[4]s --$kind=%[3]s --user=%[5]s
+`, kubectl, namespace, ca.ShellQuote(o.Role), name, user) + label(namespace+"rolebinding", name)
 	}
 	return ""
 }
 
-// escapeSubject escapes a value for the -subj of openssl.
-func escapeSubject(value string) string {
-	return strings.NewReplacer(`\`, `\\`, `/`, `\/`, `+`, `\+`).Replace(value)
-}
-
-// quote quotes a word for a POSIX shell.
-func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
-
 // ExplainUsers returns the kubectl commands that show what ListUsers does, as
-// far as they can: kubectl decodes no certificates.
-func ExplainUsers(name string) string {
-	filter := `.subjects[]? | select(.kind == "User" and (.name | startswith("system:") | not))`
-	if name != "" {
-		filter = `.subjects[]? | select(.kind == "User" and .name == "` + name + `")`
+// far as they can: kubectl decodes no certificates. What they print is quoted.
+func ExplainUsers(o ListUsersOptions, kubectl string) string {
+	where, kinds, chosen, system := " --all-namespaces", "clusterrolebindings,rolebindings", `eq .kind "User"`, ` | grep -v '^"system:'`
+	if o.Namespace != "" {
+		where, kinds = " -n "+ca.ShellQuote(o.Namespace), "rolebindings"
 	}
-	return `# who is bound to what
-kubectl get clusterrolebindings,rolebindings --all-namespaces -o json |
-  jq -r '.items[] | . as $b | ` + filter + ` | [.name, $b.roleRef.kind, $b.roleRef.name, $b.metadata.namespace // "-", $b.metadata.name] | @tsv'
+	if o.Name != "" {
+		chosen, system = `and (eq .kind "User") (eq .name `+strconv.QuoteToASCII(o.Name)+`)`, ""
+	}
+	template := `{{range .items}}{{$b := .}}{{range .subjects}}{{if ` + chosen + `}}{{printf "%q\t%s %q\t%s\t%q\n" .name $b.roleRef.kind $b.roleRef.name (or $b.metadata.namespace "-") $b.metadata.name}}{{end}}{{end}}{{end}}`
+	return `# who is bound to what, where, by which binding
+` + kubectl + ` get ` + kinds + where + ` -o go-template=` + ca.ShellQuote(template) + system + `
 # which certificates were issued within the last hour
-for name in $(kubectl get csr --field-selector spec.signerName=kubernetes.io/kube-apiserver-client -o name); do
-  kubectl get "$name" -o jsonpath='{.status.certificate}' | base64 -d | openssl x509 -noout -subject -enddate -serial
+` + kubectl + ` get csr --field-selector spec.signerName=` + SignerClient + ` -o go-template='{{range .items}}{{with .status.certificate}}{{.}}{{"\n"}}{{end}}{{end}}' |
+while read -r certificate; do
+  printf %s "$certificate" | base64 -d | openssl x509 -noout -subject -enddate -serial
 done
+# who was removed, and has a certificate that still works
+` + kubectl + ` -n ` + removedNamespace + ` get configmap ` + removedName + ` --ignore-not-found -o 'jsonpath={.data}'
 `
 }
 
-// Explain returns the kubectl commands that take the same away.
-func (r *Removal) Explain() string {
+// Explain returns the kubectl commands that take the same away. Kubectl is how
+// it is called, with its flags.
+func (r *Removal) Explain(kubectl string) (string, error) {
 	var b strings.Builder
-	b.WriteString("# the bindings\n")
-	for _, binding := range r.Bindings {
-		at := strings.ToLower(binding.Kind) + " " + quote(binding.Name)
+	if !r.Remembered {
+		recipe, err := r.removed().explain(kubectl)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(recipe)
+	}
+	for i, binding := range r.Bindings {
+		if i == 0 {
+			b.WriteString("# the bindings\n")
+		}
+		at := strings.ToLower(binding.Kind) + " " + ca.ShellQuote(binding.Name)
 		if binding.Namespace != "" {
-			at += " -n " + quote(binding.Namespace)
+			at += " -n " + ca.ShellQuote(binding.Namespace)
 		}
-		if binding.Others == 0 {
-			fmt.Fprintf(&b, "kubectl delete %s\n", at)
-		} else {
-			fmt.Fprintf(&b, "kubectl get %s -o json | jq 'del(.subjects[] | select(.kind == \"User\" and .name == \"%s\"))' | kubectl replace -f -\n", at, r.Name)
+		if binding.Others == 0 && !binding.isDefault() {
+			fmt.Fprintf(&b, "%s delete %s\n", kubectl, at)
+			continue
 		}
+		patch, err := binding.patchWithout(r.Name)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "%s patch %s --type=json -p %s\n", kubectl, at, ca.ShellQuote(patch))
 	}
-	for _, name := range r.Requests {
-		fmt.Fprintf(&b, "kubectl delete csr %s\n", quote(name))
+	for i, name := range r.Requests {
+		if i == 0 {
+			b.WriteString("# the requests that are not issued yet\n")
+		}
+		fmt.Fprintf(&b, "%s delete csr %s\n", kubectl, ca.ShellQuote(name))
 	}
-	as := "--as " + quote(r.Name)
+	for i, serial := range r.Revoked {
+		if i == 0 {
+			b.WriteString("# the inventory\n")
+		}
+		fmt.Fprintf(&b, "pkictl revoke 0x%s --dir %s --reason cessation-of-operation --yes\n", serial, ca.ShellQuote(r.o.Dir))
+	}
+	as := " --as " + ca.ShellQuote(r.Name)
 	for _, group := range r.Groups {
-		as += " --as-group " + quote(group)
+		as += " --as-group " + ca.ShellQuote(group)
 	}
-	fmt.Fprintf(&b, "# what is left\nkubectl auth can-i --list %s\n", as)
-	return b.String()
+	if strings.ContainsFunc(r.Name+strings.Join(r.Groups, ""), unicode.IsControl) {
+		b.WriteString("# what is left cannot be asked for: impersonation takes a header, which holds no control characters\n")
+	} else {
+		b.WriteString("# what is left\n" + kubectl + " auth can-i --list" + as + "\n")
+	}
+	return b.String(), nil
+}
+
+// patchWithout is a JSON patch (RFC 6902) that takes a user out of a binding,
+// if it still is as it was read.
+func (b UserBinding) patchWithout(user string) (string, error) {
+	type operation struct {
+		Op    string          `json:"op"`
+		Path  string          `json:"path"`
+		Value *rbacv1.Subject `json:"value,omitempty"`
+	}
+	var patch []operation
+	for i, s := range slices.Backward(b.object.Subjects) { // the last first: the others keep their place
+		if s.Kind == rbacv1.UserKind && s.Name == user {
+			at := "/subjects/" + strconv.Itoa(i)
+			patch = append(patch, operation{"test", at, &s}, operation{"remove", at, nil})
+		}
+	}
+	data, err := json.Marshal(patch)
+	return string(data), err
+}
+
+// explain has the cluster remember a removed user.
+func (u RemovedUser) explain(kubectl string) (string, error) {
+	text, err := u.value()
+	if err != nil {
+		return "", err
+	}
+	patch, err := json.Marshal(map[string]any{"data": map[string]string{removedKey(u.Name): text}})
+	return fmt.Sprintf(`# what still works is remembered
+%[1]s -n %[2]s get configmap %[3]s >/dev/null 2>&1 || %[1]s -n %[2]s create configmap %[3]s
+%[1]s -n %[2]s label configmap %[3]s %[4]s=%[5]s --overwrite
+%[1]s -n %[2]s patch configmap %[3]s --type=merge -p %[6]s
+`, kubectl, removedNamespace, removedName, LabelManagedBy, ManagedBy, ca.ShellQuote(string(patch))), err
 }
 
 // ExplainRenew returns the openssl and kubectl commands, for a POSIX shell,
-// that give the same as RenewUser.
-func ExplainRenew(c *kubeclient.Client, o RenewUserOptions) (string, error) {
+// that give the same as RenewUser. Kubectl is how it is called, with its flags.
+func ExplainRenew(c *kubeclient.Client, o RenewUserOptions, kubectl string) (string, error) {
 	r := &renewer{c: c, o: o, path: o.File}
 	if err := r.read(); err != nil {
 		return "", err
@@ -180,16 +192,29 @@ func ExplainRenew(c *kubeclient.Client, o RenewUserOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	base := strings.TrimSuffix(o.File, ".conf") + "-renewed"
-	key, cert := base+".key", base+".crt"
-	recipe, err := AddOptions{UserGrant: g}.explainRequest(key, base+".csr", cert, "--context "+quote(c.Context))
+	wanted := &pending{}
+	if err := r.request(wanted, g); err != nil {
+		return "", err
+	}
+	object, _, err := NewObject(SubmitOptions{RequestPEM: []byte(wanted.RequestPEM), Signer: SignerClient, Expiration: g.Lifetime()})
 	if err != nil {
 		return "", err
 	}
-	if o.ReuseKey { // the key is in the kubeconfig
-		_, rest, _ := strings.Cut(recipe, "openssl req")
-		recipe = fmt.Sprintf("# the old key, and a request for it\nkubectl config view --raw --kubeconfig %s --minify -o jsonpath='{.users[0].user.client-key-data}' | base64 -d > %s\nopenssl req", quote(o.File), quote(key)) + rest
+	names := r.requestOptions(g)
+	request, err := names.request()
+	if err != nil {
+		return "", err
 	}
-	return "set -eu; umask 077\n" + recipe + fmt.Sprintf("# into the kubeconfig\nkubectl config set-credentials %s --kubeconfig %s --embed-certs --client-certificate %s --client-key %s\n",
-		quote(r.user.name), quote(o.File), quote(cert), quote(key)), nil
+	base := strings.TrimSuffix(o.File, ".conf") + "-renewed"
+	key, cert, file := ca.ShellQuote(base+".key"), ca.ShellQuote(base+".crt"), ca.ShellQuote(o.File)
+	var b strings.Builder
+	b.WriteString("set -eu; umask 077\n")
+	if o.ReuseKey {
+		fmt.Fprintf(&b, "# the old key\nkubectl config view --raw --kubeconfig %s --minify -o 'jsonpath={.users[0].user.client-key-data}' | base64 -d > %s\n", file, key)
+	}
+	b.WriteString(request.ExplainSign(base+".key", base+".csr", o.ReuseKey))
+	b.WriteString(explainObtain(object, true, base, kubectl))
+	fmt.Fprintf(&b, "# into the kubeconfig\nkubectl config set-credentials %s --kubeconfig %s --embed-certs --client-certificate %s --client-key %s\n",
+		ca.ShellQuote(r.user.name), file, cert, key)
+	return b.String(), nil
 }

@@ -6,15 +6,13 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"slices"
-	"strings"
 	"time"
 
-	certificatesv1 "k8s.io/api/certificates/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
 )
 
@@ -28,56 +26,123 @@ type Person struct {
 	Credentials []Credential  `json:"credentials"` // the last to end first
 	// Until is when the last known certificate ends; nil where none is known.
 	Until *time.Time `json:"until,omitempty"`
+	// Removed is when the user was removed, nil for who was not, or is back:
+	// bound, or with a newer certificate.
+	Removed *time.Time `json:"removed,omitempty"`
 }
 
 // ListUsersOptions is what the command user list takes.
 type ListUsersOptions struct {
-	Name     string        // that person only
-	Expiring time.Duration // only who has no certificate after that time, and one within it before or after now
-	Dir      string        // a PKI directory with an inventory; it need not exist
-	Now      time.Time
+	Name      string        // that person only
+	Namespace string        // the bindings there only; empty: all
+	Expiring  time.Duration // only who has no certificate after that time, and one within it before or after now
+	Dir       string        // a PKI directory with an inventory; it need not exist
+	Now       time.Time
+}
+
+// CheckKnownName says why there can be no person of that name. Others than
+// pkictl give names that CheckUserName would not take.
+func CheckKnownName(name string) error {
+	switch {
+	case name == "":
+		return failure.New(failure.Usage, "give a name; see: pkictl user list", "the name of the user is empty")
+	case ca.IsReserved(name):
+		return failure.New(failure.Refused, "see what it is bound to with: kubectl get clusterrolebindings,rolebindings -A -o wide",
+			"user %q has a name that Kubernetes keeps for itself: it is a part of the cluster", shorten(name))
+	}
+	return nil
 }
 
 // ListUsers lists the people whom a cluster knows, by name: from its bindings,
 // from certificate signing requests as long as they are there, from the
-// certificates that bindings remember, and from the inventory of the cluster's
-// CA. What may not be read is left out with a warning.
+// certificates that bindings remember, from the removed users, and from the
+// inventory of the cluster's CA. What may not be read is left out with a warning.
 func ListUsers(ctx context.Context, c *kubeclient.Client, o ListUsersOptions) (people []Person, warnings []string, err error) {
-	l := &lister{ListUsersOptions: o, people: map[string]*Person{}}
-	bound, err := bindings(ctx, c)
+	l, err := readUsers(ctx, c, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	l.addBindings(bound)
-	issued, err := issuedObjects(ctx, c)
-	switch {
-	case apierrors.IsForbidden(err):
-		warnings = append(warnings, "certificate signing requests are left out: "+err.Error())
-	case err != nil:
-		return nil, nil, err
-	}
-	for i := range issued {
-		if cert := clientCertificate(&issued[i]); cert != nil {
-			l.addCredential(cert.Subject.CommonName, CredentialOf(cert, "csr "+issued[i].Name))
-		}
-	}
-	entries, warning, err := inventoryOf(ctx, c, ca.ListOptions{Dir: o.Dir, State: "", Now: o.Now})
-	if err != nil {
-		return nil, nil, err
-	}
-	if warning != "" {
-		warnings = append(warnings, warning)
-	}
-	for _, e := range entries {
-		l.addEntry(e)
-	}
-	l.addGroups(bound)
-	return l.sorted(), warnings, nil
+	return l.sorted(), l.warnings, nil
 }
 
+// lister is what was read of users.
 type lister struct {
 	ListUsersOptions
-	people map[string]*Person
+	people   map[string]*Person
+	bound    []UserBinding
+	requests []Object   // those for SignerClient, in all states
+	entries  []ca.Entry // of the inventory
+	removed  []RemovedUser
+	warnings []string
+}
+
+func readUsers(ctx context.Context, c *kubeclient.Client, o ListUsersOptions) (*lister, error) {
+	l := &lister{ListUsersOptions: o, people: map[string]*Person{}}
+	var warning string
+	var err error
+	if l.bound, warning, err = userBindings(ctx, c, o.Namespace); err != nil {
+		return nil, err
+	}
+	l.warn(warning)
+	l.requests, err = List(ctx, c, ListOptions{Signer: SignerClient})
+	if err := l.leaveOut("certificate signing requests", err); err != nil {
+		return nil, err
+	}
+	l.removed, err = RemovedUsers(ctx, c, o.Now)
+	if err := l.leaveOut("users who were removed", err); err != nil {
+		return nil, err
+	}
+	if l.entries, warning, err = inventoryOf(ctx, c, ca.ListOptions{Dir: o.Dir, State: "", Now: o.Now}); err != nil {
+		return nil, err
+	}
+	l.warn(warning)
+	l.join()
+	return l, nil
+}
+
+func (l *lister) warn(warning string) {
+	if warning != "" {
+		l.warnings = append(l.warnings, warning)
+	}
+}
+
+// leaveOut makes a warning of what may not be read.
+func (l *lister) leaveOut(what string, err error) error {
+	if !apierrors.IsForbidden(err) {
+		return err
+	}
+	l.warn(what + " are left out: " + err.Error())
+	return nil
+}
+
+// join makes people of what was read. What bindings claim comes last: what is
+// known of a certificate from elsewhere counts.
+func (l *lister) join() {
+	l.addBindings()
+	for i := range l.requests {
+		if cert := Certificate(&l.requests[i]); cert != nil {
+			l.addCredential(cert.Subject.CommonName, CredentialOf(cert, "csr "+l.requests[i].Name))
+		}
+	}
+	for _, e := range l.entries {
+		if cert := clientCertificate(e); cert != nil {
+			l.addCredential(e.CommonName, CredentialOf(cert, "inventory"))
+		}
+	}
+	for _, user := range l.removed {
+		for _, credential := range user.Credentials {
+			l.addCredential(user.Name, credential)
+		}
+	}
+	for _, b := range l.bound {
+		for _, name := range b.users() {
+			for _, credential := range b.claimsOf(name) {
+				l.addCredential(name, credential)
+			}
+		}
+	}
+	l.addRemoved()
+	l.addGroups()
 }
 
 // person returns the one of that name, nil for parts of the cluster.
@@ -93,20 +158,22 @@ func (l *lister) person(name string) *Person {
 	return p
 }
 
-func (l *lister) addBindings(bound []UserBinding) {
-	for _, b := range bound {
-		for _, s := range b.object.Subjects {
-			if s.Kind != rbacv1.UserKind {
-				continue
-			}
-			p := l.person(s.Name)
-			if p == nil {
-				continue
-			}
-			p.Bindings = append(p.Bindings, b)
-			for _, credential := range readCredentials(b.object.Annotations) {
-				credential.KnownFrom = []string{strings.ToLower(b.Kind) + " " + b.Name}
-				p.Credentials = mergeCredentials(p.Credentials, credential)
+// users returns the names of the users who are bound, each once.
+func (b UserBinding) users() []string {
+	var names []string
+	for _, s := range b.object.Subjects {
+		if s.Kind == rbacv1.UserKind && !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+func (l *lister) addBindings() {
+	for _, b := range l.bound {
+		for _, name := range b.users() {
+			if p := l.person(name); p != nil {
+				p.Bindings = append(p.Bindings, b)
 			}
 		}
 	}
@@ -122,24 +189,40 @@ func (l *lister) addCredential(name string, credential Credential) {
 	}
 }
 
-// addEntry adds a row of the inventory that is a client certificate. A revoked
-// one still works: an API server reads no revocation list.
-func (l *lister) addEntry(e ca.Entry) {
+// clientCertificate reads a row of the inventory; nil if it is no client
+// certificate. A revoked one still works: an API server reads no revocation list.
+func clientCertificate(e ca.Entry) *x509.Certificate {
 	block, _ := pem.Decode([]byte(e.PEM))
 	if block == nil {
-		return
+		return nil
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
-	if err == nil && !cert.IsCA && slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
-		l.addCredential(e.CommonName, CredentialOf(cert, "inventory"))
+	if err != nil || cert.IsCA || !slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+		return nil
+	}
+	return cert
+}
+
+// addRemoved says who was removed, and is not back.
+func (l *lister) addRemoved() {
+	for _, user := range l.removed {
+		p := l.people[user.Name]
+		if p == nil || len(p.Bindings) > 0 {
+			continue
+		}
+		isNew := func(c Credential) bool { return !slices.Contains(c.KnownFrom, fromRemoved) }
+		if !slices.ContainsFunc(inForce(p.Credentials, l.Now), isNew) {
+			removed := user.Removed
+			p.Removed = &removed
+		}
 	}
 }
 
 // addGroups gives people the bindings of the groups that their certificates
 // have, and leaves of what has ended the last.
-func (l *lister) addGroups(bound []UserBinding) {
+func (l *lister) addGroups() {
 	for _, p := range l.people {
-		live := slices.DeleteFunc(slices.Clone(p.Credentials), func(c Credential) bool { return !c.NotAfter.After(l.Now) })
+		live := inForce(p.Credentials, l.Now)
 		if len(live) == 0 && len(p.Credentials) > 0 {
 			live = p.Credentials[:1]
 		} else {
@@ -149,7 +232,7 @@ func (l *lister) addGroups(bound []UserBinding) {
 		if len(live) > 0 {
 			p.Until = &live[0].NotAfter
 		}
-		p.Bindings = append(p.Bindings, boundGroups(bound, p.Groups)...)
+		p.Bindings = append(p.Bindings, boundGroups(l.bound, p.Groups)...)
 	}
 }
 
@@ -191,34 +274,4 @@ func (l *lister) sorted() []Person {
 	}
 	slices.SortFunc(list, func(a, b Person) int { return cmp.Compare(a.Name, b.Name) })
 	return list
-}
-
-// issuedObjects reads the certificate signing requests of the signer for users.
-func issuedObjects(ctx context.Context, c *kubeclient.Client) ([]Object, error) {
-	return objects(ctx, c, metav1.ListOptions{FieldSelector: "spec.signerName=" + SignerClient})
-}
-
-func objects(ctx context.Context, c *kubeclient.Client, o metav1.ListOptions) ([]Object, error) {
-	var all []Object
-	o.Limit = listLimit
-	for {
-		var page certificatesv1.CertificateSigningRequestList
-		if err := c.List(ctx, kubeclient.CertificateSigningRequests, o, &page); err != nil {
-			return nil, err
-		}
-		all = append(all, page.Items...)
-		if o.Continue = page.Continue; o.Continue == "" {
-			return all, nil
-		}
-	}
-}
-
-// clientCertificate returns the certificate of an issued object, nil where
-// there is none.
-func clientCertificate(object *Object) *x509.Certificate {
-	cert, err := certificateOf(object)
-	if err != nil {
-		return nil
-	}
-	return cert
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/pkictl/pkictl/ca"
@@ -38,7 +39,7 @@ type RenewedUser struct {
 	Name     string     `json:"name"`
 	File     string     `json:"file"`
 	Object   string     `json:"certificateSigningRequest,omitempty"`
-	Old      Credential `json:"replaced"`
+	Old      Credential `json:"replaced,omitzero"`
 	New      Credential `json:"certificate,omitzero"`
 	Resumed  bool       `json:"resumed,omitempty"`
 	Warnings []string   `json:"-"`
@@ -287,7 +288,10 @@ func (r *renewer) steps(ctx context.Context, a *adder, done bool) error {
 	a.result.Credential = CredentialOf(a.cert)
 	r.result.New = a.result.Credential
 	a.start(StepBinding)
-	if err := NoteCredential(ctx, r.c, r.result.Name, r.result.New, r.o.Now); err != nil {
+	err := NoteCredential(ctx, r.c, r.result.Name, r.result.New, r.o.Now)
+	if apierrors.IsForbidden(err) { // the certificate works all the same
+		r.result.Warnings = append(r.result.Warnings, "the bindings do not know the new certificate: "+err.Error())
+	} else if err != nil {
 		return err
 	}
 	a.done = append(a.done, StepBinding)
@@ -325,21 +329,26 @@ func (r *renewer) replace(ctx context.Context, a *adder) error {
 }
 
 // NoteCredential notes a certificate in the bindings of its user that pkictl
-// has made, so that it is known when the request is gone.
+// has made, so that it is known when the request is gone. Who may change only
+// some of them is refused (IsForbidden) after these.
 func NoteCredential(ctx context.Context, c *kubeclient.Client, user string, credential Credential, now time.Time) error {
-	bound, err := bindings(ctx, c)
+	bound, _, err := userBindings(ctx, c, "")
 	if err != nil {
 		return err
 	}
+	var refused error
 	for _, b := range bound {
 		if b.object.Labels[LabelManagedBy] != ManagedBy || len(b.others(user)) == len(b.object.Subjects) {
 			continue
 		}
-		if err := b.note(ctx, c, credential, now); err != nil {
+		switch err := b.note(ctx, c, credential, now); {
+		case apierrors.IsForbidden(err):
+			refused = err
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	return refused
 }
 
 func (r *renewer) incomplete(a *adder, err error) error {

@@ -241,7 +241,10 @@ func (a *adder) check(ctx context.Context) error {
 		if a.many {
 			return nil
 		}
-		if a.result.Access, err = AccessOf(ctx, login, placesOf(a.o.Namespace)); apierrors.IsForbidden(err) {
+		if user.Username == "" { // it cannot tell
+			user.Username, user.Groups = a.o.Name, withAuthenticated(a.o.Groups)
+		}
+		if a.result.Access, err = AccessOfLogin(ctx, a.c, login, user.Username, user.Groups, a.o.Namespace); apierrors.IsForbidden(err) {
 			a.warn("what the user may do is not known: " + err.Error())
 			err = nil
 		}

@@ -29,9 +29,9 @@ func printAccess(w io.Writer, indent string, access *csr.Access) {
 		fmt.Fprintf(w, "%smay     %s\n", indent, grant(g))
 	}
 	if len(access.May) == 0 {
-		fmt.Fprintf(w, "%smay     nothing that was granted to them or a group of theirs\n", indent)
+		fmt.Fprintf(w, "%smay     nothing that was granted to them or a group of theirs%s\n", indent, askedOnly(access))
 	}
-	printMayNot(w, indent, access.MayNot)
+	printMayNot(w, indent, access)
 	if access.Common > 0 {
 		fmt.Fprintf(w, "%sand what everybody who is logged in may: see their own rights, and versions and kinds of the API (%d rules)\n", indent, access.Common)
 	}
@@ -42,10 +42,10 @@ func printAccess(w io.Writer, indent string, access *csr.Access) {
 
 // printMayNot writes what they may not do: at all, and elsewhere than in some
 // namespaces.
-func printMayNot(w io.Writer, indent string, refusals []csr.Refusal) {
+func printMayNot(w io.Writer, indent string, access *csr.Access) {
 	var places []string
 	what := map[string][]string{}
-	for _, r := range refusals {
+	for _, r := range access.MayNot {
 		place := ""
 		if r.Except != nil {
 			place = "elsewhere than in " + some(r.Except, shownNamespaces) + ": "
@@ -56,8 +56,19 @@ func printMayNot(w io.Writer, indent string, refusals []csr.Refusal) {
 		what[place] = append(what[place], r.What)
 	}
 	for _, place := range places {
-		fmt.Fprintf(w, "%smay not %s%s\n", indent, place, strings.Join(what[place], ", "))
+		fmt.Fprintf(w, "%smay not %s%s%s\n", indent, place, strings.Join(what[place], ", "), askedOnly(access))
 	}
+}
+
+// askedOnly says where it was asked, if that is not all there is.
+func askedOnly(access *csr.Access) string {
+	switch {
+	case !access.OnlyAsked && !access.Incomplete:
+		return ""
+	case len(access.Namespaces) == 0:
+		return " (asked for the whole cluster only)"
+	}
+	return " (asked for the whole cluster and in " + some(access.Namespaces, shownNamespaces) + " only)"
 }
 
 // danger names a danger and where it is: "read secrets in dev".
@@ -81,7 +92,7 @@ func grant(g csr.Grant) string {
 		what += " (of the name " + some(g.Names, shownResources) + ")"
 	}
 	if g.URLs != nil {
-		return g.Verb() + " " + what
+		return printable(g.Verb()) + " " + what
 	}
 	return printable(g.Verb()) + " " + what + " " + place(g.Namespaces)
 }

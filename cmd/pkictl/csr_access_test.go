@@ -197,3 +197,36 @@ func TestPatchingShowsSecrets(t *testing.T) {
 		}
 	}
 }
+
+// TestNamespacesByTheirName: of namespaces, a RoleBinding gives what is done to
+// its own by its name, and this is all that is said of it.
+func TestNamespacesByTheirName(t *testing.T) {
+	t.Parallel()
+	c := sharedCluster(t)
+	for _, line := range []string{
+		"create namespace byname-dev", "create role byname -n byname-dev --verb=* --resource=namespaces",
+		"create rolebinding byname -n byname-dev --role=byname --user=byname-jane",
+	} {
+		c.asAdmin(line)
+	}
+	jane := c.issueUser("byname-jane")
+	for line, works := range map[string]bool{
+		"get namespace byname-dev": true, "label namespace byname-dev a=b": true, "patch namespace byname-dev -p {}": true,
+		"get namespaces": false, "get namespaces --watch": false, "create namespace byname-new": false,
+	} {
+		_, stderr, err := c.try(c.kubectl, append([]string{"--kubeconfig", jane}, strings.Fields(line)...)...)
+		if (err == nil) != works {
+			t.Errorf("%s: %v, %s", line, err, stderr)
+		}
+	}
+	access, err := csr.AccessOfUser(t.Context(), client(t, c.admin), "byname-jane", nil)
+	ok(t, err)
+	if may := access.Access.May; len(may) != 1 || may[0].Verb() != "get, update, patch and delete" {
+		t.Errorf("%+v", may)
+	}
+	for _, r := range access.Access.MayNot {
+		if r.What == "create namespaces" && r.Except != nil {
+			t.Errorf("they may create namespaces in %q", r.Except)
+		}
+	}
+}

@@ -23,7 +23,8 @@ There may be a reason not to approve one without having understood it (see
 it; among several, and with --yes, it is left out, unless --allow-dangerous is
 given: nobody reads a list of a hundred as carefully as one. With several, each
 is approved or not by itself, and the command fails if one was not. --dry-run
-has the API server check the approval, as with --yes, and keep nothing.
+has the API server check the approval, as with --yes, and keep nothing; the
+recipe of --all --explain leaves out the same, and says so.
 
 What is approved is what was shown: a request that was deleted and made anew
 under the same name in between is left alone.

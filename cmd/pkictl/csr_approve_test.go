@@ -271,6 +271,15 @@ func TestCSRDecideExplainRuns(t *testing.T) {
 		ok(t, os.WriteFile(path, []byte("set -e\nPATH=$PATH:"+filepath.Dir(c.kubectl)+"\n"+recipe), 0o600))
 		c.run("sh", path)
 	}
+	c.asAdmin("create clusterrolebinding recipe-root --clusterrole=cluster-admin --user=recipe-root")
+	c.pending("recipe-root")
+	recipe, _ := c.exits(0, c.admin, "csr", "approve", "--all", "--matching", "recipe-*", "--explain")
+	contains(t, recipe, `# left out: certificate signing request "recipe-root" is not approved`, "they could do everything")
+	if strings.Contains(recipe, "\nkubectl") {
+		t.Errorf("it approves what is refused:\n%s", recipe)
+	}
+	recipe, _ = c.exits(0, c.admin, "csr", "approve", "--all", "--matching", "recipe-*", "--explain", "--allow-dangerous", "--context", "kube-admin@kubernetes")
+	contains(t, recipe, "\nkubectl --kubeconfig "+c.admin+" --context kube-admin@kubernetes certificate approve recipe-root\n")
 	if a, d := c.state("recipe-approve"), c.state("recipe-deny"); a != csr.StateApproved || d != csr.StateDenied {
 		t.Errorf("they are %s and %s", a, d)
 	}

@@ -93,17 +93,13 @@ func (a *app) decide(cmd *cobra.Command, conn *connection, f decideFlags) error 
 	if err != nil {
 		return err
 	}
-	if f.explain {
-		var names []string
-		for _, item := range items {
-			names = append(names, item.Name)
-		}
-		return a.explain(csr.ExplainDecision(f.decision(), names, conn.kubectl()), nil)
-	}
 	if err := a.review(ctx, client, f, items); err != nil {
 		return err
 	}
 	f.refuseDangerous(items)
+	if f.explain {
+		return a.explain(f.recipe(items, conn.kubectl()), nil)
+	}
 	asked := false
 	if waiting := undecided(items); len(waiting) > 0 && !f.yes && !f.dryRun {
 		asked = true
@@ -115,6 +111,21 @@ func (a *app) decide(cmd *cobra.Command, conn *connection, f decideFlags) error 
 		return err
 	}
 	return a.printDecided(f, items, asked)
+}
+
+// recipe decides what would be decided without a question, and says what not.
+func (f *decideFlags) recipe(items []*decided, kubectl string) string {
+	var names []string
+	for _, item := range undecided(items) {
+		names = append(names, item.Name)
+	}
+	text := csr.ExplainDecision(f.decision(), names, kubectl)
+	for _, item := range items {
+		if item.err != nil {
+			text += "# left out: " + oneLine(item.Error) + "\n"
+		}
+	}
+	return text
 }
 
 // gather reads the requests that are meant. One of several that cannot be read
@@ -193,7 +204,7 @@ func undecided(items []*decided) []*decided {
 // refuseDangerous takes out what should not be approved unseen. A single request
 // is shown with the question.
 func (f *decideFlags) refuseDangerous(items []*decided) {
-	if !f.approve || f.allowDangerous || len(items) == 1 && !f.yes && !f.dryRun {
+	if !f.approve || f.allowDangerous || len(items) == 1 && !f.yes && !f.dryRun && !f.explain {
 		return
 	}
 	for _, item := range undecided(items) {
@@ -238,7 +249,7 @@ func printShort(w io.Writer, f decideFlags, items []*decided) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, item := range items {
 		r := item.Review
-		line := []string{r.Name, "for " + who(r.CommonName, r.Groups), "asked by " + r.AskedBy.Username, r.Signer}
+		line := []string{r.Name, "for " + who(r.CommonName, r.Groups), "asked by " + oneName(r.AskedBy.Username), r.Signer}
 		if f.approve {
 			line = append(line, verdict(r))
 		}

@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -26,12 +28,17 @@ where that is not allowed, the bindings and roles are read instead, and where
 that is not allowed either, it says that it cannot know. Nothing is changed.
 
 Exit code 3: there is a reason not to approve it without having understood it.
-These are the same for which "pkictl csr approve --yes" refuses: it would lead
-to the whole cluster, which reading secrets or running pods in all namespaces
-or in kube-system does, too; nobody knows what it would allow; somebody asks to
-be somebody else, without being an administrator; a name that Kubernetes keeps
-for its own parts; a rule of the signer that it breaks. Dangers within a
-namespace are shown, and no reason.`,
+These are the same for which "pkictl csr approve --yes" refuses:
+  - it would lead to the whole cluster, which reading secrets or running pods in
+    all namespaces or in kube-system does, too
+  - it is not known what it would allow, here or in other namespaces
+  - somebody asks to be somebody else, or for groups that they are not in, and
+    could not have approved that; a bootstrap token may ask for a new node
+  - a kubelet asks to serve under names that are not those of its node, or are
+    those of the API server
+  - a name that Kubernetes keeps for its own parts
+  - a rule of the signer that it breaks
+Dangers within a namespace are shown, and no reason.`,
 		Example: `  pkictl csr new cora --group developers
   pkictl csr submit cora.csr --name cora
   pkictl csr review cora
@@ -130,8 +137,8 @@ func (a *app) reviewRows(r *csr.Review) []row {
 	if r.ForOther && r.CommonName != "" {
 		asked += ": for another name than their own"
 	}
-	names := r.CommonName
-	if len(r.Groups) > 0 {
+	names := ""
+	if r.CommonName != "" || len(r.Groups) > 0 {
 		names = who(r.CommonName, r.Groups)
 	}
 	signature := "signature valid, " + r.Signature
@@ -165,15 +172,29 @@ func lifetime(l csr.Lifetime) string {
 	return fmt.Sprintf("%s; %s issued, until %s", asked, ca.FormatValidity(time.Duration(l.Issued)*time.Second), utc(*l.NotAfter))
 }
 
-// who names a user with their groups.
+// who names a user with their groups. A name that could be read as several is
+// quoted.
 func who(name string, groups []string) string {
 	if name == "" {
 		name = "nobody"
+	} else {
+		name = oneName(name)
 	}
 	if len(groups) == 0 {
 		return name
 	}
-	return name + ", in " + strings.Join(groups, ", ")
+	quoted := make([]string, len(groups))
+	for i, group := range groups {
+		quoted[i] = oneName(group)
+	}
+	return name + ", in " + strings.Join(quoted, ", ")
+}
+
+func oneName(name string) string {
+	if name == "" || name == "nobody" || strings.ContainsAny(name, `,"`) || strings.ContainsFunc(name, unicode.IsSpace) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 func bindings(list []csr.Binding) string {
@@ -193,7 +214,13 @@ func bindings(list []csr.Binding) string {
 		if b.Namespace != "" {
 			where = "in " + b.Namespace
 		}
-		shown = append(shown, fmt.Sprintf("%s %s %s, to %s", b.RoleKind, b.Role, where, b.To))
+		to := b.To
+		for _, kind := range []string{"user ", "group "} {
+			if name, isKind := strings.CutPrefix(b.To, kind); isKind {
+				to = kind + oneName(name)
+			}
+		}
+		shown = append(shown, fmt.Sprintf("%s %s %s, to %s", b.RoleKind, oneName(b.Role), where, to))
 	}
 	return strings.Join(shown, "; ")
 }

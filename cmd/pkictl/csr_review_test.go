@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,6 +95,48 @@ func (c realCluster) issueUser(name string, groups ...string) string {
 	return path
 }
 
+// servingRequest is that of a kubelet, for names and IP addresses.
+func servingRequest(t *testing.T, commonName string, names ...string) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ok(t, err)
+	request := &x509.CertificateRequest{Subject: pkix.Name{Organization: []string{"system:nodes"}, CommonName: commonName}}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			request.IPAddresses = append(request.IPAddresses, ip)
+		} else {
+			request.DNSNames = append(request.DNSNames, name)
+		}
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, request, key)
+	ok(t, err)
+	return ca.EncodeRequest(der)
+}
+
+// signerRole is a role to approve for a signer; kubectl create knows no signers.
+func signerRole(name, signer string) string {
+	return `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: ` + name + `}
+rules: [{apiGroups: [certificates.k8s.io], resources: [signers], resourceNames: ["` + signer + `"], verbs: [approve]}]
+`
+}
+
+// verdictNode has addresses that no node should have: it says itself which.
+const verdictNode = `apiVersion: v1
+kind: Node
+metadata: {name: verdict-there}
+status:
+  addresses:
+  - {type: Hostname, address: verdict-there}
+  - {type: InternalDNS, address: worker.example.com}
+  - {type: InternalIP, address: 10.9.9.9}
+  - {type: InternalDNS, address: kubernetes.default.svc}
+  - {type: InternalDNS, address: kubernetes}
+  - {type: ExternalDNS, address: localhost}
+  - {type: ExternalIP, address: 127.0.0.1}
+`
+
 // TestCSRReviewVerdicts: what a request would allow, and the exit code.
 func TestCSRReviewVerdicts(t *testing.T) {
 	t.Parallel()
@@ -116,15 +159,27 @@ func TestCSRReviewVerdicts(t *testing.T) {
 		"create clusterrole verdict-asker --verb=create,get,list --resource=certificatesigningrequests.certificates.k8s.io",
 		"create clusterrolebinding verdict-asker --clusterrole=verdict-asker --user=verdict-low",
 		"create clusterrolebinding verdict-low2 --clusterrole=verdict-asker --group=system:bootstrappers",
+		"create clusterrole verdict-approval --verb=create,update --resource=certificatesigningrequests,certificatesigningrequests/approval",
+		"create clusterrolebinding verdict-app1 --clusterrole=verdict-approval --user=verdict-approver",
+		"create clusterrolebinding verdict-app2 --clusterrole=verdict-signer --user=verdict-approver",
+		"create clusterrolebinding verdict-app3 --clusterrole=verdict-approval --user=verdict-approver2",
+		"create clusterrolebinding verdict-app4 --clusterrole=verdict-signers --user=verdict-approver2",
+		"create clusterrolebinding verdict-half1 --clusterrole=verdict-asker --user=verdict-half",
+		"create clusterrolebinding verdict-half2 --clusterrole=verdict-signer --user=verdict-half",
 	} {
 		c.asAdmin(line)
 	}
+	c.apply(verdictNode)
+	c.apply(signerRole("verdict-signer", csr.SignerClient))
+	c.apply(signerRole("verdict-signers", "kubernetes.io/*"))
+	service := c.asAdmin("get service kubernetes -o jsonpath={.spec.clusterIP}")
 	as := func(name string, groups ...string) *kubeclient.Client {
 		other, err := admin.As(name, append(groups, "system:authenticated")...)
 		ok(t, err)
 		return other
 	}
-	const node = "system:node:verdict-node"
+	const node, there = "system:node:verdict-node", "system:node:verdict-there"
+	serving := []certificatesv1.KeyUsage{signing, serverAuth}
 	tests := []struct {
 		name    string
 		as      *kubeclient.Client
@@ -150,7 +205,12 @@ func TestCSRReviewVerdicts(t *testing.T) {
 		{"other", as("verdict-low"), csr.SignerClient, requestOf(t, "verdict-editor"), nil, 3,
 			[]string{`CONCERN: "verdict-low" asks to be somebody else: "verdict-editor"`, "for another name than their own"}},
 		{"groups", as("verdict-low"), csr.SignerClient, requestOf(t, "verdict-low", "verdict-viewers"), nil, 3, []string{`CONCERN: "verdict-low" asks for groups that they are not in`}},
-		{"nobody-yet", as("verdict-low"), csr.SignerClient, requestOf(t, "verdict-new"), nil, 0, []string{"for another name than their own"}},
+		{"nobody-yet", as("verdict-low"), csr.SignerClient, requestOf(t, "verdict-new"), nil, 3, []string{`CONCERN: "verdict-low" asks to be somebody else: "verdict-new"`, "for another name than their own"}},
+		{"groups-yet", as("verdict-low"), csr.SignerClient, requestOf(t, "verdict-low", "verdict-future"), nil, 3, []string{"asks for groups that they are not in"}},
+		{"by-approver", as("verdict-approver"), csr.SignerClient, requestOf(t, "verdict-new"), nil, 0, []string{"for another name than their own"}},
+		{"by-approver2", as("verdict-approver2"), csr.SignerClient, requestOf(t, "verdict-new"), nil, 0, []string{"for another name than their own"}},
+		{"by-approver-other", as("verdict-approver"), csr.SignerKubeletClient, rawRequest(t, nil, org("system:nodes"), cn(node)), nil, 3, []string{"asks to be somebody else"}},
+		{"by-half", as("verdict-half"), csr.SignerClient, requestOf(t, "verdict-new"), nil, 3, []string{"asks to be somebody else"}},
 		{"by-root", as("verdict-root"), csr.SignerClient, requestOf(t, "verdict-editor"), nil, 0, []string{"asked by  verdict-root"}},
 		{"reserved", admin, csr.SignerClient, rawRequest(t, nil, cn("system:kube-controller-manager")), nil, 3,
 			[]string{"is one that Kubernetes keeps for its own parts", "CONCERN: they could"}},
@@ -159,12 +219,22 @@ func TestCSRReviewVerdicts(t *testing.T) {
 		{"node", as("system:bootstrap:abcdef", "system:bootstrappers"), csr.SignerKubeletClient, rawRequest(t, nil, org("system:nodes"), cn(node)), nil, 0,
 			[]string{"DANGER: act as the node verdict-node", "an authorizer of this cluster does not say what it allows"}},
 		{"node-thief", as("verdict-low"), csr.SignerKubeletClient, rawRequest(t, nil, org("system:nodes"), cn(node)), nil, 3, []string{"asks to be somebody else"}},
+		{"node-again", as("system:bootstrap:abcdef", "system:bootstrappers"), csr.SignerKubeletClient, rawRequest(t, nil, org("system:nodes"), cn(there)), nil, 3,
+			[]string{`CONCERN: there is a node "verdict-there" already: "system:bootstrap:abcdef", who asks with a bootstrap token, could act as it`}},
+		{"node-renews", as(there, "system:nodes"), csr.SignerKubeletClient, rawRequest(t, nil, org("system:nodes"), cn(there)), nil, 0, []string{"DANGER: act as the node"}},
+		{"node-path", as("system:bootstrap:abcdef", "system:bootstrappers"), csr.SignerKubeletClient, rawRequest(t, nil, org("system:nodes"), cn("system:node:../x")), nil, 0, nil},
 		{"node-names", admin, csr.SignerKubeletClient, rawRequest(t, []string{"x"}, org("system:nodes"), cn(node)), nil, 3, []string{"CONCERN: it would fail: ", "alternative names"}},
 		{"node-subject", admin, csr.SignerKubeletClient, rawRequest(t, nil, cn("worker")), nil, 3, []string{"CONCERN: it would fail: "}},
-		{"serving", admin, csr.SignerKubelet, rawRequest(t, []string{"worker"}, org("system:nodes"), cn(node)), []certificatesv1.KeyUsage{signing, serverAuth}, 0,
-			[]string{"nobody logs in to the API server", "names     worker"}},
-		{"serving-thief", as("verdict-low"), csr.SignerKubelet, rawRequest(t, []string{"worker"}, org("system:nodes"), cn(node)), []certificatesv1.KeyUsage{signing, serverAuth}, 3,
-			[]string{"asks to be somebody else"}},
+		{"serving", as(there, "system:nodes"), csr.SignerKubelet, servingRequest(t, there, "verdict-there", "Worker.example.com.", "10.9.9.9"), serving, 0,
+			[]string{"nobody logs in to the API server", "names     verdict-there, Worker.example.com., 10.9.9.9"}},
+		{"serving-strange", as(there, "system:nodes"), csr.SignerKubelet, servingRequest(t, there, "verdict-there", "db.example.com", "10.9.9.8"), serving, 3,
+			[]string{`CONCERN: it asks for names that are no addresses of the node "verdict-there": db.example.com, 10.9.9.8`}},
+		{"serving-posing", as(there, "system:nodes"), csr.SignerKubelet,
+			servingRequest(t, there, "kubernetes.default.svc", "kubernetes", "localhost", "127.0.0.1", service, "verdict-there"), serving, 3,
+			[]string{"CONCERN: its holder could pose as the API server: it asks for kubernetes.default.svc, kubernetes, localhost, 127.0.0.1, " + service}},
+		{"serving-nobody", admin, csr.SignerKubelet, servingRequest(t, node, "worker"), serving, 3,
+			[]string{`CONCERN: there is no node "verdict-node" whose addresses its names could be`}},
+		{"serving-thief", as("verdict-low"), csr.SignerKubelet, servingRequest(t, there, "verdict-there"), serving, 3, []string{"asks to be somebody else"}},
 		{"usages", admin, csr.SignerClient, requestOf(t, "verdict-usages"), []certificatesv1.KeyUsage{serverAuth}, 3, []string{`CONCERN: it would fail: kubernetes.io/kube-apiserver-client gives no certificate for the usage "server auth"`}},
 		{"own-signer", as("verdict-low"), "example.com/web", requestOf(t, "web.example.com"), []certificatesv1.KeyUsage{serverAuth}, 0, []string{"nobody logs in to the API server", "whoever serves this signer"}},
 		{"own-client", admin, "example.com/users", requestOf(t, "verdict-editor"), []certificatesv1.KeyUsage{clientAuth}, 0,
@@ -176,6 +246,8 @@ func TestCSRReviewVerdicts(t *testing.T) {
 		{"long", admin, csr.SignerClient, rawRequest(t, nil, cn("verdict-"+strings.Repeat("x", 300))), nil, 3, []string{"it is not sound"}},
 		{"several", admin, csr.SignerClient, rawRequest(t, nil, cn("verdict-first"), cn("verdict-root")), nil, 3,
 			[]string{"it has 2 common names, of which the last counts", "would be  verdict-root\n", "they could do everything"}},
+		{"comma", admin, csr.SignerClient, requestOf(t, "verdict-x, in developers", "ops team", "verdict-y"), nil, 0,
+			[]string{`would be  "verdict-x, in developers", in "ops team", verdict-y`}},
 		{"nameless", admin, csr.SignerClient, rawRequest(t, nil, org("verdict-viewers")), nil, 3, []string{"it has no common name", "nothing, as it names nobody"}},
 	}
 	for _, test := range tests {
@@ -267,10 +339,60 @@ func TestCSRReviewLittleRights(t *testing.T) {
 		"impersonating them is not allowed (it takes the verb impersonate on users and groups)")
 	none, _ := c.exits(3, c.issueUser("little-none", "little"), "csr", "review", "little")
 	contains(t, none, "CONCERN: what it would allow is not known: impersonating them is not allowed", "cannot list resource", "bindings  not known")
-	actor, _ := c.exits(0, c.issueUser("little-actor", "little"), "csr", "review", "little", "--context", "little-actor@kubernetes")
-	contains(t, actor, "in which other namespaces they may do something is not known", "known from the API server's own answer")
+	actor, _ := c.exits(3, c.issueUser("little-actor", "little"), "csr", "review", "little", "--context", "little-actor@kubernetes")
+	contains(t, actor, "CONCERN: what it would allow elsewhere than in default is not known: listing all bindings is not allowed", "may     nothing that was granted to them or a group of theirs (asked for the whole cluster and in default only)", "in which other namespaces they may do something is not known", "known from the API server's own answer")
+
+	// Who asked is looked up in the bindings, where no SubjectAccessReview may be asked.
+	for _, line := range []string{
+		"create clusterrole little-app --verb=create,update --resource=certificatesigningrequests,certificatesigningrequests/approval",
+		"create clusterrolebinding little-4 --clusterrole=little-app --user=little-approver",
+		"create clusterrolebinding little-5 --clusterrole=little-sign --user=little-approver",
+		"create clusterrolebinding little-6 --clusterrole=little-app --user=little-asker",
+	} {
+		c.asAdmin(line)
+	}
+	c.apply(signerRole("little-sign", csr.SignerClient))
+	for asker, code := range map[string]int{"little-approver": 0, "little-asker": 3} {
+		as, err := client(t, c.admin).As(asker, "system:authenticated")
+		ok(t, err)
+		post(t, as, asker, csr.SignerClient, requestOf(t, "little-user"), signing, clientAuth)
+		c.exits(code, filepath.Join(c.dir, "little-reader.conf"), "csr", "review", asker)
+	}
+	post(t, client(t, c.admin), "little-serving", csr.SignerKubelet, servingRequest(t, "system:node:little", "little", "10.9.9.9"), signing, serverAuth)
+	serving, _ := c.exits(3, filepath.Join(c.dir, "little-reader.conf"), "csr", "review", "little-serving")
+	contains(t, serving, `CONCERN: whether its names are addresses of the node "little" is not known`, "CONCERN: whether its IP addresses are those of the API server is not known")
 	_, stderr := c.exits(4, c.issueUser("little-nobody"), "csr", "review", "little")
 	contains(t, stderr, "error: ", "cannot get resource", "hint: ")
+}
+
+// TestCSRExplainNoEscapes: a recipe has nothing in it that a terminal obeys.
+func TestCSRExplainNoEscapes(t *testing.T) {
+	t.Parallel()
+	c := sharedCluster(t)
+	post(t, client(t, c.admin), "review-escape", csr.SignerClient, rawRequest(t, nil, cn("escape\x1b[2J\u202eevil"), org("\x1b]0;gone\a")), signing, clientAuth)
+	recipe, _ := c.exits(0, c.admin, "csr", "review", "review-escape", "--explain")
+	contains(t, recipe, `--as "$(printf 'escape\033[2J`)
+	if strings.ContainsAny(recipe, "\x1b\a\u202e") {
+		t.Errorf("it reaches the terminal: %q", recipe)
+	}
+}
+
+// TestCSRReviewOfPaths: verbs on paths are as those who granted them wrote them.
+func TestCSRReviewOfPaths(t *testing.T) {
+	t.Parallel()
+	c := sharedCluster(t)
+	c.apply(`apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: review-paths}
+rules: [{nonResourceURLs: [/metrics], verbs: ["get", "\e]0;gone\a\e[2J"]}]
+`)
+	c.asAdmin("create clusterrolebinding review-paths --clusterrole=review-paths --user=review-paths")
+	post(t, client(t, c.admin), "review-paths", csr.SignerClient, requestOf(t, "review-paths"), signing, clientAuth)
+	stdout, _ := c.exits(0, c.admin, "csr", "review", "review-paths")
+	contains(t, stdout, `get and \x1b]0;gone\a\x1b[2J the paths /metrics`)
+	if strings.ContainsAny(stdout, "\x1b\a") {
+		t.Errorf("it reaches the terminal: %q", stdout)
+	}
 }
 
 func TestCSRReviewExplainRuns(t *testing.T) {
@@ -280,6 +402,9 @@ func TestCSRReviewExplainRuns(t *testing.T) {
 	recipe, _ := c.exits(0, c.admin, "csr", "review", "review-explain", "--explain")
 	path := filepath.Join(c.dir, "recipe.sh")
 	ok(t, os.WriteFile(path, []byte("set -e\nPATH=$PATH:"+filepath.Dir(c.kubectl)+"\n"+recipe), 0o600))
+	if !strings.Contains(recipe, "kubectl --kubeconfig "+c.admin+" get csr") || strings.Contains(recipe, "\nkubectl get") {
+		t.Errorf("it speaks of another cluster:\n%s", recipe)
+	}
 	out := c.run("sh", path)
 	contains(t, out, "username: kube-admin", "Subject: O = ops team, CN = o'hara explain", "selfsubjectrulesreviews", "clusterrolebinding")
 }

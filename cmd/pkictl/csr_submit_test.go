@@ -5,6 +5,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -314,6 +315,10 @@ func TestCSRList(t *testing.T) {
 	}
 	if n := listed("--signer " + signer); n != objects || p.count("limit=500") != 2 || p.count("continue=") != 1 {
 		t.Errorf("%d objects by %v", n, p.requests())
+	}
+	p.set(apiFault{path: "continue=", code: http.StatusGone, times: 1})
+	if n := listed("--signer " + signer); n != objects || p.count("limit=500") != 2 || len(p.requests()) != 3 {
+		t.Errorf("with a page forgotten: %d objects by %v", n, p.requests())
 	}
 	seen := map[string]bool{}
 	for _, item := range result.Items {

@@ -77,4 +77,9 @@ func TestAccessWithWebhook(t *testing.T) {
 			t.Errorf("a no was claimed where the webhook says yes:\n%s", stdout)
 		}
 	}
+	// The same questions are asked as a user who was just added.
+	added := c.pkictl("user add hook-added --kubeconfig " + c.admin)
+	contains(t, added, "may not read secrets, run commands in pods,", "create namespaces (asked for the whole cluster only)")
+	all := c.pkictl("user add hook-all --out all.conf --kubeconfig " + c.admin)
+	contains(t, all, "DANGER: do everything in the whole cluster")
 }

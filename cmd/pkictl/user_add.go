@@ -109,7 +109,7 @@ func (a *app) userAdd(cmd *cobra.Command, args []string, f userAddFlags) error {
 		return err
 	}
 	if f.explain {
-		return a.explain(csr.ExplainAdd(client, f.AddOptions))
+		return a.explain(csr.ExplainAdd(client, f.AddOptions, f.connection.kubectl()))
 	}
 	steps := a.newSteps()
 	defer steps.clear()

@@ -33,7 +33,7 @@ func (a *app) userAddBatch(cmd *cobra.Command, f userAddFlags) error {
 		return err
 	}
 	if f.explain {
-		return a.explainUsers(f, lines, func(o csr.AddOptions) (string, error) { return csr.ExplainAdd(client, o) })
+		return a.explainUsers(f, lines, func(o csr.AddOptions) (string, error) { return csr.ExplainAdd(client, o, f.connection.kubectl()) })
 	}
 	bar := a.newProgress(len(lines))
 	result := usersResult{typeMeta: kind("UserAddResult"), DryRun: f.DryRun, Errors: []batchError{}}

@@ -27,7 +27,7 @@ func TestUserAddExplain(t *testing.T) {
 		if entries, err := os.ReadDir(u.dir); err != nil || len(entries) > 0 {
 			t.Errorf("%s: --explain has written %v", name, entries)
 		}
-		script := "export KUBECONFIG=" + c.admin + " PATH=" + filepath.Dir(c.kubectl) + ":$PATH\n" + recipe
+		script := "export KUBECONFIG=/nowhere PATH=" + filepath.Dir(c.kubectl) + ":$PATH\n" + recipe
 		if out, stderr, err := u.try("sh", "-c", script); err != nil {
 			t.Errorf("%s: %v\n%s%s\n%s", name, err, out, stderr, recipe)
 			continue
@@ -66,7 +66,7 @@ func TestUserRenewExplain(t *testing.T) {
 	before, theirs := c.fileLines(config), c.whatIs(config)
 	for _, flags := range []string{"", " --reuse-key"} {
 		recipe := c.pkictl("user renew renewed-by-hand --explain --kubeconfig " + c.admin + flags)
-		if out, stderr, err := c.try("sh", "-c", "export KUBECONFIG="+c.admin+" PATH="+filepath.Dir(c.kubectl)+":$PATH\n"+recipe); err != nil {
+		if out, stderr, err := c.try("sh", "-c", "export KUBECONFIG=/nowhere PATH="+filepath.Dir(c.kubectl)+":$PATH\n"+recipe); err != nil {
 			t.Fatalf("%v\n%s%s\n%s", err, out, stderr, recipe)
 		}
 		if got := c.whatIs(config); got != theirs || strings.Join(c.fileLines(config), "\n") == strings.Join(before, "\n") {

@@ -30,9 +30,14 @@ groups, what they and their groups are bound to, and until when they can log in.
 
 A cluster keeps no list of its certificates. What is known comes from the
 certificates API, which forgets after an hour what it has issued; from the
-bindings that pkictl has made, which remember the certificates of their users;
-and from the inventory in the PKI directory, if its CA is the cluster's. Names
-that begin with system: are parts of the cluster.
+bindings that pkictl has made, which remember the certificates of their users
+("claimed by": whoever may write the binding could have written that); from
+ConfigMap kube-system/pkictl-removed-users, where "pkictl user remove" notes what
+still works; and from the inventory in the PKI directory, if its CA is the
+cluster's. Names that begin with system: are parts of the cluster.
+
+What may not be read is left out with a warning. Who may not list all bindings
+sees those of a namespace: that of --namespace, or of the context.
 
 With --expiring it lists those whose last certificate ends within that time, or
 has ended within it, and exits with 3 if there are any.`,
@@ -43,6 +48,7 @@ has ended within it, and exits with 3 if there are any.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.userList(cmd, args, f) },
 	}
 	cmd.Flags().StringVar(&f.expiring, "expiring", "", "only those whose certificates end within this `TIME`, as in 7d, or have ended within it")
+	cmd.Flags().StringVar(&f.Namespace, "namespace", "", "only the bindings in this `NAMESPACE` (default all, or those that may be listed)")
 	f.connection = addConnection(cmd)
 	addExplain(cmd, &f.explain)
 	return cmd
@@ -52,7 +58,7 @@ func (a *app) userList(cmd *cobra.Command, args []string, f userListFlags) error
 	f.Dir, f.Now = a.dir, a.now()
 	if len(args) > 0 {
 		f.Name = args[0]
-		if err := csr.CheckUserName(f.Name); err != nil {
+		if err := csr.CheckKnownName(f.Name); err != nil {
 			return err
 		}
 	}
@@ -63,7 +69,7 @@ func (a *app) userList(cmd *cobra.Command, args []string, f userListFlags) error
 		}
 	}
 	if f.explain {
-		return a.explain(csr.ExplainUsers(f.Name), nil)
+		return a.explain(csr.ExplainUsers(f.ListUsersOptions, f.connection.kubectl()), nil)
 	}
 	client, err := a.connect(f.connection)
 	if err != nil {
@@ -126,7 +132,11 @@ func (a *app) until(p csr.Person) string {
 	if p.Until == nil {
 		return "not known"
 	}
-	return p.Until.UTC().Format(time.DateTime) + " (" + left(p.Until.Sub(a.now())) + ")"
+	until := p.Until.UTC().Format(time.DateTime) + " (" + left(p.Until.Sub(a.now())) + ")"
+	if p.Removed != nil {
+		return "removed, certificate works until " + until
+	}
+	return until
 }
 
 func knownFrom(p csr.Person) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -13,7 +14,7 @@ import (
 )
 
 type userRemoveFlags struct {
-	name       string
+	csr.RemoveOptions
 	yes        bool
 	dryRun     bool
 	explain    bool
@@ -26,23 +27,31 @@ func (a *app) userRemoveCmd() *cobra.Command {
 		Use:   "remove NAME",
 		Short: "Take a person's access to a cluster back",
 		Long: `Delete the bindings of a user, or take the user out of those that others are in,
-delete the requests that pkictl has sent for the user, and mark the certificates
-in the inventory as revoked if the CA in the PKI directory has issued them.
+delete the requests that pkictl has sent for the user and that are not issued
+yet, and mark the certificates in the inventory as revoked if the CA in the PKI
+directory has issued them.
 
 The certificates themselves work until they end: an API server reads no
 revocation list. It says until when each authenticates, which groups it has, and
-what can still be reached through these, asked as that user (impersonation).
-Before that it shows what would go, and asks.`,
+what can still be reached through these, asked as that user (impersonation). It
+notes them in ConfigMap kube-system/pkictl-removed-users, so that "pkictl user
+list" shows them until they end. Before that it shows what would go, and asks.
+
+Who may not list all bindings takes away those in one namespace: that of
+--namespace, or of the context. With --namespace nothing else is taken away.
+
+Exit code 4: something could not be taken away, since the API server refused.`,
 		Example: `  pkictl user add udo --group developers --namespace default --role view
   pkictl user remove udo --dry-run
   pkictl user remove udo --yes`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.name = args[0]
+			f.Name = args[0]
 			return a.userRemove(cmd, f)
 		},
 	}
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	cmd.Flags().StringVar(&f.Namespace, "namespace", "", "take away the bindings in this `NAMESPACE`, and nothing else")
 	f.connection = addConnection(cmd)
 	addDryRun(cmd, &f.dryRun)
 	addExplain(cmd, &f.explain)
@@ -50,26 +59,44 @@ Before that it shows what would go, and asks.`,
 }
 
 func (a *app) userRemove(cmd *cobra.Command, f userRemoveFlags) error {
-	if err := csr.CheckUserName(f.name); err != nil {
+	if err := csr.CheckKnownName(f.Name); err != nil {
 		return err
 	}
+	f.Dir, f.Now = a.dir, a.now()
 	client, err := a.connect(f.connection)
 	if err != nil {
 		return err
 	}
 	ctx := cmd.Context()
-	plan, err := csr.PlanRemoval(ctx, client, f.name, a.dir, a.now())
+	plan, err := csr.PlanRemoval(ctx, client, f.RemoveOptions)
 	if err != nil {
 		return err
 	}
 	if f.explain {
-		return a.explain(plan.Explain(), nil)
+		return a.explain(plan.Explain(f.connection.kubectl()))
 	}
 	a.warn(plan.Warnings...)
 	plan.Warnings = nil
-	if !f.dryRun && !plan.Empty() {
+	if f.dryRun {
+		err = plan.WouldRemain(ctx)
+	} else {
+		err = a.removeUser(ctx, f, plan)
+	}
+	if err != nil {
+		return err
+	}
+	a.warn(plan.Warnings...)
+	if err := a.printRemoval(f, plan); err != nil || len(plan.Refused) == 0 {
+		return err
+	}
+	return failure.New(failure.Refused, "have an administrator of the cluster run the same command", "%d of what user %q has could not be taken away", len(plan.Refused), f.Name)
+}
+
+// removeUser asks, and takes away.
+func (a *app) removeUser(ctx context.Context, f userRemoveFlags, plan *csr.Removal) error {
+	if !plan.Empty() {
 		if !f.yes {
-			if err := a.ask(ctx, func(w io.Writer) { printPlan(w, plan) }, "Remove "+printable(f.name)+"?"); err != nil {
+			if err := a.ask(ctx, func(w io.Writer) { printPlan(w, plan, true) }, "Remove "+printable(f.Name)+"?"); err != nil {
 				return err
 			}
 		}
@@ -78,16 +105,14 @@ func (a *app) userRemove(cmd *cobra.Command, f userRemoveFlags) error {
 		err := plan.Do(ctx, a.waiting, func(what string) { steps.done("%s", printable(what)) })
 		steps.clear()
 		if err != nil {
+			a.warn(plan.Warnings...)
 			return err
 		}
 	}
-	if !f.dryRun {
-		if err := plan.Remains(ctx); err != nil {
-			return failure.Wrap(err, failure.KindOf(err), failure.HintOf(err), "user %q is removed, but what is left could not be asked for", f.name)
-		}
+	if err := plan.Remains(ctx); err != nil {
+		return failure.Wrap(err, failure.KindOf(err), failure.HintOf(err), "what could be taken from user %q is, but what is left could not be asked for", f.Name)
 	}
-	a.warn(plan.Warnings...)
-	return a.printRemoval(f, plan)
+	return nil
 }
 
 type removalResult struct {
@@ -97,23 +122,26 @@ type removalResult struct {
 }
 
 func (a *app) printRemoval(f userRemoveFlags, plan *csr.Removal) error {
-	name := printable(f.name)
+	name := printable(f.Name)
+	wasEmpty := len(plan.Bindings)+len(plan.Requests)+len(plan.Revoked)+len(plan.Refused) == 0
 	return a.print(removalResult{kind("UserRemoval"), plan, f.dryRun}, func(w io.Writer) {
 		switch {
-		case plan.Empty():
+		case wasEmpty:
 			fmt.Fprintf(w, "%s has nothing that could be taken away\n", name)
 		case f.dryRun:
 			fmt.Fprintf(w, "Would remove %s (dry run: nothing was changed)\n", name)
+		case len(plan.Refused) > 0:
+			fmt.Fprintf(w, "Removed a part of what %s has; refused: %s\n", name, printableAll(plan.Refused))
 		default:
 			fmt.Fprintf(w, "Removed %s\n", name)
 		}
-		printPlan(w, plan)
+		printPlan(w, plan, f.dryRun)
 		a.printLeft(w, plan)
 	})
 }
 
-// printPlan shows what goes.
-func printPlan(w io.Writer, plan *csr.Removal) {
+// printPlan shows what goes, and before it is done what will be noted.
+func printPlan(w io.Writer, plan *csr.Removal, before bool) {
 	var rows []row
 	for _, b := range plan.Bindings {
 		what := b.Name + ": " + b.String()
@@ -127,6 +155,9 @@ func printPlan(w io.Writer, plan *csr.Removal) {
 	}
 	for _, serial := range plan.Revoked {
 		rows = append(rows, row{"inventory", "serial " + serial + " marked as revoked"})
+	}
+	if before && !plan.Remembered {
+		rows = append(rows, row{"to note", fmt.Sprintf("%s in force, in ConfigMap %s", count(len(plan.Credentials), "certificate"), csr.RemovedUsersObject)})
 	}
 	printRows(w, "  ", rows...)
 }
@@ -146,7 +177,8 @@ func (a *app) printLeft(w io.Writer, plan *csr.Removal) {
 	for _, b := range plan.GroupBindings {
 		fmt.Fprintf(w, "  * %s %s gives group %s the %s\n", printable(strings.ToLower(b.Kind)), printable(b.Name), printable(b.Group), printable(b.String()))
 	}
-	if plan.Access != nil && len(plan.Credentials) > 0 {
+	if plan.Access != nil {
+		fmt.Fprintln(w, "What such a user may do:")
 		printAccess(w, "  ", plan.Access)
 	}
 	if len(plan.Credentials) > 0 {

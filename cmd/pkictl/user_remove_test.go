@@ -113,6 +113,9 @@ func TestUserRemove(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
+	if strings.Contains(out, "DANGER") || strings.Contains(out, "read and write") {
+		t.Errorf("what is gone is said to be left:\n%s", out)
+	}
 	if out := c.asAdmin("get rolebinding shared -n user-remove -o jsonpath={.subjects[*].name}"); out != "another" {
 		t.Errorf("the shared binding has %q", out)
 	}
@@ -120,8 +123,8 @@ func TestUserRemove(t *testing.T) {
 		t.Error("it may delete pods still")
 	}
 	c.as(config, "get pods") // by its group, as was said
-	if got := c.found("removed", "user-remove"); len(got.requests)+len(got.bindings) > 0 {
-		t.Errorf("left: %+v", got)
+	if got := c.found("removed", "user-remove"); len(got.bindings) > 0 || len(got.requests) != 1 {
+		t.Errorf("left: %+v; what was issued stays, as evidence", got)
 	}
 	if out := c.pkictl("user remove removed --yes --kubeconfig " + c.admin); !strings.Contains(out, "nothing that could be taken away") {
 		t.Error(out)
@@ -138,6 +141,8 @@ func TestUserRemoveFaults(t *testing.T) {
 		{"delete-binding", "DELETE", "/rolebindings"},
 		{"update-binding", "PUT", "/rolebindings"},
 		{"delete-request", "DELETE", "/certificatesigningrequests"},
+		{"note-there", "GET", "/configmaps/pkictl-removed-users"},
+		{"note", "PATCH", "/configmaps/pkictl-removed-users"},
 		{"left", "POST", "/selfsubjectrulesreviews"},
 	} {
 		t.Run(step.name, func(t *testing.T) {
@@ -153,21 +158,51 @@ func TestUserRemoveFaults(t *testing.T) {
 				name := "unremoved-" + step.name + "-" + f.name
 				c.pkictl("user add " + name + " --namespace " + namespace + " --role view --kubeconfig " + c.admin)
 				c.asAdmin("create rolebinding two-" + name + " -n " + namespace + " --clusterrole=view --user=" + name + " --user=other")
+				waiting := c.submitWaiting(name)
 				fault := f.fault
 				fault.method, fault.path = step.method, step.path
 				p.set(fault)
 				_, stderr, err := c.try(pkictl(), "user", "remove", name, "--yes", "--kubeconfig", p.kubeconfig, "--request-timeout", "5s")
+				if !p.saw(step.method, step.path) {
+					t.Errorf("%s: no %s %s among %q", name, step.method, step.path, p.requests())
+				}
 				p.set()
 				if err != nil && (strings.Count(stderr, "error: ") != 1 || strings.Contains(stderr, "PRIVATE")) {
 					t.Errorf("%s: %v\n%s", name, err, stderr)
 				}
 				c.pkictl("user remove " + name + " --yes --kubeconfig " + p.kubeconfig)
-				if got := c.found(name, namespace); len(got.requests)+len(got.bindings) > 0 {
+				if got := c.found(name, namespace); len(got.bindings) > 0 {
 					t.Errorf("%s: left %+v", name, got)
+				}
+				if left := c.asAdmin("get --ignore-not-found csr " + waiting); left != "" {
+					t.Errorf("%s: left %s", name, left)
+				}
+				if out := c.pkictl("user list " + name + " --kubeconfig " + c.admin); !strings.Contains(out, "removed, certificate works until") {
+					t.Errorf("%s: %s", name, out)
 				}
 			}
 		})
 	}
+}
+
+// submitWaiting submits a request for a user that nobody approves, and returns
+// the name of the object.
+func (c realCluster) submitWaiting(name string) string {
+	c.t.Helper()
+	c.pkictl("csr new " + name + " --key ecdsa-p384 --out waiting-" + name)
+	var object struct{ Name string }
+	ok(c.t, json.Unmarshal([]byte(c.pkictl("csr submit waiting-"+name+".csr -o json --kubeconfig "+c.admin)), &object))
+	return object.Name
+}
+
+// saw says whether a request came by.
+func (p *faultProxy) saw(method, path string) bool {
+	for _, request := range p.requests() {
+		if strings.HasPrefix(request, method+" ") && strings.Contains(request, path) {
+			return true
+		}
+	}
+	return false
 }
 
 // TestUserRenew replaces certificate and key in a kubeconfig, and nothing else.

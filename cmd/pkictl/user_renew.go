@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/csr"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
 )
 
 type userRenewFlags struct {
@@ -67,49 +69,52 @@ func (a *app) userRenew(cmd *cobra.Command, args []string, f userRenewFlags) err
 		return err
 	}
 	f.Now, f.Login = a.now(), a.login(f.connection)
-	paths := make([]string, len(args))
-	for i, arg := range args {
-		var err error
-		if paths[i], err = userFile(arg); err != nil {
-			return err
-		}
-	}
 	client, err := a.connect(f.connection)
 	if err != nil {
 		return err
 	}
 	if f.explain {
-		for _, path := range paths {
-			f.File = path
-			if err := a.explain(csr.ExplainRenew(client, f.RenewUserOptions)); err != nil {
+		for _, arg := range args {
+			if f.File, err = userFile(arg); err == nil {
+				err = a.explain(csr.ExplainRenew(client, f.RenewUserOptions, f.connection.kubectl()))
+			}
+			if err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	result := renewedResult{typeMeta: kind("UserRenewalList"), DryRun: f.DryRun, Items: []csr.RenewedUser{}}
-	for _, path := range paths {
-		f.File = path
-		renewed, err := a.renewUser(cmd.Context(), f, func() (*csr.RenewedUser, error) {
-			steps := a.newSteps()
-			defer steps.clear()
-			o := f.RenewUserOptions
-			o.Begin = func(step csr.Step) { steps.begin("%s", beginWords[step]) }
-			o.Done = func(step csr.Step, detail string) { steps.done("%s", doneWords(step, detail)) }
-			o.Notify = func(text string) { steps.clear(); a.warn(text) }
-			o.Waiting = func() { a.waitingFor(path) }
-			return csr.RenewUser(cmd.Context(), client, o)
-		})
-		if err != nil {
-			if len(result.Items) > 0 {
-				_ = a.printRenewed(result) // the error counts
-			}
+	result := &renewedResult{typeMeta: kind("UserRenewalList"), DryRun: f.DryRun, Items: []renewedItem{}}
+	for _, arg := range args {
+		renewed, err := a.renewFile(cmd.Context(), client, f, arg)
+		if cmd.Context().Err() != nil {
 			return err
 		}
-		a.warn(renewed.Warnings...)
-		result.Items = append(result.Items, *renewed)
+		result.add(arg, renewed, err)
 	}
-	return a.printRenewed(result)
+	return a.finishRenewed(result)
+}
+
+// renewFile renews one of the arguments.
+func (a *app) renewFile(ctx context.Context, client *kubeclient.Client, f userRenewFlags, arg string) (*csr.RenewedUser, error) {
+	var err error
+	if f.File, err = userFile(arg); err != nil {
+		return nil, err
+	}
+	renewed, err := a.renewUser(ctx, f, func() (*csr.RenewedUser, error) {
+		steps := a.newSteps()
+		defer steps.clear()
+		o := f.RenewUserOptions
+		o.Begin = func(step csr.Step) { steps.begin("%s", beginWords[step]) }
+		o.Done = func(step csr.Step, detail string) { steps.done("%s", doneWords(step, detail)) }
+		o.Notify = func(text string) { steps.clear(); a.warn(text) }
+		o.Waiting = func() { a.waitingFor(f.File) }
+		return csr.RenewUser(ctx, client, o)
+	})
+	if err == nil {
+		a.warn(renewed.Warnings...)
+	}
+	return renewed, err
 }
 
 func (f *userRenewFlags) check() error {
@@ -211,18 +216,59 @@ func (a *app) noteRenewed(ctx context.Context, f userRenewFlags, renewed *csr.Re
 
 type renewedResult struct {
 	typeMeta
-	Items  []csr.RenewedUser `json:"items"`
-	DryRun bool              `json:"dryRun,omitempty"`
+	Items  []renewedItem `json:"items"`
+	DryRun bool          `json:"dryRun,omitempty"`
+
+	failed []error
 }
 
-func (a *app) printRenewed(r renewedResult) error {
-	return a.print(r, func(w io.Writer) {
-		for _, item := range r.Items {
-			if r.DryRun {
-				fmt.Fprintf(w, "Would renew %s (dry run: nothing was sent or written)\n", printable(item.Name))
-				printRows(w, "  ", row{"kubeconfig", item.File}, row{"ends", ends(item.Old.NotAfter, a.now())})
-				continue
-			}
+type renewedItem struct {
+	csr.RenewedUser
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+func (r *renewedResult) add(arg string, renewed *csr.RenewedUser, err error) {
+	item := renewedItem{}
+	if err != nil {
+		item.File, item.Error, item.Hint = arg, err.Error(), failure.HintOf(err)
+		r.failed = append(r.failed, err)
+	} else {
+		item.RenewedUser = *renewed
+	}
+	r.Items = append(r.Items, item)
+}
+
+// finishRenewed prints what was done, and returns what went wrong.
+func (a *app) finishRenewed(r *renewedResult) error {
+	if len(r.Items) == 1 && len(r.failed) == 1 {
+		return r.failed[0]
+	}
+	if err := a.print(r, func(w io.Writer) { a.printRenewed(w, r) }); err != nil {
+		return err
+	}
+	for _, item := range r.Items {
+		if item.Error != "" {
+			fmt.Fprintf(a.err, "%s: %s\n", printable(item.File), oneLine(strings.Trim(item.Error+"; "+item.Hint, "; ")))
+		}
+	}
+	if len(r.failed) > 0 {
+		return failure.New(failure.KindOf(r.failed[0]), "mend these and run it again", "%d of %d were not renewed", len(r.failed), len(r.Items))
+	}
+	return nil
+}
+
+func (a *app) printRenewed(w io.Writer, r *renewedResult) {
+	if len(r.Items) == len(r.failed) {
+		fmt.Fprintln(w, "Nothing was renewed.")
+	}
+	for _, item := range r.Items {
+		switch {
+		case item.Error != "":
+		case r.DryRun:
+			fmt.Fprintf(w, "Would renew %s (dry run: nothing was sent or written)\n", printable(item.Name))
+			printRows(w, "  ", row{"kubeconfig", item.File}, row{"ends", ends(item.Old.NotAfter, a.now())})
+		default:
 			fmt.Fprintf(w, "Renewed %s\n", printable(item.Name))
 			rows := []row{{"kubeconfig", item.File}, {"serial", item.New.Serial}, {"ends", ends(item.New.NotAfter, a.now())}}
 			if item.Old.NotAfter.After(a.now()) {
@@ -230,5 +276,5 @@ func (a *app) printRenewed(r renewedResult) error {
 			}
 			printRows(w, "  ", rows...)
 		}
-	})
+	}
 }

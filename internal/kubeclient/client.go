@@ -39,6 +39,7 @@ const (
 	SubjectAccessReviews       = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 	SelfSubjectReviews         = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 	Namespaces                 = "/api/v1/namespaces"
+	Nodes                      = "/api/v1/nodes"
 )
 
 // NamespacedRBAC returns the path of "roles" or "rolebindings" in a namespace.
@@ -239,7 +240,7 @@ func newScheme() *runtime.Scheme {
 		}
 	}
 	// Of the core group what is used: all of it costs time at every start.
-	s.AddKnownTypes(version1, &corev1.Namespace{}, &corev1.NamespaceList{}, &corev1.ConfigMap{})
+	s.AddKnownTypes(version1, &corev1.Namespace{}, &corev1.NamespaceList{}, &corev1.ConfigMap{}, &corev1.Node{}, &corev1.Service{})
 	metav1.AddToGroupVersion(s, version1)
 	return s
 }
