@@ -318,7 +318,7 @@ func shellPrintf(word string) string {
 	for i, r := range text {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		isPlain := unicode.IsPrint(r) && (r != utf8.RuneError || size > 1) && !strings.ContainsRune(`'"\%`, r)
-		if isPlain && !(i == 0 && r == '-') {
+		if isPlain && (i > 0 || r != '-') {
 			b.WriteRune(r)
 			continue
 		}
