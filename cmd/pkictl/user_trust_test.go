@@ -244,4 +244,9 @@ func TestUserAddKnown(t *testing.T) {
 	if !strings.Contains(got, `there are 2 other certificates of user "known" in force`) || strings.Contains(got, "known-new") {
 		t.Errorf("of several:\n%s", got)
 	}
+	c.pkictl("user add known-removed --namespace user-known --role view --kubeconfig " + c.admin)
+	_, _, _ = c.try(pkictl(), "user", "remove", "known-removed", "--yes", "--kubeconfig", c.admin) // its certificate stays: exit code 3
+	if got := warnings("known-removed --role view --out known-back.conf"); !strings.Contains(got, `there is another certificate of user "known-removed" in force`) {
+		t.Errorf("removed before:\n%s", got)
+	}
 }
