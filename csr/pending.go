@@ -12,6 +12,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -111,7 +112,7 @@ func (p *pending) differs(other *pending) string {
 	a, b := p.Grant, other.Grant
 	switch {
 	case p.Server != other.Server:
-		return "API server " + p.Server
+		return "API server " + kubeclient.ShowURL(p.Server)
 	case p.Replaces != other.Replaces:
 		return "another certificate"
 	case a.Name != b.Name:

@@ -25,6 +25,9 @@ func (e Entry) explain(path, caFile, user string) string {
 	if e.TLSServerName != "" {
 		server += " --tls-server-name=" + quote(e.TLSServerName)
 	}
+	if e.ProxyURL != "" {
+		server += " --proxy-url=" + quote(e.ProxyURL)
+	}
 	if caFile != "" {
 		server += " --certificate-authority=" + quote(caFile)
 		if e.CAFile == "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -221,10 +222,9 @@ func (a *app) takeServer(f *createFlags) error {
 	if !client.Verified() && f.ca == "" {
 		return failure.New(failure.Refused, "name the CA of the server with --ca", "context %q does not verify its server (insecure-skip-tls-verify), and that is not passed on", client.Context)
 	}
-	f.entry.Server, f.entry.TLSServerName = client.Server(), client.ServerName()
-	if f.entry.Cluster == "" {
-		f.entry.Cluster = client.Cluster
-	}
+	entry := kubeconfig.EntryFor(client)
+	entry.Cluster, entry.Namespace = cmp.Or(f.entry.Cluster, entry.Cluster), f.entry.Namespace
+	f.entry = entry
 	if f.ca != "" {
 		return nil
 	}
