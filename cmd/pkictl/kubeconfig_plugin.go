@@ -121,7 +121,7 @@ func (a *app) pluginSource(f *createFlags) ([]string, error) {
 	}
 	client, err := a.connect(f.conn)
 	if err != nil {
-		return nil, err
+		return nil, orByCA(err)
 	}
 	path, err := a.oneKubeconfig(f.conn)
 	if err != nil {
