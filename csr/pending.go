@@ -89,13 +89,20 @@ func (p *pending) write(out string) error {
 	if err != nil {
 		return err
 	}
-	return store.WriteFile(file.Path, file.Data, file.Mode)
+	return store.ReplaceFile(file)
 }
 
 func (p *pending) file(out string) (store.File, error) {
 	p.APIVersion, p.Kind = pendingVersion, pendingKind
 	data, err := json.MarshalIndent(p, "", "  ")
 	return store.File{Path: pendingPath(out), Data: append(data, '\n'), Mode: 0o600}, err
+}
+
+// dropUnfinished removes what a killed process left of writing a result and its
+// pending file. The caller holds the lock of the result.
+func dropUnfinished(out string) {
+	store.DropUnfinished(out)
+	store.DropUnfinished(pendingPath(out))
 }
 
 func removePending(out string) error {

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
-	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
@@ -97,8 +95,6 @@ type adder struct {
 	expect func(name string) // called before a request can be issued; may be nil
 	wait   func(context.Context, *Object) (*Object, error)
 	many   bool // one of many: what the user may do is not asked for
-	// unfinished is what store.Unfinished has found beside the kubeconfig.
-	unfinished []string
 	// unwritten says that pending is not on the disk yet: nothing may be sent.
 	unwritten bool
 	pending   *pending
@@ -141,14 +137,10 @@ func (a *adder) open(ctx context.Context) error {
 		return a.checkOut(nil)
 	}
 	var err error
-	if a.release, err = store.LockFile(ctx, a.o.Out, a.o.Waiting); err != nil {
+	if a.release, err = kubeconfig.Lock(ctx, a.o.Out, a.o.Waiting); err != nil {
 		return err
 	}
-	if !a.many {
-		a.unfinished = store.Unfinished(filepath.Dir(a.o.Out))
-	}
-	store.RemoveUnfinished(a.o.Out, a.unfinished)
-	store.RemoveUnfinished(pendingPath(a.o.Out), a.unfinished)
+	dropUnfinished(a.o.Out)
 	return a.begin()
 }
 

@@ -39,7 +39,6 @@ type UsersResult struct {
 // server is not called as each of them. The error is for what stops all of them.
 func AddUsers(ctx context.Context, c *kubeclient.Client, o UsersOptions) (UsersResult, error) {
 	b := &userBatch{c: c, o: o, found: map[place]*lookup{}}
-	b.unfinished = store.Unfinished(o.Out)
 	if o.Via == ViaCSR && !o.DryRun && len(o.Lines) > 0 {
 		watched, err := newIssueWatch(ctx, c)
 		if err != nil {
@@ -107,8 +106,6 @@ type userBatch struct {
 	c     *kubeclient.Client
 	o     UsersOptions
 	watch *issueWatch
-	// unfinished is what killed processes have left in the directory.
-	unfinished []string
 
 	mu     sync.Mutex // of what follows, and of the callbacks
 	result UsersResult
@@ -166,7 +163,7 @@ func (b *userBatch) openOne(ctx context.Context, line UserLine) (a *adder, skipp
 	if !o.Force && isComplete(o) {
 		return nil, true, nil
 	}
-	a = &adder{c: b.c, o: o, many: true, unfinished: b.unfinished}
+	a = &adder{c: b.c, o: o, many: true}
 	a.find = func(ctx context.Context, _ *kubeclient.Client) (*UserBinding, error) { return b.find(ctx, line.Grant) }
 	if b.watch != nil {
 		a.expect, a.wait = b.watch.expect, b.watch.wait

@@ -23,10 +23,10 @@ func ExplainAdd(c *kubeclient.Client, o AddOptions) (string, error) {
 		return "", err
 	}
 	base := strings.TrimSuffix(o.Out, ".conf")
-	context := "--context " + quote(c.Context)
+	context := "--context " + ca.ShellQuote(c.Context)
 	var b strings.Builder
 	fmt.Fprintf(&b, "set -eu; umask 077\n# the CA by which the API server is known\n"+
-		"kubectl config view --raw --flatten --minify %s -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > %s\n", context, quote(base+".ca"))
+		"kubectl config view --raw --flatten --minify %s -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > %s\n", context, ca.ShellQuote(base+".ca"))
 	key, cert := base+".key", base+".crt"
 	if o.Via == ViaCA {
 		issue := ca.IssueOptions{Dir: o.Dir, CommonName: o.Name, Groups: o.Groups, Key: o.Key, Validity: fmt.Sprintf("%ds", o.Seconds), Out: base, Now: o.Now}
@@ -44,7 +44,7 @@ func ExplainAdd(c *kubeclient.Client, o AddOptions) (string, error) {
 	}
 	b.WriteString(entry.Explain(o.Out, base+".ca", cert, key))
 	b.WriteString(o.explainBinding(context))
-	fmt.Fprintf(&b, "# what that user is, and may do\nkubectl --kubeconfig %s auth whoami\nkubectl --kubeconfig %s auth can-i --list\n", quote(o.Out), quote(o.Out))
+	fmt.Fprintf(&b, "# what that user is, and may do\nkubectl --kubeconfig %s auth whoami\nkubectl --kubeconfig %s auth can-i --list\n", ca.ShellQuote(o.Out), ca.ShellQuote(o.Out))
 	return b.String(), nil
 }
 
@@ -63,10 +63,10 @@ func (o AddOptions) explainRequest(key, request, cert, context string) (string, 
 	if strings.HasPrefix(string(kind), "rsa-") {
 		usages = slices.Insert(usages, 1, keyEncipherment)
 	}
-	object := "pkictl-explain-$(openssl req -in " + quote(request) + " -outform DER | openssl dgst -sha256 -r | cut -c 1-12)"
+	object := "pkictl-explain-$(openssl req -in " + ca.ShellQuote(request) + " -outform DER | openssl dgst -sha256 -r | cut -c 1-12)"
 	var b strings.Builder
 	fmt.Fprintf(&b, "# a key, and a request for it\nopenssl genpkey %s -out %s\nopenssl req -new -utf8 -key %s -subj %s -out %s\n",
-		genpkey(kind), quote(key), quote(key), quote(subject), quote(request))
+		genpkey(kind), ca.ShellQuote(key), ca.ShellQuote(key), ca.ShellQuote(subject), ca.ShellQuote(request))
 	fmt.Fprintf(&b, `# sent to the certificates API, approved, and waited for
 name="%[1]s"
 kubectl %[2]s apply -f - <<END
@@ -82,7 +82,7 @@ END
 kubectl %[2]s certificate approve "$name"
 kubectl %[2]s wait --for=jsonpath='{.status.certificate}' --timeout=60s csr "$name"
 kubectl %[2]s get csr "$name" -o jsonpath='{.status.certificate}' | base64 -d > %[9]s
-`, object, context, LabelManagedBy, ManagedBy, quote(request), certificatesv1.KubeAPIServerClientSignerName, o.Seconds, strings.Join(usages, ", "), quote(cert))
+`, object, context, LabelManagedBy, ManagedBy, ca.ShellQuote(request), certificatesv1.KubeAPIServerClientSignerName, o.Seconds, strings.Join(usages, ", "), ca.ShellQuote(cert))
 	return b.String(), nil
 }
 
@@ -103,17 +103,17 @@ func (o AddOptions) explainBinding(context string) string {
 	label := func(kind, name string) string {
 		return fmt.Sprintf("kubectl %s label %s %s %s=%s --overwrite\n", context, kind, name, LabelManagedBy, ManagedBy)
 	}
-	name := quote(bindingName(o.UserGrant))
+	name := ca.ShellQuote(bindingName(o.UserGrant))
 	switch {
 	case o.ClusterRole != "":
 		return fmt.Sprintf("# the role in the whole cluster\nkubectl %s create clusterrolebinding %s --clusterrole=%s --user=%s\n",
-			context, name, quote(o.ClusterRole), quote(o.Name)) + label("clusterrolebinding", name)
+			context, name, ca.ShellQuote(o.ClusterRole), ca.ShellQuote(o.Name)) + label("clusterrolebinding", name)
 	case o.Role != "":
-		namespace := "-n " + quote(o.Namespace) + " "
+		namespace := "-n " + ca.ShellQuote(o.Namespace) + " "
 		return fmt.Sprintf(`# the role in that namespace: its own, or else the cluster's
 if kubectl %[1]s %[2]s get role %[3]s >/dev/null 2>&1; then kind=role; else kind=clusterrole; fi
 kubectl %[1]s %[2]s create rolebinding %[4]s --$kind=%[3]s --user=%[5]s
-`, context, namespace, quote(o.Role), name, quote(o.Name)) + label(namespace+"rolebinding", name)
+`, context, namespace, ca.ShellQuote(o.Role), name, ca.ShellQuote(o.Name)) + label(namespace+"rolebinding", name)
 	}
 	return ""
 }
@@ -122,9 +122,6 @@ kubectl %[1]s %[2]s create rolebinding %[4]s --$kind=%[3]s --user=%[5]s
 func escapeSubject(value string) string {
 	return strings.NewReplacer(`\`, `\\`, `/`, `\/`, `+`, `\+`).Replace(value)
 }
-
-// quote quotes a word for a POSIX shell.
-func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // ExplainUsers returns the kubectl commands that show what ListUsers does, as
 // far as they can: kubectl decodes no certificates.
@@ -148,9 +145,9 @@ func (r *Removal) Explain() string {
 	var b strings.Builder
 	b.WriteString("# the bindings\n")
 	for _, binding := range r.Bindings {
-		at := strings.ToLower(binding.Kind) + " " + quote(binding.Name)
+		at := strings.ToLower(binding.Kind) + " " + ca.ShellQuote(binding.Name)
 		if binding.Namespace != "" {
-			at += " -n " + quote(binding.Namespace)
+			at += " -n " + ca.ShellQuote(binding.Namespace)
 		}
 		if binding.Others == 0 {
 			fmt.Fprintf(&b, "kubectl delete %s\n", at)
@@ -159,11 +156,11 @@ func (r *Removal) Explain() string {
 		}
 	}
 	for _, name := range r.Requests {
-		fmt.Fprintf(&b, "kubectl delete csr %s\n", quote(name))
+		fmt.Fprintf(&b, "kubectl delete csr %s\n", ca.ShellQuote(name))
 	}
-	as := "--as " + quote(r.Name)
+	as := "--as " + ca.ShellQuote(r.Name)
 	for _, group := range r.Groups {
-		as += " --as-group " + quote(group)
+		as += " --as-group " + ca.ShellQuote(group)
 	}
 	fmt.Fprintf(&b, "# what is left\nkubectl auth can-i --list %s\n", as)
 	return b.String()
@@ -182,14 +179,14 @@ func ExplainRenew(c *kubeclient.Client, o RenewUserOptions) (string, error) {
 	}
 	base := strings.TrimSuffix(o.File, ".conf") + "-renewed"
 	key, cert := base+".key", base+".crt"
-	recipe, err := AddOptions{UserGrant: g}.explainRequest(key, base+".csr", cert, "--context "+quote(c.Context))
+	recipe, err := AddOptions{UserGrant: g}.explainRequest(key, base+".csr", cert, "--context "+ca.ShellQuote(c.Context))
 	if err != nil {
 		return "", err
 	}
 	if o.ReuseKey { // the key is in the kubeconfig
 		_, rest, _ := strings.Cut(recipe, "openssl req")
-		recipe = fmt.Sprintf("# the old key, and a request for it\nkubectl config view --raw --kubeconfig %s --minify -o jsonpath='{.users[0].user.client-key-data}' | base64 -d > %s\nopenssl req", quote(o.File), quote(key)) + rest
+		recipe = fmt.Sprintf("# the old key, and a request for it\nkubectl config view --raw --kubeconfig %s --minify -o jsonpath='{.users[0].user.client-key-data}' | base64 -d > %s\nopenssl req", ca.ShellQuote(o.File), ca.ShellQuote(key)) + rest
 	}
 	return "set -eu; umask 077\n" + recipe + fmt.Sprintf("# into the kubeconfig\nkubectl config set-credentials %s --kubeconfig %s --embed-certs --client-certificate %s --client-key %s\n",
-		quote(r.user.name), quote(o.File), quote(cert), quote(key)), nil
+		ca.ShellQuote(r.user.name), ca.ShellQuote(o.File), ca.ShellQuote(cert), ca.ShellQuote(key)), nil
 }

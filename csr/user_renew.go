@@ -100,14 +100,12 @@ func RenewUser(ctx context.Context, c *kubeclient.Client, o RenewUserOptions) (*
 		_, err := r.grant()
 		return &r.result, err
 	}
-	release, err := store.LockFile(ctx, path, o.Waiting)
+	release, err := kubeconfig.Lock(ctx, path, o.Waiting)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	unfinished := store.Unfinished(filepath.Dir(path))
-	store.RemoveUnfinished(path, unfinished)
-	store.RemoveUnfinished(pendingPath(path), unfinished)
+	dropUnfinished(path)
 	if err := r.read(); err != nil { // another may have renewed it
 		return nil, err
 	}
@@ -309,7 +307,7 @@ func (r *renewer) replace(ctx context.Context, a *adder) error {
 	if err != nil {
 		return err
 	}
-	if err := store.WriteFile(r.path, replaced, 0o600); err != nil {
+	if err := store.ReplaceFile(store.File{Path: r.path, Data: replaced, Mode: 0o600, Keep: true}); err != nil {
 		return err
 	}
 	a.finished(StepKubeconfig, r.path)

@@ -97,7 +97,7 @@ func (a *adder) writeKubeconfig(certPEM []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := store.WriteFile(a.o.Out, data, 0o600); err != nil {
+	if err := store.ReplaceFile(store.File{Path: a.o.Out, Data: data, Mode: 0o600}); err != nil {
 		return err
 	}
 	a.finished(StepKubeconfig, a.o.Out)

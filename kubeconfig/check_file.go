@@ -184,7 +184,7 @@ func (c *checker) decode(data []byte, path string) *api.Config {
 		return config
 	}
 	c.checkCase(doc.root, path)
-	if isEmpty(doc.config) && !isConfig(data) {
+	if saysNothing(doc.config) && !isConfig(data) {
 		c.find(path, nil, "syntax", failure.HintOf(noConfig(path)), "%v", noConfig(path))
 		return nil
 	}

@@ -17,23 +17,23 @@ import (
 // as want. The text is edited in place: then it is read again, and its nodes are
 // compared with what was meant; kubectl's own parser, which is slow, need read
 // only what was inserted. Where the text's form is not one that is edited, all
-// of it is written anew, and read by both.
-func (d *document) change(c *change, want *api.Config) ([]byte, error) {
+// of it is written anew, and read by both: edited is false then.
+func (d *document) change(c *change, want *api.Config) (data []byte, edited bool, err error) {
 	root := d.changed(c)
-	data, edited := d.edit(c, root)
+	data, edited = d.edit(c, root)
 	if !edited || !hasNodes(data, root) || !c.reads(want) {
-		var err error
+		edited = false
 		if data, err = encode(block(root)); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if !reads(data, root, want) {
-			return nil, failure.New(failure.Failed, "write it anew with: kubectl config view --raw --flatten", "%q has a form that pkictl does not edit", d.path)
+			return nil, false, failure.New(failure.Failed, "write it anew with: kubectl config view --raw --flatten", "%q has a form that pkictl does not edit", d.path)
 		}
 	}
 	if len(data) > store.MaxYAML {
-		return nil, failure.New(failure.Failed, "merge into another file with --into", "%q would be larger than 4 MiB", d.path)
+		return nil, false, failure.New(failure.Failed, "merge into another file with --into", "%q would be larger than 4 MiB", d.path)
 	}
-	return data, nil
+	return data, edited, nil
 }
 
 // changed returns the nodes of the kubeconfig after the change; those of the

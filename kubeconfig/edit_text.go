@@ -39,18 +39,27 @@ func (l *lines) itemAt(item *yaml.Node) int {
 	return from
 }
 
-// spliceList returns the edits of a list in block style.
-func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, bool) {
-	var list *yaml.Node
-	end := len(l.text) // of the list, with comments behind it
+// listOf returns one of the lists with its key, and where it ends, with comments
+// behind it.
+func (l *lines) listOf(root *yaml.Node, s section) (key, list *yaml.Node, end int) {
+	end = len(l.text)
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value != s.list {
 			continue
 		}
-		list = root.Content[i+1]
+		key, list = root.Content[i], root.Content[i+1]
 		if i+2 < len(root.Content) {
 			end = l.at(root.Content[i+2].Line)
 		}
+	}
+	return key, list, end
+}
+
+// spliceList returns the edits of a list in block style, or of an empty one.
+func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, bool) {
+	key, list, end := l.listOf(root, s)
+	if list != nil && isEmpty(list) {
+		return l.fill(key, c.added[s])
 	}
 	if list == nil || list.Kind != yaml.SequenceNode || list.Style&yaml.FlowStyle != 0 || len(list.Content) == 0 {
 		return nil, false
@@ -84,6 +93,38 @@ func (l *lines) spliceList(root *yaml.Node, s section, c *change) ([]splice, boo
 		}
 	}
 	return splices, true
+}
+
+// isEmpty says whether a list has nothing in it, in a form that is edited.
+func isEmpty(list *yaml.Node) bool {
+	if list.Anchor != "" || list.Style&yaml.TaggedStyle != 0 {
+		return false
+	}
+	return list.Kind == yaml.SequenceNode && len(list.Content) == 0 || list.Kind == yaml.ScalarNode && list.Tag == "!!null"
+}
+
+// fill puts items below the key of an empty list. What stands for nothing goes;
+// a comment behind it stays.
+func (l *lines) fill(key *yaml.Node, items []*yaml.Node) ([]splice, bool) {
+	from := place(l.text, key)
+	if from < 0 || !bytes.HasPrefix(l.text[from:], []byte(key.Value+":")) {
+		return nil, false
+	}
+	from += len(key.Value) + 1
+	line, _, _ := bytes.Cut(l.text[from:], []byte("\n"))
+	next := min(from+len(line)+1, len(l.text))
+	line = bytes.TrimRight(line, " \t\r")
+	gone := 0 // how much of the line goes
+	for _, nothing := range []string{"[]", "null", "~"} {
+		if behind, found := bytes.CutPrefix(bytes.TrimLeft(line, " "), []byte(nothing)); found {
+			gone = len(line) - len(behind)
+		}
+	}
+	if rest := bytes.TrimLeft(line[gone:], " \t"); len(rest) > 0 && rest[0] != '#' {
+		return nil, false
+	}
+	text, ok := itemsText(items, key.Column-1)
+	return []splice{{from, from + gone, nil}, {next, next, text}}, ok
 }
 
 // trim returns where an item that begins at from ends, without the comments and

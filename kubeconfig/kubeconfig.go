@@ -63,8 +63,11 @@ func (e Entry) Validate() error {
 	case e.Server == "":
 		return failure.New(failure.Usage, "add --server, as in --server https://10.0.0.10:6443",
 			"a kubeconfig needs the URL of the API server")
-	case err != nil, server.Hostname() == "", server.User != nil, server.RawQuery != "", server.Fragment != "":
+	case err != nil, server.Hostname() == "":
 		return failure.New(failure.Usage, "write it like https://10.0.0.10:6443", "%q is not the URL of an API server", kubeclient.ShowURL(e.Server))
+	case server.User != nil, server.RawQuery != "", server.Fragment != "":
+		return failure.New(failure.Usage, "write it like https://10.0.0.10:6443",
+			"the URL of the API server %q has a user name, a query or a fragment", kubeclient.ShowURL(e.Server))
 	case server.Scheme != "https":
 		return failure.New(failure.Usage, "client certificates need TLS; write it like https://10.0.0.10:6443",
 			"API server URL %q is not https", kubeclient.ShowURL(e.Server))
@@ -163,13 +166,13 @@ func Parse(data []byte, name string) (*api.Config, error) {
 	if err != nil {
 		return nil, decodeError(err, name)
 	}
-	if isEmpty(config) && !isConfig(data) {
+	if saysNothing(config) && !isConfig(data) {
 		return nil, noConfig(name)
 	}
 	return config, nil
 }
 
-func isEmpty(config *api.Config) bool {
+func saysNothing(config *api.Config) bool {
 	return len(config.Clusters)+len(config.AuthInfos)+len(config.Contexts) == 0
 }
 

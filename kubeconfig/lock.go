@@ -3,6 +3,7 @@ package kubeconfig
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -48,34 +49,60 @@ type locks struct {
 	failed map[string]error // by path of the kubeconfig
 }
 
-// lockAll locks kubeconfigs, in the order in which kubectl does (ModifyConfig in
-// clientcmd/config.go), so that neither waits for the other. Files whose
-// directory is not there need none. What cannot be locked is noted: it may not
-// have to be changed.
+// Lock locks a kubeconfig against kubectl and other commands of pkictl, and
+// returns what frees it. It waits for who holds the lock until ctx ends; waiting
+// is called once if that takes more than a second, and may be nil. The file need
+// not exist.
+func Lock(ctx context.Context, path string, waiting func()) (release func(), err error) {
+	events := lockEvents{}
+	if waiting != nil {
+		events.waiting = func(string) { waiting() }
+	}
+	l, err := lockAll(ctx, []string{path}, events)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.failed[path]; err != nil {
+		l.release()
+		return nil, err
+	}
+	return l.release, nil
+}
+
+// lockAll locks kubeconfigs. It takes the lock files in the order of their
+// names, so that of two who lock the same ones neither waits for the other;
+// kubectl waits for nobody. What cannot be locked is noted: it may not have to
+// be changed.
 func lockAll(ctx context.Context, paths []string, events lockEvents) (*locks, error) {
-	paths = slices.Sorted(slices.Values(paths))
 	l := &locks{failed: map[string]error{}}
-	var taken []string
-	for _, path := range paths {
-		// Through a link, others know the same file by another name.
-		for _, name := range []string{inRealDir(path), realPath(path)} {
-			if slices.Contains(taken, name) {
-				continue
-			}
-			taken = append(taken, name)
-			held, err := lock(ctx, name+".lock", events)
-			switch {
-			case err == nil:
-				l.held = append(l.held, held)
-			case ctx.Err() != nil:
-				l.release()
-				return nil, failure.New(failure.Failed, "another program is changing it; run the command again when it is done", "interrupted while waiting for %q", name+".lock")
-			default:
-				l.failed[path] = lockError(err, path)
+	for _, name := range lockNames(paths...) {
+		held, err := lock(ctx, name, events)
+		switch {
+		case err == nil:
+			l.held = append(l.held, held)
+		case ctx.Err() != nil:
+			l.release()
+			return nil, failure.New(failure.Failed, "another program is changing it; run the command again when it is done", "interrupted while waiting for %q", name)
+		default:
+			for _, path := range paths {
+				if l.failed[path] == nil && slices.Contains(lockNames(path), name) {
+					l.failed[path] = lockError(err, path)
+				}
 			}
 		}
 	}
 	return l, nil
+}
+
+// lockNames returns the lock files of kubeconfigs, sorted, each once. Through a
+// link, others know the same file by another name: it has two.
+func lockNames(paths ...string) []string {
+	var names []string
+	for _, path := range paths {
+		names = append(names, inRealDir(path)+".lock", realPath(path)+".lock")
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // release frees the locks. A file is removed before its flock is freed: who
@@ -101,9 +128,9 @@ func lockError(err error, path string) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		hint = "free some space on that file system, then run the command again; nothing was changed"
 	case errors.Is(err, syscall.EROFS):
-		hint = "the file system is mounted read-only; choose another place with --into"
+		hint = "the file system is mounted read-only; choose another place"
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		hint = "make the directory first, or choose another place with --into"
+		hint = "make the directory first, or choose another place"
 	case errors.Is(err, syscall.EIO):
 		hint = "the disk or what it is attached to may be broken: see the system's log, then run the command again"
 	}
@@ -216,14 +243,30 @@ func (w *watch) look() error {
 		return nil
 	}
 	looked, age := now.Sub(w.since), now.Sub(info.ModTime())
-	if isOwn(info) || looked < lookFor || (age < staleAfter && looked < staleAfter) {
+	if looked < lookFor || (age < staleAfter && looked < staleAfter) {
 		return nil
+	}
+	if isOwn(info) {
+		return w.checkOwner()
 	}
 	return w.takeOver()
 }
 
 func sameLock(a, b fs.FileInfo) bool {
 	return a != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Mode() == b.Mode()
+}
+
+// checkOwner gives up where it cannot be seen whether a lock is held: it is that
+// of another user, whose file we may not open.
+func (w *watch) checkOwner() error {
+	f, err := os.OpenFile(w.path, os.O_RDWR, 0)
+	if err == nil {
+		_ = f.Close() // nothing was written; who holds it will free it
+	}
+	if !errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return failure.New(failure.Failed, "if no pkictl of that user is at work, remove it", "%q belongs to %s, and may have been left by a crash", w.path, ownerText(w.info))
 }
 
 // takeOver makes a lock that a crash left one of ours, which the next attempt
@@ -233,16 +276,34 @@ func (w *watch) takeOver() error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		return failure.Wrap(errors.Unwrap(err), failure.Failed, "if no kubectl is at work, remove it", "%q was left by a crash, and cannot be taken over", w.path)
+		return failure.Wrap(errors.Unwrap(err), failure.Failed, "if no kubectl is at work, remove it",
+			"%q belongs to %s, was left by a crash, and cannot be taken over", w.path, ownerText(w.info))
 	}
 	info, err := os.Lstat(w.path)
 	if err == nil && (!os.SameFile(info, w.info) || !info.ModTime().Equal(w.info.ModTime())) {
 		return os.Chmod(w.path, 0) // it has just been made anew: give it back
 	}
-	if w.events.recovered != nil {
+	if w.events.recovered != nil && isFree(w.path) {
 		w.events.recovered(w.path)
 	}
 	return nil
+}
+
+// isFree says whether nobody holds the flock of a file. Some other program may
+// hold it, which has not crashed then.
+func isFree(path string) bool {
+	held := flock.New(path, flock.SetFlag(os.O_RDWR))
+	got, err := held.TryLock()
+	_ = held.Close() // the next attempt takes it
+	return got && err == nil
+}
+
+// ownerText says whose a file is.
+func ownerText(info fs.FileInfo) string {
+	if owner, known := ownerOf(info); known {
+		return fmt.Sprintf("the user with the number %d", owner)
+	}
+	return "another user"
 }
 
 // inRealDir returns the absolute name of a file, in a directory that is reached

@@ -3,9 +3,12 @@ package kubeconfig
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -22,15 +25,16 @@ type MergeOptions struct {
 	// is; what is new goes to the first that exists, or else to the last.
 	Into []string
 
-	Contexts []string          // those that come over, with their clusters and users; none: all
-	Rename   map[string]string // new names of contexts; the empty one is that of the only one
-	Replace  bool              // entries of the same name and other content
-	Embed    bool              // files that are named in the entries
+	Contexts []string // those that come over, with their clusters and users; none: all
+	Rename   []string // contexts, OLD=NEW, or NEW where one comes over
+	Replace  bool     // entries of the same name and other content
+	Embed    bool     // files that are named in the entries
 
-	SetCurrent    bool // the current context becomes that of the source, or the only one
-	AllowExec     bool // entries with a command or an auth-provider
-	AllowInsecure bool // entries without TLS or its checks, or with a proxy
-	DryRun        bool // nothing is locked or written
+	SetCurrent     bool // the current context becomes that of the source, or the only one
+	AllowExec      bool // entries with a command or an auth-provider
+	AllowInsecure  bool // entries without TLS or its checks, or with a proxy
+	AllowTokenFile bool // entries that send what is in a file
+	DryRun         bool // nothing is locked or written
 
 	// Waiting is told, once, that a lock is waited for, and Recovered that one
 	// was left by a crash. Both may be nil.
@@ -135,7 +139,8 @@ func MergeData(target, source []byte, targetName, sourceName string, o MergeOpti
 	if err := p.makeUp([]*document{from}); err != nil || p.changes[into].isEmpty() {
 		return nil, err
 	}
-	return into.change(p.changes[into], p.want[into])
+	data, _, err := into.change(p.changes[into], p.want[into])
+	return data, err
 }
 
 // distinct returns the files without those that are named again.
@@ -198,11 +203,7 @@ func makeDir(dir string) ([]string, error) {
 
 // carryOut writes what was planned.
 func (p *plan) carryOut(held *locks) (*MergeResult, error) {
-	type output struct {
-		path string
-		data []byte
-	}
-	var outputs []output
+	var outputs []store.File
 	for _, doc := range p.into {
 		change := p.changes[doc]
 		if change.isEmpty() {
@@ -211,22 +212,57 @@ func (p *plan) carryOut(held *locks) (*MergeResult, error) {
 		if err := held.failed[doc.path]; err != nil {
 			return nil, err
 		}
-		data, err := doc.change(change, p.want[doc])
+		data, edited, err := doc.change(change, p.want[doc])
 		if err != nil {
 			return nil, err
 		}
-		outputs = append(outputs, output{doc.path, data})
+		if !edited {
+			p.warn("%s is written anew: all that it says stays, comments too, but not where they stand in a line", doc.path)
+		}
+		p.warnOfReaders(doc)
+		path := realPath(doc.path)
+		if err := store.CheckReplace(path); err != nil {
+			return nil, err
+		}
+		mode := fs.FileMode(0o600)
+		if info, err := os.Stat(path); err == nil {
+			mode = info.Mode().Perm() // as it is, readers too
+		}
+		outputs = append(outputs, store.File{Path: path, Data: data, Mode: mode, Keep: true})
 		p.result.Files = append(p.result.Files, doc.path)
 	}
 	if p.DryRun {
 		return p.result, nil
 	}
-	for _, out := range outputs {
-		if err := store.ReplaceFile(realPath(out.path), out.data, 0o600); err != nil {
+	for _, file := range outputs {
+		if err := store.ReplaceFile(file); err != nil {
 			return nil, err
 		}
 	}
 	return p.result, nil
+}
+
+func (p *plan) warn(format string, args ...any) {
+	p.result.Warnings = append(p.result.Warnings, fmt.Sprintf(format, args...))
+}
+
+// warnOfReaders warns when a secret comes into a file that others may read.
+func (p *plan) warnOfReaders(doc *document) {
+	info, err := os.Stat(doc.path)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o044 == 0 {
+		return
+	}
+	c := p.changes[doc]
+	for _, item := range slices.Concat(c.added[users], slices.Collect(maps.Values(c.replaced[users]))) {
+		if user := p.want[doc].AuthInfos[nameOf(item)]; user != nil && hasSecret(user) {
+			p.warn("others may read %s, which now holds a secret of user %q: chmod 600 %s", doc.path, nameOf(item), quoteIfNeeded(doc.path))
+			return
+		}
+	}
+}
+
+func hasSecret(user *api.AuthInfo) bool {
+	return len(user.ClientKeyData) > 0 || user.Token != "" || user.Password != "" || user.AuthProvider != nil
 }
 
 // currentContext returns the current context that kubectl sees: the first.

@@ -13,35 +13,46 @@ import (
 
 // danger is something in an entry that is not merged unseen.
 type danger struct {
-	text   string
-	isExec bool // it runs a program
+	text string
+	flag string // that allows it
 }
 
+// Flags that allow dangers.
+const (
+	allowExec     = "--allow-exec"
+	allowInsecure = "--allow-insecure"
+	allowSending  = "--allow-token-file"
+)
+
 // dangersOf says what an entry would let its author do: run programs as whoever
-// uses it, or read what is sent.
+// uses it, read what is sent, or get a file.
 func dangersOf(e *entry) []danger {
 	var found []danger
-	add := func(isExec bool, format string, args ...any) {
+	add := func(flag, format string, args ...any) {
 		what := fmt.Sprintf("%s %q of %q ", e.noun, e.was, e.source.path)
-		found = append(found, danger{what + fmt.Sprintf(format, args...), isExec})
+		found = append(found, danger{what + fmt.Sprintf(format, args...), flag})
 	}
 	switch v := e.value.(type) {
 	case *api.AuthInfo:
 		if v.Exec != nil {
-			add(true, "runs the command %q", v.Exec.Command)
+			add(allowExec, "runs the command %q", v.Exec.Command)
 		}
 		if v.AuthProvider != nil {
-			add(true, "uses the auth-provider %q", v.AuthProvider.Name)
+			add(allowExec, "uses the auth-provider %q", v.AuthProvider.Name)
+		}
+		// Whoever wrote it chose the file, and the server that gets it.
+		if v.TokenFile != "" {
+			add(allowSending, "sends what is in %q to its API server (tokenFile)", v.TokenFile)
 		}
 	case *api.Cluster:
 		if v.InsecureSkipTLSVerify {
-			add(false, "does not check the API server's certificate (insecure-skip-tls-verify)")
+			add(allowInsecure, "does not check the API server's certificate (insecure-skip-tls-verify)")
 		}
 		if v.ProxyURL != "" {
-			add(false, "sends all through the proxy %s (proxy-url)", kubeclient.ShowURL(v.ProxyURL))
+			add(allowInsecure, "sends all through the proxy %s (proxy-url)", kubeclient.ShowURL(v.ProxyURL))
 		}
 		if !strings.HasPrefix(strings.ToLower(v.Server), "https://") {
-			add(false, "has the API server %q, which is not https", kubeclient.ShowURL(v.Server))
+			add(allowInsecure, "has the API server %q, which is not https", kubeclient.ShowURL(v.Server))
 		}
 	}
 	return found
@@ -52,19 +63,16 @@ func (p *plan) refuseDangers() error {
 	const most = 3
 	var texts, flags []string
 	more := 0
+	allowed := map[string]bool{allowExec: p.AllowExec, allowInsecure: p.AllowInsecure, allowSending: p.AllowTokenFile}
 	for _, d := range p.dangers {
-		allowed, flag := p.AllowInsecure, "--allow-insecure"
-		if d.isExec {
-			allowed, flag = p.AllowExec, "--allow-exec"
-		}
-		if allowed {
+		if allowed[d.flag] {
 			continue
 		}
 		if texts = append(texts, d.text); len(texts) > most {
 			texts, more = texts[:most], more+1
 		}
-		if !slices.Contains(flags, flag) {
-			flags = append(flags, flag)
+		if !slices.Contains(flags, d.flag) {
+			flags = append(flags, d.flag)
 		}
 	}
 	if texts == nil {

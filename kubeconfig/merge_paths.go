@@ -1,13 +1,12 @@
 package kubeconfig
 
 import (
+	"encoding/base64"
 	"path/filepath"
 	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
-
-	"encoding/base64"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"

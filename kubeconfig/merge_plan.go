@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -24,6 +25,8 @@ type plan struct {
 	want    map[*document]*api.Config // after the changes
 	result  *MergeResult
 
+	renames    map[string]string // new names of contexts by old ones
+	sourceOf   map[string]string // source of an entry that this merge brings, by noun and name
 	collisions []string
 	dangers    []danger
 	context    string // whose collision came first, for the hint
@@ -50,7 +53,10 @@ type entry struct {
 }
 
 func newPlan(o MergeOptions, into []*document, home string) *plan {
-	p := &plan{MergeOptions: o, into: into, changes: map[*document]*change{}, want: map[*document]*api.Config{}, result: &MergeResult{refs: map[string][4]string{}}}
+	p := &plan{
+		MergeOptions: o, into: into, changes: map[*document]*change{}, want: map[*document]*api.Config{},
+		renames: map[string]string{}, sourceOf: map[string]string{}, result: &MergeResult{refs: map[string][4]string{}},
+	}
 	for _, doc := range into {
 		p.changes[doc] = &change{added: map[section][]*yaml.Node{}, replaced: map[section]map[string]*yaml.Node{}}
 		want := *doc.config
@@ -93,62 +99,6 @@ func (p *plan) makeUp(sources []*document) error {
 	return p.setCurrent(current)
 }
 
-// choose returns the names of the contexts that come from each source, in the
-// order in which they stand there.
-func (p *plan) choose(sources []*document) (map[*document][]string, error) {
-	chosen := map[*document][]string{}
-	var known []string
-	count := 0
-	for _, source := range sources {
-		for _, item := range entries(valueOf(source.root, contexts.list)) {
-			node := valueOf(plainCopy(item), "name")
-			if node == nil || source.config.Contexts[node.Value] == nil {
-				return nil, formError(source.path)
-			}
-			known = append(known, node.Value)
-			if len(p.Contexts) == 0 || slices.Contains(p.Contexts, node.Value) {
-				chosen[source] = append(chosen[source], node.Value)
-				count++
-			}
-		}
-		if len(source.config.Contexts) == 0 {
-			return nil, failure.New(failure.Failed, "give it one with: kubectl config set-context NAME --cluster CLUSTER --user USER --kubeconfig FILE",
-				"%q has no context to merge", source.path)
-		}
-	}
-	for _, name := range p.Contexts {
-		if !slices.Contains(known, name) {
-			return nil, failure.New(failure.Usage, "choose one of: "+listed(known), "there is no context %q in %s", name, listed(p.Sources))
-		}
-	}
-	for old, name := range p.Rename {
-		switch {
-		case old == "" && count != 1:
-			return nil, failure.New(failure.Usage, "write --rename OLD=NEW, or choose one with --context", "--rename %s is for one context, but %d come over", name, count)
-		case old != "" && !slices.Contains(slices.Concat(slices.Collect(maps.Values(chosen))...), old):
-			return nil, failure.New(failure.Usage, "choose one of: "+listed(known), "--rename %s=%s: no context %q comes over", old, name, old)
-		case name == "" || !isPrintable(name):
-			return nil, failure.New(failure.Usage, "choose another name", "--rename: %q cannot be the name of a context", name)
-		}
-	}
-	return chosen, nil
-}
-
-// listed is a list of names for an error.
-func listed(names []string) string {
-	const most = 5
-	more := ""
-	if len(names) > most {
-		more = fmt.Sprintf(" and %d more", len(names)-most)
-		names = names[:most]
-	}
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = fmt.Sprintf("%q", name)
-	}
-	return strings.Join(quoted, ", ") + more
-}
-
 // addSource plans what comes from one source. It returns the new names of its
 // contexts. Contexts that are renamed come first: what they share with others,
 // and collides, has their name then for all.
@@ -163,20 +113,11 @@ func (p *plan) addSource(source *document, names []string) (map[string]string, e
 			}
 		}
 	}
-	renamed := func(name string) string {
-		if len(p.Rename) == 0 {
-			return ""
-		}
-		if to := p.Rename[name]; to != "" {
-			return to
-		}
-		return p.Rename[""]
-	}
 	taken := map[section]map[string]string{clusters: {}, users: {}} // new names of what has come
 	comes := map[string]string{}
 	for _, now := range []bool{true, false} {
 		for _, name := range names {
-			to := renamed(name)
+			to := p.renames[name]
 			if (to != "") != now {
 				continue
 			}
@@ -277,14 +218,12 @@ func (p *plan) place(e *entry, context string) {
 	}
 	p.result.Entries = append(p.result.Entries, merged)
 	p.dangers = append(p.dangers, dangersOf(e)...)
-	if user, isUser := e.value.(*api.AuthInfo); isUser && user.TokenFile != "" {
-		p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("user %q sends what is in %s to its API server", e.name, user.TokenFile))
-	}
 	value := relative(e, doc.path)
 	e.put(p.want[doc], e.name, value)
 	if e.was != e.name {
 		setValue(e.node, "name", e.name)
 	}
+	p.sourceOf[e.noun+"\x00"+e.name] = e.source.path
 	p.record(e, doc, differs != nil)
 }
 
@@ -327,8 +266,7 @@ func (p *plan) warnOfOthers(e *entry, doc *document) {
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		p.result.Warnings = append(p.result.Warnings,
-			fmt.Sprintf("the %s %q that is replaced in %s is also that of the context %s", e.noun, e.name, doc.path, listed(names)))
+		p.warn("the %s %q that is replaced in %s is also that of the context %s", e.noun, e.name, doc.path, listed(names))
 	}
 }
 
@@ -336,8 +274,12 @@ func (p *plan) collide(e *entry, doc *document, context string) {
 	if p.collisions == nil {
 		p.context = context
 	}
+	other := doc.path
+	if source, isNew := p.sourceOf[e.noun+"\x00"+e.name]; isNew {
+		other = source
+	}
 	p.collisions = append(p.collisions, fmt.Sprintf("%s %q of %q (%s) is not that of %q (%s)", e.noun, e.name,
-		e.source.path, describe(e.value), doc.path, describe(e.valueIn(p.want[doc], e.name))))
+		e.source.path, describe(e.value), other, describe(e.valueIn(p.want[doc], e.name))))
 }
 
 func (p *plan) refuseCollisions() error {
@@ -356,7 +298,7 @@ func quoteIfNeeded(word string) string {
 	if isPlainText(word) {
 		return word
 	}
-	return quote(word)
+	return ca.ShellQuote(word)
 }
 
 // setCurrent plans the current context: kubectl writes it to the default file

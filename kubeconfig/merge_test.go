@@ -229,6 +229,7 @@ func TestMergeDangers(t *testing.T) {
 		{"auth-provider", "server: https://c", "auth-provider: {name: oidc, config: {client-secret: secret}}", `auth-provider "oidc"`, "--allow-exec"},
 		{"insecure", "server: https://c, insecure-skip-tls-verify: true", "token: secret", "insecure-skip-tls-verify", "--allow-insecure"},
 		{"proxy", "server: https://c, proxy-url: 'http://joe:secret@p:1'", "token: t", "through the proxy http://p:1 ", "--allow-insecure"},
+		{"file", "server: https://c", "tokenFile: ../home/.ssh/id", `sends what is in "/home/.ssh/id" to its API server`, "--allow-token-file"},
 		{"http", "server: http://c", "token: secret", `"http://c", which is not https`, "--allow-insecure"},
 		{"no scheme", "server: 'c:80'", "token: secret", "not https", "--allow-insecure"},
 		{"no server", "tls-server-name: x", "token: secret", "not https", "--allow-insecure"},
@@ -238,11 +239,11 @@ func TestMergeDangers(t *testing.T) {
 		merge := func(o kubeconfig.MergeOptions) ([]byte, error) {
 			return kubeconfig.MergeData(nil, []byte(text), "/dst/target", "/src/source", o)
 		}
-		_, err := merge(kubeconfig.MergeOptions{AllowExec: test.flag != "--allow-exec", AllowInsecure: test.flag != "--allow-insecure"})
+		_, err := merge(kubeconfig.MergeOptions{AllowExec: test.flag != "--allow-exec", AllowInsecure: test.flag != "--allow-insecure", AllowTokenFile: test.flag != "--allow-token-file"})
 		if err == nil || failure.KindOf(err) != failure.Refused || !strings.Contains(err.Error(), test.says) || !strings.Contains(failure.HintOf(err), test.flag) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", test.name, err)
 		}
-		got, err := merge(kubeconfig.MergeOptions{AllowExec: test.flag == "--allow-exec", AllowInsecure: test.flag == "--allow-insecure"})
+		got, err := merge(kubeconfig.MergeOptions{AllowExec: test.flag == "--allow-exec", AllowInsecure: test.flag == "--allow-insecure", AllowTokenFile: test.flag == "--allow-token-file"})
 		if err != nil || got == nil {
 			t.Errorf("%s, allowed: %v", test.name, err)
 			continue
@@ -277,7 +278,7 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 		"config":      {"src/pki/ca.crt", "src/jane.crt", "src/jane.key", "src/token", "/src/get"}, // a command stays absolute
 		"src/other":   {"pki/ca.crt", "jane.crt", "jane.key", "token", "/src/get"},
 	} {
-		o := kubeconfig.MergeOptions{Sources: []string{filepath.Join(dir, "src/config")}, Into: []string{filepath.Join(dir, into)}, AllowExec: true}
+		o := kubeconfig.MergeOptions{Sources: []string{filepath.Join(dir, "src/config")}, Into: []string{filepath.Join(dir, into)}, AllowExec: true, AllowTokenFile: true}
 		if _, err := kubeconfig.Merge(context.Background(), o); err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +296,7 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %q, want %q", into, got, want)
 		}
-		o.Embed, o.Rename = true, map[string]string{"": "embedded"}
+		o.Embed, o.Rename = true, []string{"embedded"}
 		if _, err := kubeconfig.Merge(context.Background(), o); err != nil {
 			t.Fatal(err)
 		}
@@ -403,7 +404,7 @@ func FuzzMerge(f *testing.F) {
 	}
 	f.Add([]byte(source), []byte(strings.ReplaceAll(source, "10.0", "10.1")), true)
 	f.Fuzz(func(t *testing.T, target, source []byte, replace bool) {
-		o := kubeconfig.MergeOptions{Replace: replace, AllowExec: true, AllowInsecure: true}
+		o := kubeconfig.MergeOptions{Replace: replace, AllowExec: true, AllowInsecure: true, AllowTokenFile: true}
 		got, err := kubeconfig.MergeData(target, source, "/t/target", "/s/source", o)
 		if err != nil {
 			if got != nil || failure.HintOf(err) == "" || strings.Contains(err.Error(), "\n") {

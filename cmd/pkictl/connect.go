@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,11 +44,11 @@ func (a *app) kubeOptions(c *connection) kubeclient.Options {
 }
 
 // kubeconfigPaths returns the kubeconfigs that kubectl reads where none is
-// named: those of KUBECONFIG, or the one in the home directory.
+// named: those of KUBECONFIG, each once, or the one in the home directory.
 func (a *app) kubeconfigPaths() []string {
 	var paths []string
 	for _, path := range filepath.SplitList(a.env("KUBECONFIG")) {
-		if path != "" {
+		if path != "" && !slices.Contains(paths, path) {
 			paths = append(paths, path)
 		}
 	}

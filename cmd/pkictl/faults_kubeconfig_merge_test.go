@@ -35,6 +35,8 @@ func TestMergeFaultyFiles(t *testing.T) {
 		{name: "rename of another", args: mergeOf("--rename", "y=z"), says: `no context "y" comes over`, hint: `"x"`, code: 2, prepare: good},
 		{name: "rename to nothing", args: mergeOf("--rename", "x="), says: "lacks a name", hint: "OLD=NEW", code: 2, prepare: good},
 		{name: "rename to what cannot be shown", args: mergeOf("--rename", "x=a\u202eb"), says: "cannot be the name", hint: "another", code: 2, prepare: good},
+		{name: "a foreign token file", args: mergeOf("-q"), says: `user "u" of "new.conf" sends what is in "/etc/hostname"`, hint: "--allow-token-file", code: 4,
+			prepare: written("new.conf", strings.Replace(goodConfig, "token: t", "tokenFile: /etc/hostname", 1))},
 		{name: "missing file to embed", args: mergeOf("--embed"), says: "cannot read", hint: "name",
 			prepare: written("new.conf", strings.Replace(goodConfig, "server:", "certificate-authority: ca.crt, server:", 1))},
 		{name: "no directory to make", args: in("kubeconfig", "merge", "new.conf", "--into", "file/config"), says: "cannot make directory", hint: "--into",
@@ -45,6 +47,9 @@ func TestMergeFaultyFiles(t *testing.T) {
 		{name: "target in several documents", args: mergeOf(), says: "several YAML documents", hint: "of each", prepare: both(good, written("config", goodConfig+"---\na: b\n"))},
 		{name: "target has two", args: mergeOf(), says: "two clusters", hint: "rename", prepare: both(good, written("config", "clusters: [{name: c}, {name: c}]\n"))},
 		{name: "write-protected target", args: mergeOf(), says: "write-protected", hint: "chmod u+w", prepare: both(good, written("config", ""), func(t *testing.T, dir string) {
+			ok(t, os.Chmod(filepath.Join(dir, "config"), 0o400))
+		})},
+		{name: "write-protected target, dry run", args: mergeOf("--dry-run"), says: "write-protected", hint: "chmod u+w", prepare: both(good, written("config", ""), func(t *testing.T, dir string) {
 			ok(t, os.Chmod(filepath.Join(dir, "config"), 0o400))
 		})},
 		{name: "a directory for a lock", args: mergeOf(), says: "is not a file", hint: "remove it", prepare: both(good, directory("config.lock"))},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,6 @@ import (
 type mergeFlags struct {
 	kubeconfig.MergeOptions
 	into    string
-	rename  []string
 	explain bool
 }
 
@@ -39,7 +37,8 @@ A name that is taken by something else is an error, and nothing is changed:
 theirs are taken; --replace has the new one take the place of the old one.
 
 What runs a command on your machine is refused without --allow-exec; a cluster
-without TLS or its checks, or behind a proxy, without --allow-insecure.
+without TLS or its checks, or behind a proxy, without --allow-insecure; and a
+user whose tokenFile has some file of yours sent, without --allow-token-file.
 
 kubectl's own lock is taken, and the file is replaced in one step, with its
 mode and owner.`,
@@ -54,21 +53,19 @@ mode and owner.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.into, "into", "", "`FILE` to merge into (default as kubectl: $KUBECONFIG, or ~/.kube/config)")
 	flags.StringArrayVar(&f.Contexts, "context", nil, "`NAME` of a context to bring over; may be given several times (default all)")
-	flags.StringArrayVar(&f.rename, "rename", nil, "new name of a context, `OLD=NEW`; NEW alone where one comes over")
+	flags.StringArrayVar(&f.Rename, "rename", nil, "new name of a context, `OLD=NEW`; NEW alone where one comes over")
 	flags.BoolVar(&f.Replace, "replace", false, "replace entries of the same name")
 	flags.BoolVar(&f.Embed, "embed", false, "embed the certificates and keys that FILE refers to")
 	flags.BoolVar(&f.SetCurrent, "set-current", false, "make the current context of FILE, or the only one that comes over, the current one")
 	flags.BoolVar(&f.AllowExec, "allow-exec", false, "allow users that run a command or an auth-provider")
 	flags.BoolVar(&f.AllowInsecure, "allow-insecure", false, "allow clusters without TLS or its checks, or behind a proxy")
+	flags.BoolVar(&f.AllowTokenFile, "allow-token-file", false, "allow users that send what is in a file")
 	flags.BoolVar(&f.DryRun, "dry-run", false, "check everything, change nothing")
 	addExplain(cmd, &f.explain)
 	return cmd
 }
 
 func (a *app) mergeKubeconfigs(cmd *cobra.Command, args []string, f mergeFlags) error {
-	if err := f.parseRename(); err != nil {
-		return err
-	}
 	f.Sources, f.Into = args, a.kubeconfigPaths()
 	if f.into != "" {
 		f.Into = []string{f.into}
@@ -94,25 +91,6 @@ func (a *app) mergeKubeconfigs(cmd *cobra.Command, args []string, f mergeFlags) 
 	}
 	a.warn(result.Warnings...)
 	return a.printMerge(result, f.DryRun)
-}
-
-// parseRename fills in the new names.
-func (f *mergeFlags) parseRename() error {
-	f.Rename = map[string]string{}
-	for _, text := range f.rename {
-		old, name, both := strings.Cut(text, "=")
-		if !both {
-			old, name = "", text
-		}
-		if name == "" || both && old == "" {
-			return failure.New(failure.Usage, "write --rename OLD=NEW", "--rename %q lacks a name", text)
-		}
-		if _, again := f.Rename[old]; again || len(f.rename) > 1 && !both {
-			return failure.New(failure.Usage, "write --rename OLD=NEW once for each context", "--rename %q is one too many", text)
-		}
-		f.Rename[old] = name
-	}
-	return nil
 }
 
 // mergeReport is the result in JSON and YAML.

@@ -3,11 +3,13 @@ package main_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 const mergeTarget = "# mine\napiVersion: v1\nkind: Config\nclusters:\n- name: a\n  cluster: {server: https://a}\nusers: []\n"
@@ -112,7 +114,7 @@ func TestMergeFullDisk(t *testing.T) {
 	ok(t, syscall.Mount("", root, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	do(t, dir, merge...) // what changes nothing needs no lock
 	got := runProgram(t, program(dir, append(merge, "--set-current", "--rename", "other")...))
-	checkRefusal(t, "read-only", got, 1, "read-only file system", "--into")
+	checkRefusal(t, "read-only", got, 1, "read-only file system", "another place")
 }
 
 // TestMergeAsAnother: who may not write the directory is told so; a lock that
@@ -142,5 +144,111 @@ func TestMergeAsAnother(t *testing.T) {
 	ok(t, err)
 	if stat := info.Sys().(*syscall.Stat_t); stat.Uid != 12345 || stat.Gid != 12345 || info.Mode().Perm() != 0o644 {
 		t.Errorf("%v, owner %d", info.Mode(), stat.Uid)
+	}
+}
+
+// asNobody makes a directory that belongs to nobody, with a kubeconfig to merge
+// and one with that owner and mode to merge it into.
+func asNobody(t *testing.T, uid, gid int, mode os.FileMode) (dir string, merge func(args ...string) outcome) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be another")
+	}
+	dir = writeMerge(t, mergeTarget)
+	ok(t, os.Chmod(filepath.Dir(dir), 0o755))
+	ok(t, os.Chmod(dir, 0o755))
+	for _, name := range []string{"home", "new.conf"} {
+		ok(t, os.Chown(filepath.Join(dir, name), nobody, nobody))
+	}
+	ok(t, os.Chown(filepath.Join(dir, "home/config"), uid, gid))
+	ok(t, os.Chmod(filepath.Join(dir, "home/config"), mode))
+	return dir, func(args ...string) outcome {
+		cmd := program(dir, append(in("kubeconfig", "merge", "new.conf", "--into", "home/config"), args...)...)
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		return runProgram(t, cmd)
+	}
+}
+
+// TestMergeOfAnotherGroup: a kubeconfig whose group is not ours is replaced by
+// one of our group, which gets no rights; one of another user's is not.
+func TestMergeOfAnotherGroup(t *testing.T) {
+	t.Parallel()
+	dir, merge := asNobody(t, nobody, 0, 0o640)
+	if got := merge("-q"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+	info, err := os.Stat(filepath.Join(dir, "home/config"))
+	ok(t, err)
+	if stat := info.Sys().(*syscall.Stat_t); stat.Uid != nobody || stat.Gid != nobody || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v of %d:%d", info.Mode(), stat.Uid, stat.Gid)
+	}
+	dir, merge = asNobody(t, 12345, nobody, 0o666)
+	before := snapshot(t, dir)
+	checkRefusal(t, "another's", merge(), 1, "it belongs to another user", "its owner")
+	checkUnchanged(t, "another's", dir, before)
+}
+
+// TestMergeLockOfRoot: a lock that a killed sudo has left is not waited for
+// without end.
+func TestMergeLockOfRoot(t *testing.T) {
+	t.Parallel()
+	dir, merge := asNobody(t, nobody, nobody, 0o600)
+	lock := filepath.Join(dir, "home/config.lock")
+	ok(t, os.WriteFile(lock, nil, 0o700))
+	ok(t, os.Chmod(lock, 0o700))
+	hourAgo := time.Now().Add(-time.Hour)
+	ok(t, os.Chtimes(lock, hourAgo, hourAgo))
+	before := snapshot(t, dir)
+	got := merge("-q")
+	checkRefusal(t, "root's lock", got, 1, "belongs to the user with the number 0", "remove it")
+	checkUnchanged(t, "root's lock", dir, before)
+}
+
+// TestMergeIntoMount: a kubeconfig that is a mount of its own cannot be replaced,
+// and the hint says what to do.
+func TestMergeIntoMount(t *testing.T) {
+	t.Parallel()
+	root := mountSmall(t, "size=1m,mode=700")
+	for name, text := range map[string]string{"config": "", "elsewhere": mergeTarget} {
+		ok(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o600))
+	}
+	writeContext(t, filepath.Join(root, "new.conf"), "new")
+	ok(t, syscall.Mount(filepath.Join(root, "elsewhere"), filepath.Join(root, "config"), "", syscall.MS_BIND, ""))
+	before := snapshot(t, root)
+	got := runProgram(t, program(root, "kubeconfig", "merge", "new.conf", "--into", "config", "-q"))
+	checkRefusal(t, "mounted", got, 1, "device or resource busy", "mount the directory")
+	checkUnchanged(t, "mounted", root, before)
+}
+
+// TestMergeHangup: a terminal that is closed ends a merge in good order, unless
+// it was started to outlive it.
+func TestMergeHangup(t *testing.T) {
+	t.Parallel()
+	for _, outlives := range []bool{false, true} {
+		dir := writeMerge(t, mergeTarget)
+		lock := filepath.Join(dir, "home/config.lock")
+		ok(t, os.WriteFile(lock, nil, 0o600))
+		ok(t, os.Chmod(lock, 0))
+		cmd := program(dir, "kubeconfig", "merge", "new.conf", "--into", "home/config")
+		if outlives {
+			cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `trap "" HUP; exec "$@"`, "sh"}, cmd.Args...)
+		}
+		pipe, err := cmd.StderrPipe()
+		ok(t, err)
+		ok(t, cmd.Start())
+		line := make([]byte, 200)
+		_, err = pipe.Read(line) // it waits for the lock
+		ok(t, err)
+		ok(t, cmd.Process.Signal(syscall.SIGHUP))
+		if outlives {
+			ok(t, os.Remove(lock))
+		}
+		rest, err := io.ReadAll(pipe)
+		ok(t, err)
+		_ = cmd.Wait() // the exit code tells
+		code, says := cmd.ProcessState.ExitCode(), string(rest)
+		if outlives && code != 0 || !outlives && (code != 1 || !strings.Contains(says, "error: interrupted while waiting")) {
+			t.Errorf("outlives %v: %v\n%s", outlives, cmd.ProcessState, says)
+		}
 	}
 }

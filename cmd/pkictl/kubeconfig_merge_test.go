@@ -66,7 +66,7 @@ func TestManyMergeAtOnce(t *testing.T) {
 				})
 				others++
 			}
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond) // it reads and writes all, as slowly as kubectl
 		}
 	})
 	begun := time.Now()

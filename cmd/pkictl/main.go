@@ -20,7 +20,7 @@ const grace = 3 * time.Second
 
 func main() {
 	keepOwnRights()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	context.AfterFunc(ctx, func() {
 		stop() // the second Ctrl-C ends it at once, which does no harm
 		// What waits for a pipe that nobody writes to hears no first one.
@@ -41,4 +41,14 @@ func main() {
 	code := a.run(ctx, args)
 	stop()
 	os.Exit(code)
+}
+
+// endings are the signals that end a command in good order. A terminal that is
+// closed is one, unless the command was started to outlive it, as nohup does.
+func endings() []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
 }

@@ -3,6 +3,8 @@ package kubeclient_test
 import (
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -81,4 +83,36 @@ func flow(field string) string {
 	}
 	name, value, _ := strings.Cut(field, ": ")
 	return fmt.Sprintf("%s: %q, ", name, value)
+}
+
+// TestIdentity: whatever says which cluster is reached, or how, tells it apart.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.crt")
+	identity := func(contents, fields string) string {
+		t.Helper()
+		if err := os.WriteFile(ca, []byte(contents), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		target, err := kubeclient.Locate(kubeclient.Options{File: write(t, strings.Replace(fmt.Sprintf(config, "https://a", ""), "cluster: {", fmt.Sprintf("cluster: {certificate-authority: %q, %s", ca, fields), 1))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return target.Identity()
+	}
+	first := identity("one", "")
+	seen := map[string]string{}
+	for _, fields := range []string{"tls-server-name: b, ", "proxy-url: 'http://b', ", ""} {
+		for _, contents := range []string{"one", "two"} {
+			id := identity(contents, fields)
+			if known, again := seen[id]; again {
+				t.Errorf("%q is taken for %q", fields+contents, known)
+			}
+			seen[id] = fields + contents
+		}
+	}
+	if identity("one", "") != first {
+		t.Error("the same cluster is told apart")
+	}
 }

@@ -217,6 +217,9 @@ func (c *commit) stage(files []File, open []*os.File) error {
 	return err
 }
 
+// kept is what a file that replaces another one has of that one's mode.
+func (f File) kept(old fs.FileInfo) fs.FileMode { return old.Mode().Perm() & (f.Mode | 0o640) }
+
 // create makes new file i.
 func (c *commit) create(i int, file File) (*os.File, error) {
 	info, err := os.Lstat(c.Paths[i])
@@ -226,13 +229,10 @@ func (c *commit) create(i int, file File) (*os.File, error) {
 	if err := checkPlain(c.Paths[i], info); err != nil { // since it was looked at first
 		return nil, err
 	}
-	mode := info.Mode().Perm() & (file.Mode | 0o640)
+	mode := file.kept(info)
 	f, err := create(c.new(i), file.Data, mode&0o700) // for the owner alone, who may change
 	if err == nil {
-		if err = keepOwner(f, info); err == nil {
-			err = f.Chmod(mode)
-		}
-		if err != nil {
+		if err = keepOwner(f, info, mode); err != nil {
 			_ = f.Close() // the first error says it
 		}
 	}

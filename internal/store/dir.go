@@ -261,6 +261,10 @@ func diskHint(err error) string {
 		return "remove the link, or choose another name with --out"
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		return "choose a shorter name with --out"
+	case errors.Is(err, syscall.EBUSY):
+		return "it is a mount of its own, as with docker run -v FILE:FILE, and cannot be replaced: mount the directory that it is in, or choose another file"
+	case errors.Is(err, errOwner):
+		return "have its owner run the command, or choose another file"
 	case errors.Is(err, context.Canceled):
 		return "another pkictl is changing the directory; run the command again when it is done"
 	default:

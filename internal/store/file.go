@@ -177,12 +177,15 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(keepOwner(f, info), syncAll(f))
+	return errors.Join(keepOwner(f, info, info.Mode().Perm()), syncAll(f))
 }
 
 // errNotPlain says that a symbolic link, or something else, has taken the place
 // of a file.
 var errNotPlain = errors.New("not a plain file")
+
+// errOwner says that a file would get another owner.
+var errOwner = errors.New("it belongs to another user, and would not any more")
 
 func checkPlain(path string, info fs.FileInfo) error {
 	if info.Mode().IsRegular() {

@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// keepOwner does nothing where new files have the rights of their directory.
-func keepOwner(*os.File, fs.FileInfo) error { return nil }
+// keepOwner keeps the mode alone where new files have the rights of their directory.
+func keepOwner(f *os.File, _ fs.FileInfo, mode fs.FileMode) error { return f.Chmod(mode) }

@@ -3,24 +3,36 @@
 package store
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"syscall"
 )
 
-// keepOwner gives a file owner and group of another. Who may not do so, and
-// need not, is not stopped.
-func keepOwner(f *os.File, like fs.FileInfo) error {
+// keepOwner gives a file owner, group and mode of another. Who may not give it
+// that group gives it their own, without rights.
+func keepOwner(f *os.File, like fs.FileInfo, mode fs.FileMode) error {
 	want, ok := like.Sys().(*syscall.Stat_t)
 	if !ok {
-		return nil
+		return f.Chmod(mode)
 	}
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	if have, ok := info.Sys().(*syscall.Stat_t); ok && have.Uid == want.Uid && have.Gid == want.Gid {
-		return nil
+	have, ok := info.Sys().(*syscall.Stat_t)
+	if ok && have.Uid == want.Uid && have.Gid == want.Gid {
+		return f.Chmod(mode)
 	}
-	return f.Chown(int(want.Uid), int(want.Gid))
+	err = f.Chown(int(want.Uid), int(want.Gid))
+	if ok && errors.Is(err, fs.ErrPermission) {
+		if have.Uid != want.Uid {
+			return errOwner
+		}
+		mode, err = mode&^0o070, nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Chmod(mode)
 }

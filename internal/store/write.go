@@ -69,25 +69,44 @@ func unfinished(path string) string {
 // caller holds a lock of path.
 func DropUnfinished(path string) { _ = os.Remove(unfinished(path)) } // most often there is nothing
 
-// ReplaceFile is WriteFile for a file of which the caller holds a lock: it keeps
-// owner and mode of the file that it replaces, a new one gets that mode, and
-// what it leaves when it is killed is taken away by the next one, or by
-// DropUnfinished. A file that its owner may not write is not replaced.
-func ReplaceFile(path string, data []byte, mode fs.FileMode) error {
-	old, err := os.Lstat(path)
+// CheckReplace says why ReplaceFile would not replace the file at path with one
+// that keeps its mode, as far as the file itself is the reason. It need not exist.
+func CheckReplace(path string) error {
+	_, err := replaceable(path, true)
+	return err
+}
+
+// replaceable returns the file that is to be replaced, nil if there is none.
+func replaceable(path string, keep bool) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		old = nil
+		return nil, nil
 	case err != nil:
-		return diskError(err, "write %q", path)
-	case !old.Mode().IsRegular():
-		return failure.New(failure.Failed, "choose another file", "%q is not a file", path)
-	case old.Mode().Perm()&0o200 == 0:
-		return failure.New(failure.Failed, "if it may be changed: chmod u+w FILE", "%q is write-protected", path)
+		return nil, diskError(err, "write %q", path)
+	case !info.Mode().IsRegular():
+		return nil, failure.New(failure.Failed, "choose another file", "%q is not a file", path)
+	case keep && info.Mode().Perm()&0o200 == 0:
+		return nil, failure.New(failure.Failed, "if it may be changed: chmod u+w FILE", "%q is write-protected", path)
+	}
+	return info, nil
+}
+
+// ReplaceFile is WriteFile for a file of which the caller holds a lock: what it
+// leaves when it is killed is taken away by the next one, or by DropUnfinished.
+// A file that it is to Keep the mode of must not be write-protected.
+func ReplaceFile(file File) error {
+	path := file.Path
+	old, err := replaceable(path, file.Keep)
+	if err != nil {
+		return err
+	}
+	if !file.Keep {
+		old = nil
 	}
 	DropUnfinished(path)
 	beside := unfinished(path)
-	err = writeLike(beside, data, mode, old)
+	err = writeLike(beside, file, old)
 	if err == nil {
 		err = os.Rename(beside, path)
 	}
@@ -102,30 +121,31 @@ func ReplaceFile(path string, data []byte, mode fs.FileMode) error {
 }
 
 // writeLike is writeSynced with owner and mode of another file, if there is one.
-func writeLike(path string, data []byte, mode fs.FileMode, like fs.FileInfo) error {
+func writeLike(path string, file File, like fs.FileInfo) error {
 	if like == nil {
-		return writeSynced(path, data, mode)
+		return writeSynced(path, file.Data, file.Mode)
 	}
-	f, err := create(path, data, 0o600)
+	f, err := create(path, file.Data, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(keepOwner(f, like), f.Chmod(like.Mode().Perm())); err != nil {
+	if err := keepOwner(f, like, file.kept(like)); err != nil {
 		_ = f.Close() // the first error says it
 		return err
 	}
 	return syncAll(f)
 }
 
-// WriteFiles is WriteFile for several files in one directory, which are brought
-// to the disk together. Each is the old or the new one; where one cannot be
+// WriteFiles is ReplaceFile for several files in one directory, which are brought
+// to the disk together. The caller holds locks of all. Each is the old or the new one; where one cannot be
 // written, others may be.
 func WriteFiles(dir string, files []File) error {
 	var open []*os.File
 	var beside []string
 	var err error
 	for _, file := range files {
-		name := filepath.Join(dir, "."+filepath.Base(file.Path)+"."+rand.Text())
+		name := unfinished(file.Path)
+		_ = os.Remove(name) // what a killed one has left
 		var f *os.File
 		if f, err = create(name, file.Data, file.Mode); err != nil {
 			break
