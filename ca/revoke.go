@@ -297,5 +297,8 @@ func newRevocation(entry Entry) *Revocation {
 		}
 	}
 	r.Advice = advice(entry, r.Certificate)
+	if entry.Credential {
+		r.Advice = append(r.Advice, "The command credential hands it out until it is due, from the cache of whoever has it: run it there with --renew.")
+	}
 	return r
 }

@@ -34,6 +34,7 @@ func MintByCA(o ca.IssueOptions, warn func(...string)) kubeconfig.Mint {
 type CredentialRequest struct {
 	RequestOptions
 	Lifetime time.Duration
+	Allow    []string // as in SubmitOptions
 	Now      func() time.Time
 	// Connect returns a client of the API server with the credential of the
 	// kubeconfig. It is called when a request is to be sent, and not before.
@@ -44,7 +45,7 @@ type CredentialRequest struct {
 
 // options is what is submitted for a key.
 func (r CredentialRequest) options(requestPEM []byte) SubmitOptions {
-	return SubmitOptions{RequestPEM: requestPEM, Expiration: r.Lifetime}
+	return SubmitOptions{RequestPEM: requestPEM, Expiration: r.Lifetime, Allow: r.Allow}
 }
 
 // Check says whether the request keeps Kubernetes' rules, before anything is
@@ -95,7 +96,7 @@ func timely(ctx context.Context, err error, c *kubeclient.Client) error {
 	if err == nil || errors.As(err, &known) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return err
 	}
-	return failure.New(failure.Failed, "look whether it runs, or give it longer with --wait", "the API server %s did not answer in time", c.Server())
+	return failure.New(failure.Failed, "look whether it runs, or give it longer with --wait", "the API server %s did not answer in time", kubeclient.ShowURL(c.Server()))
 }
 
 // ask sends the request and waits for its certificate.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -176,7 +177,7 @@ func (p *pending) differs(other *pending) string {
 	a, b := p.Grant, other.Grant
 	switch {
 	case p.Server != other.Server:
-		return "API server " + p.Server
+		return "API server " + kubeclient.ShowURL(p.Server)
 	case p.Replaces != other.Replaces:
 		return "another certificate"
 	case a.Name != b.Name:

@@ -66,7 +66,7 @@ func (a *adder) openCA(ctx context.Context) error {
 	})
 	if err == nil && known && !is {
 		return failure.New(failure.Refused, "name the directory of the cluster's CA with --dir, or use --via csr",
-			"the CA in %q does not sign for the clients of %s: the API server knows them by another", a.o.Dir, a.c.Server())
+			"the CA in %q does not sign for the clients of %s: the API server knows them by another", a.o.Dir, kubeclient.ShowURL(a.c.Server()))
 	}
 	return err
 }

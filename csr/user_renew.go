@@ -147,7 +147,7 @@ func (r *renewer) sameCluster() error {
 		return nil // by another address
 	}
 	return failure.New(failure.Failed, "name the cluster's administrator with --kubeconfig and --context",
-		"kubeconfig %q is for the cluster at %s, and not the one at %s", r.path, r.user.cluster.Server, r.c.Server())
+		"kubeconfig %q is for the cluster at %s, and not the one at %s", r.path, kubeclient.ShowURL(r.user.cluster.Server), kubeclient.ShowURL(r.c.Server()))
 }
 
 // grant is what the old certificate stands for.

@@ -259,7 +259,9 @@ func (a *adder) check(ctx context.Context) error {
 func placesOf(namespace string) []string { return []string{cmp.Or(namespace, "default")} }
 
 func (a *adder) entry() kubeconfig.Entry {
-	return kubeconfig.Entry{Server: a.c.Server(), Cluster: cmp.Or(a.c.Cluster, kubeconfig.DefaultCluster), User: a.o.Name, Namespace: a.o.Namespace}
+	entry := kubeconfig.EntryFor(a.c)
+	entry.User, entry.Namespace = a.o.Name, a.o.Namespace
+	return entry
 }
 
 func (a *adder) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }

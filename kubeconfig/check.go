@@ -15,6 +15,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
 )
 
 // CheckOptions is what the command kubeconfig check takes.
@@ -28,7 +29,10 @@ type CheckOptions struct {
 	Within time.Duration
 	// Dir is a PKI directory that is asked for what became of the client
 	// certificates of its CA; empty: none.
-	Dir      string
+	Dir string
+	// Warn is told why Dir cannot be asked, and the check goes on without. Where
+	// it is nil that is an error.
+	Warn     func(warning string)
 	Timeout  time.Duration // of each connection and request
 	Agent    string        // the User-Agent
 	Now      time.Time
@@ -157,7 +161,9 @@ func Check(ctx context.Context, o CheckOptions) (*CheckReport, error) {
 	if o.Dir != "" {
 		var err error
 		if c.authority, err = ca.Open(o.Dir); err != nil {
-			return nil, err
+			if err := c.dirFails(ctx, err); err != nil {
+				return nil, err
+			}
 		}
 	}
 	c.load()
@@ -183,6 +189,16 @@ func Check(ctx context.Context, o CheckOptions) (*CheckReport, error) {
 	}
 	c.conclude()
 	return c.report, nil
+}
+
+// dirFails has the check go on without the PKI directory, where it may.
+func (c *checker) dirFails(ctx context.Context, err error) error {
+	if err == nil || c.o.Warn == nil || ctx.Err() != nil {
+		return err
+	}
+	c.o.Warn(fmt.Sprintf("what became of certificates is not looked up in %q: %v", c.o.Dir, err))
+	c.authority = nil
+	return nil
 }
 
 // find adds a finding that counts. The contexts are those it concerns.
@@ -252,7 +268,7 @@ func (c *checker) checkNames(v *view) {
 	}
 	for _, name := range v.chosen {
 		chosen := config.Contexts[name]
-		at, hint := []string{name}, "name one that is there with: kubectl config set-context "+quote(name)
+		at, hint := []string{name}, "name one that is there with: kubectl config set-context "+ca.ShellQuote(name)
 		switch {
 		case chosen.Cluster == "":
 			c.find(chosen.LocationOfOrigin, at, "context", hint+" --cluster CLUSTER", "it names no cluster")
@@ -274,12 +290,12 @@ func (c *checker) checkNames(v *view) {
 func (c *checker) noteUnused(v *view) {
 	for _, name := range slices.Sorted(maps.Keys(v.config.Clusters)) {
 		if v.clusters[name] == nil {
-			c.note(v.config.Clusters[name].LocationOfOrigin, nil, "unused", "take it out with: kubectl config delete-cluster "+quote(name), "no context names cluster %q", name)
+			c.note(v.config.Clusters[name].LocationOfOrigin, nil, "unused", "take it out with: kubectl config delete-cluster "+ca.ShellQuote(name), "no context names cluster %q", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.config.AuthInfos)) {
 		if v.users[name] == nil {
-			c.note(v.config.AuthInfos[name].LocationOfOrigin, nil, "unused", "take it out with: kubectl config delete-user "+quote(name), "no context names user %q", name)
+			c.note(v.config.AuthInfos[name].LocationOfOrigin, nil, "unused", "take it out with: kubectl config delete-user "+ca.ShellQuote(name), "no context names user %q", name)
 		}
 	}
 }
@@ -288,6 +304,9 @@ func (c *checker) noteUnused(v *view) {
 // here.
 func (c *checker) checkUsable(v *view) {
 	for _, name := range v.chosen {
+		if v.unusable[name] = v.namesPipe(name); v.unusable[name] {
+			continue // client-go would open it, and wait; it has been found
+		}
 		err := clientcmd.ConfirmUsable(*v.config, name)
 		if err == nil {
 			continue
@@ -299,6 +318,19 @@ func (c *checker) checkUsable(v *view) {
 			c.find(v.config.Contexts[name].LocationOfOrigin, []string{name}, "context", "see: kubectl config view", "kubectl does not take it: %v", err)
 		}
 	}
+}
+
+// namesPipe says whether an entry of a context names what is no plain file.
+func (v *view) namesPipe(name string) bool {
+	chosen := v.config.Contexts[name]
+	var refs []reference
+	if cluster := v.clusters[chosen.Cluster]; cluster != nil {
+		refs = references(cluster.entry)
+	}
+	if user := v.users[chosen.AuthInfo]; user != nil {
+		refs = append(refs, references(user.entry)...)
+	}
+	return slices.ContainsFunc(refs, func(ref reference) bool { return *ref.path != "" && checkPlain(*ref.path) != nil })
 }
 
 // conclude fills in what became of each context.
@@ -362,7 +394,7 @@ func (v *view) describe(name string) CheckedContext {
 		Current: name == v.config.CurrentContext,
 	}
 	if cluster := v.clusters[chosen.Cluster]; cluster != nil {
-		checked.Server = ShowURL(cluster.entry.Server)
+		checked.Server = kubeclient.ShowURL(cluster.entry.Server)
 		if cluster.server != nil && len(cluster.server.certs) > 0 {
 			end := cluster.server.certs[0].NotAfter.UTC()
 			checked.ServerEnds = &end

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
@@ -86,9 +87,9 @@ func (c *checker) read(path string) *api.Config {
 		return nil
 	}
 	c.checkMode(path, nil, info, "the kubeconfig", path)
-	config, err := Parse(data, path)
-	if err != nil {
-		c.diagnose(data, path)
+	config := c.decode(data, path)
+	if config == nil {
+		c.broken = true
 		return nil
 	}
 	locate(config, path)
@@ -98,23 +99,21 @@ func (c *checker) read(path string) *api.Config {
 // locate notes where entries come from, and takes relative paths from there, as
 // client-go does.
 func locate(config *api.Config, path string) {
-	dir := filepath.Dir(path)
-	at := func(file *string) {
-		if *file != "" {
-			*file = resolveIn(*file, dir)
+	resolve := func(value any) {
+		for _, ref := range references(value) {
+			if *ref.path != "" {
+				*ref.path = resolveIn(*ref.path, filepath.Dir(path))
+			}
 		}
 	}
 	for cluster := range maps.Values(config.Clusters) {
 		cluster.LocationOfOrigin = path
-		at(&cluster.CertificateAuthority)
+		resolve(cluster)
 	}
 	for user := range maps.Values(config.AuthInfos) {
 		user.LocationOfOrigin = path
-		at(&user.ClientCertificate)
-		at(&user.ClientKey)
-		at(&user.TokenFile)
+		resolve(user)
 		if user.Exec != nil && strings.ContainsRune(user.Exec.Command, filepath.Separator) {
-			at(&user.Exec.Command)
 			if abs, err := filepath.Abs(user.Exec.Command); err == nil {
 				user.Exec.Command = abs // without a separator it would be looked for in PATH
 			}
@@ -128,11 +127,28 @@ func locate(config *api.Config, path string) {
 // checkMode checks that a file with a key, or that decides where one is sent,
 // is its owner's alone. Windows has no such modes.
 func (c *checker) checkMode(file string, contexts []string, info fs.FileInfo, what, path string) {
+	c.checkRights(file, contexts, info, 0o077, what, path)
+}
+
+// checkWritable checks that nobody but its owner can change a file that may be
+// read by all, such as a CA. One that is not there is somebody else's finding.
+func (c *checker) checkWritable(file string, contexts []string, what, path string) {
+	if info, err := os.Stat(path); err == nil {
+		c.checkRights(file, contexts, info, 0o022, what, path)
+	}
+}
+
+// checkRights finds the rights of others in mask, and another owner.
+func (c *checker) checkRights(file string, contexts []string, info fs.FileInfo, mask fs.FileMode, what, path string) {
 	if runtime.GOOS == "windows" || !info.Mode().IsRegular() {
 		return
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		c.find(file, contexts, "mode", "take that away with: chmod 600 "+quote(path), "others may %s %s: mode %04o", rights(mode), what, mode)
+	if mode := info.Mode().Perm(); mode&mask != 0 {
+		take := "chmod 600 "
+		if mask == 0o022 {
+			take = "chmod go-w "
+		}
+		c.find(file, contexts, "mode", "take that away with: "+take+ca.ShellQuote(path), "others may %s %s: mode %04o", rights(mode&mask), what, mode)
 	}
 	owner, known := ownerOf(info)
 	if me := os.Geteuid(); known && owner != me && owner != 0 {
@@ -154,31 +170,52 @@ func rights(mode fs.FileMode) string {
 	return "read and change"
 }
 
-// diagnose says why kubectl cannot use a file, with lines. Causes of client-go
-// are left out: they quote whole entries, keys included.
-func (c *checker) diagnose(data []byte, path string) {
-	c.broken = true
-	const hint = "kubectl cannot use any of it; correct the file, or restore it from a backup"
+// decode decodes a kubeconfig as kubectl does, and finds what kubectl passes
+// over or cannot read. It returns nil where kubectl cannot use it.
+func (c *checker) decode(data []byte, path string) *api.Config {
 	if len(bytes.TrimSpace(data)) == 0 {
 		c.find(path, nil, "syntax", "check that what wrote it did not fail", "the file is empty")
-		return
+		return nil
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
-		if line := lineWithTab(data); line > 0 {
-			c.find(path, nil, "syntax", "YAML is indented with spaces", "line %d is indented with a tab", line)
-			return
-		}
-		c.find(path, nil, "syntax", hint, "it is not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	doc, err := parseDocument(data, path)
+	if err != nil { // kubectl may read some of it
+		c.diagnose(err, data, path)
+		config, _ := Parse(data, path)
+		return config
+	}
+	c.checkCase(doc.root, path)
+	if saysNothing(doc.config) && !isConfig(data) {
+		c.find(path, nil, "syntax", failure.HintOf(noConfig(path)), "%v", noConfig(path))
+		return nil
+	}
+	return doc.config
+}
+
+// diagnose says what is wrong with a file, with lines where they are known.
+func (c *checker) diagnose(err error, data []byte, path string) {
+	if line := lineWithTab(data); line > 0 && yaml.Unmarshal(data, new(yaml.Node)) != nil {
+		c.find(path, nil, "syntax", "YAML is indented with spaces", "line %d is indented with a tab", line)
 		return
 	}
 	before := len(c.report.Findings)
-	if len(document.Content) > 0 {
-		c.findDuplicates(document.Content[0], path)
+	var document yaml.Node
+	if yaml.Unmarshal(data, &document) == nil && len(document.Content) > 0 {
 		c.findDamaged(document.Content[0], path)
 	}
 	if len(c.report.Findings) == before {
-		c.find(path, nil, "syntax", "a kubeconfig begins with apiVersion: v1 and kind: Config", "it is not a kubeconfig")
+		c.find(path, nil, "syntax", failure.HintOf(err), "%v", err)
+	}
+}
+
+// checkCase finds lists that kubectl does not read, as it tells Users from users.
+func (c *checker) checkCase(root *yaml.Node, path string) {
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key := root.Content[i]
+		for _, s := range sections {
+			if key.Value != s.list && strings.EqualFold(key.Value, s.list) {
+				c.find(path, nil, "syntax", "write it as "+s.list, "kubectl does not read %q in line %d", key.Value, key.Line)
+			}
+		}
 	}
 }
 
@@ -192,37 +229,15 @@ func lineWithTab(data []byte) int {
 	return 0
 }
 
-// lists are those of a kubeconfig, with what an entry is called.
-var lists = []struct{ list, entry string }{{"clusters", "cluster"}, {"users", "user"}, {"contexts", "context"}}
-
-// findDuplicates finds names that stand twice in a list.
-func (c *checker) findDuplicates(root *yaml.Node, path string) {
-	for _, l := range lists {
-		lines := map[string]int{}
-		for _, entry := range entries(valueOf(root, l.list)) {
-			name := valueOf(entry, "name")
-			if name == nil {
-				continue
-			}
-			if first, again := lines[name.Value]; again {
-				c.find(path, nil, "names", "kubectl cannot use any of the file; rename one or take it out",
-					"there are two %s %q, in lines %d and %d", l.list, name.Value, first, name.Line)
-				continue
-			}
-			lines[name.Value] = name.Line
-		}
-	}
-}
-
 // dataFields are those in base64.
 var dataFields = []string{"certificate-authority-data", "client-certificate-data", "client-key-data"}
 
 // findDamaged finds data that is no base64.
 func (c *checker) findDamaged(root *yaml.Node, path string) {
-	for _, l := range lists[:2] {
-		for _, entry := range entries(valueOf(root, l.list)) {
+	for _, s := range []section{clusters, users} {
+		for _, entry := range entries(valueOf(root, s.list)) {
 			for _, field := range dataFields {
-				value := valueOf(valueOf(entry, l.entry), field)
+				value := valueOf(valueOf(entry, s.noun), field)
 				if value == nil {
 					continue
 				}

@@ -88,7 +88,7 @@ func (l *login) ask(ctx context.Context) {
 }
 
 func (c *checker) findLogin(l *login) {
-	server := ShowURL(l.cluster.entry.Server)
+	server := kubeclient.ShowURL(l.cluster.entry.Server)
 	switch {
 	case apierrors.IsUnauthorized(l.err):
 		c.find(l.file, l.contexts, "login", "it has ended, was taken back, or is of another cluster: get a new one",

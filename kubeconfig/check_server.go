@@ -35,13 +35,14 @@ func (c *checker) checkClusters(v *view) {
 		cluster := v.clusters[name]
 		c.checkClusterCA(cluster)
 		cluster.usable = c.checkURL(cluster) && cluster.usable
+		cluster.usable = c.checkProxy(cluster) && cluster.usable
 	}
 }
 
 // checkURL says whether the server can be called.
 func (c *checker) checkURL(cluster *clusterState) bool {
 	entry, file := cluster.entry, cluster.entry.LocationOfOrigin
-	hint := "set it with: kubectl config set-cluster " + quote(cluster.name) + " --server https://HOST:6443"
+	hint := "set it with: kubectl config set-cluster " + ca.ShellQuote(cluster.name) + " --server https://HOST:6443"
 	server, err := url.Parse(entry.Server)
 	switch {
 	case entry.Server == "":
@@ -49,11 +50,26 @@ func (c *checker) checkURL(cluster *clusterState) bool {
 	case err != nil, server.Hostname() == "":
 		c.find(file, cluster.contexts, "server", hint, "the server of cluster %q is not a URL", cluster.name)
 	case server.Scheme != "https":
-		c.find(file, cluster.contexts, "server", hint, "%s is not https: whoever is between reads and changes all, and client certificates are not sent", ShowURL(entry.Server))
+		c.find(file, cluster.contexts, "server", hint, "%s is not https: whoever is between reads and changes all, and client certificates are not sent", kubeclient.ShowURL(entry.Server))
 	default:
 		return true
 	}
 	return false
+}
+
+// checkProxy says whether the proxy that a cluster names can be used. Where it
+// cannot, nobody is called without it.
+func (c *checker) checkProxy(cluster *clusterState) bool {
+	if cluster.entry.ProxyURL == "" {
+		return true
+	}
+	_, err := kubeclient.ParseProxy(cluster.entry.ProxyURL)
+	if err != nil {
+		c.find(cluster.entry.LocationOfOrigin, cluster.contexts, "server",
+			"set it with: kubectl config set-cluster "+ca.ShellQuote(cluster.name)+" --proxy-url http://HOST:3128",
+			"the proxy-url of cluster %q cannot be used: %v", cluster.name, err)
+	}
+	return err == nil
 }
 
 // checkClusterCA reads the CA of a cluster.
@@ -68,6 +84,9 @@ func (c *checker) checkClusterCA(cluster *clusterState) {
 	part := Reader{Name: file}.ClusterCA(entry)
 	if part == nil {
 		return // the system's
+	}
+	if part.File != "" {
+		c.checkWritable(file, cluster.contexts, "the CA "+part.File, part.File)
 	}
 	cluster.trusts = ca.Certificates(part.Items)
 	switch {
@@ -117,7 +136,8 @@ func (c *checker) callServers(ctx context.Context) {
 		if e.Host == "" {
 			e.Host = target.Hostname()
 		}
-		if proxy, err := url.Parse(cluster.entry.ProxyURL); err == nil && cluster.entry.ProxyURL != "" {
+		if cluster.entry.ProxyURL != "" {
+			proxy, _ := kubeclient.ParseProxy(cluster.entry.ProxyURL) // likewise
 			e.Proxy = http.ProxyURL(proxy)
 		}
 		key := [3]string{e.Address, e.Host, cluster.entry.ProxyURL}
@@ -161,7 +181,7 @@ func addressOf(server *url.URL) string {
 func (c *checker) checkServed(cluster *clusterState) bool {
 	file, server := cluster.entry.LocationOfOrigin, cluster.server
 	if server.err != nil {
-		c.find(file, cluster.contexts, "server", failure.HintOf(server.err), "cannot reach %s: %s", ShowURL(cluster.entry.Server), reasonOf(server.err))
+		c.find(file, cluster.contexts, "server", failure.HintOf(server.err), "cannot reach %s: %s", kubeclient.ShowURL(cluster.entry.Server), reasonOf(server.err))
 		return false
 	}
 	cert := server.certs[0]

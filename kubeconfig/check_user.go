@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/pkictl/pkictl/ca"
-	"github.com/pkictl/pkictl/internal/store"
 )
 
 // userCheck is a user whose credential is looked at.
@@ -154,14 +153,14 @@ func (u userCheck) checkInventory(ctx context.Context, cert *x509.Certificate) e
 	}
 	entries, err := ca.List(ctx, ca.ListOptions{Dir: u.o.Dir, Serial: cert.SerialNumber, Now: u.o.Now})
 	if err != nil || len(entries) == 0 {
-		return err
+		return u.dirFails(ctx, err)
 	}
 	switch entry := entries[0]; entry.State {
 	case ca.StateRevoked:
 		u.checker.find(u.file, u.user.contexts, "inventory", "issue another one; the API server takes this one until it ends",
 			"the client certificate was revoked on %s for the reason %s", day(*entry.RevokedAt), entry.Reason)
 	case ca.StateReplaced:
-		u.checker.find(u.file, u.user.contexts, "inventory", "take the newer one with: pkictl kubeconfig create "+quote(entry.Name)+" --force",
+		u.checker.find(u.file, u.user.contexts, "inventory", "take the newer one with: pkictl kubeconfig create "+ca.ShellQuote(entry.Name)+" --force",
 			"the client certificate was replaced by another in %s", u.o.Dir)
 	}
 	return nil
@@ -176,7 +175,8 @@ func (u userCheck) checkTokens() {
 	token, where := entry.Token, "the token"
 	if entry.TokenFile != "" { // it goes before the other
 		where = "the token in " + entry.TokenFile
-		data, err := store.Read(entry.TokenFile, store.MaxPEM)
+		u.checkWritable(u.file, u.user.contexts, where, entry.TokenFile)
+		data, err := readFile(entry.TokenFile)
 		if err != nil {
 			u.find("credential", "correct the path; relative ones begin at the directory of the kubeconfig", "%v", err)
 			return
@@ -250,14 +250,17 @@ func (u userCheck) checkExec(plugin *api.ExecConfig) {
 		u.find("exec", "see: kubectl config set-credentials --help", "the exec plugin of user %q names no command", u.user.name)
 		return
 	}
-	if _, err := exec.LookPath(plugin.Command); err != nil {
+	path, err := exec.LookPath(plugin.Command)
+	if err != nil {
 		reason := "it is not in PATH"
 		if strings.ContainsRune(plugin.Command, os.PathSeparator) {
 			reason = cause(err)
 		}
 		hint, _, _ := strings.Cut(strings.TrimSpace(plugin.InstallHint), "\n")
 		u.find("exec", cmp.Or(hint, "install it, or correct the path"), "the exec plugin %q cannot be run: %s", plugin.Command, reason)
+		return
 	}
+	u.checkWritable(u.file, u.user.contexts, "the exec plugin "+path, path)
 }
 
 // cause returns what the system said of a program.

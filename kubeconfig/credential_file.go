@@ -110,6 +110,14 @@ func readOwn(path string) ([]byte, error) {
 	return store.ReadAll(f, path, maxEntry)
 }
 
+// isMine says whether a file belongs to whoever runs this process, and nobody
+// else has the rights in mask. Windows keeps the profile of a user to that user,
+// and says nothing of it in modes: there it is true.
+func isMine(info fs.FileInfo, mask fs.FileMode) bool {
+	owner, known := ownerOf(info)
+	return !known || owner == os.Geteuid() && info.Mode().Perm()&mask == 0
+}
+
 // prepare makes the directory of the cache, or says why it cannot be used.
 func (s *slot) prepare() error {
 	if s.dir == "" {
@@ -152,18 +160,55 @@ func (s *slot) writeFile(suffix string, data []byte) error {
 	return store.WriteFile(path, data, 0o600)
 }
 
-// sweep removes what killed processes left while they wrote: the lock is held,
-// so nobody else writes.
+const (
+	// keepUnfinished is how long what is being written may take.
+	keepUnfinished = time.Hour
+	// keepUnused is how long a file is kept that nobody has written since: no
+	// cluster keeps a request, and hardly a signer gives a certificate, for that long.
+	keepUnused = 30 * 24 * time.Hour
+)
+
+// sweep removes what killed processes left while they wrote, and files of
+// others that are of no use any more. The lock is held, so nobody else writes
+// those of this slot; the empty locks of others stay.
 func (s *slot) sweep() {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return // it only clears away
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "."+s.id+".") {
-			_ = os.Remove(filepath.Join(s.dir, e.Name())) // likewise
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue
 		}
+		name, age := e.Name(), s.cache.Now().Sub(info.ModTime())
+		unfinished := strings.HasPrefix(name, ".")
+		switch {
+		case unfinished && (strings.HasPrefix(name, "."+s.id+".") || age > keepUnfinished):
+		case !unfinished && age > keepUnused && !strings.HasPrefix(name, s.id+".") && s.isUnused(name):
+		default:
+			continue
+		}
+		_ = os.Remove(filepath.Join(s.dir, name)) // likewise
 	}
+}
+
+// isUnused says whether an old file is of no use: a note, a key that no
+// certificate came for, or a credential that has ended.
+func (s *slot) isUnused(name string) bool {
+	switch id, suffix, _ := strings.Cut(name, "."); suffix {
+	case "memo", "pending":
+		return true
+	case "json":
+		data, err := readOwn(filepath.Join(s.dir, name))
+		var e cachedEntry
+		if err != nil || json.Unmarshal(data, &e) != nil || e.Kind != entryKind || e.For != id {
+			return false // not ours to judge
+		}
+		credential, err := newCredential([]byte(e.Certificate), []byte(e.Key))
+		return err == nil && s.cache.Now().After(credential.Certificate.NotAfter)
+	}
+	return false
 }
 
 // lock keeps other processes from minting the same credential until unlock is

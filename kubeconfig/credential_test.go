@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -397,16 +398,69 @@ func TestWaitForAnother(t *testing.T) {
 	w.wants(1, 0)
 }
 
+// TestSweepOthers: what nobody will need goes when another credential is minted.
+func TestSweepOthers(t *testing.T) {
+	t.Parallel()
+	w := newWallet(t)
+	w.now = time.Now()
+	put := func(name string, age time.Duration) {
+		path := filepath.Join(w.dir, name)
+		must(t, os.WriteFile(path, []byte("x"), 0o600))
+		must(t, os.Chtimes(path, time.Time{}, time.Now().Add(-age)))
+	}
+	w.wants(1, 0)
+	path := filepath.Join(w.dir, w.want().ID()+".json")
+	must(t, os.Chtimes(path, time.Time{}, time.Now().Add(-40*24*time.Hour)))
+	const day = 24 * time.Hour
+	put("aa.memo", 31*day)
+	put("aa.pending", 31*day)
+	put(".aa.memo.TEMPORARY", 2*time.Hour)
+	put("bb.memo", 29*day)
+	put("bb.pending", 29*day)
+	put("bb.lock", 31*day)
+	put("bb.json", 31*day) // not one of ours
+	put("notes", 31*day)
+	put(".bb.json.TEMPORARY", time.Minute)
+
+	want := []string{".bb.json.TEMPORARY", "bb.json", "bb.lock", "bb.memo", "bb.pending", "notes"}
+	old := w.want().ID()
+	has := func(more ...string) {
+		t.Helper()
+		other := w.want().ID()
+		more = append(more, other+".json", other+".lock", old+".lock")
+		if got, want := w.files(), slices.Compact(slices.Sorted(slices.Values(append(more, want...)))); !slices.Equal(slices.Sorted(slices.Values(got)), want) {
+			t.Errorf("there is %q, want %q", got, want)
+		}
+	}
+	w.life = 2 * time.Hour // another credential
+	w.wants(2, 0)
+	has(old + ".json") // which still holds
+	w.now, w.life = w.now.Add(90*time.Minute), 3*time.Hour
+	second := path
+	must(t, os.Chtimes(second, time.Time{}, time.Now().Add(-40*day)))
+	want = append(want, kubeconfigID(w, 2*time.Hour)+".json", kubeconfigID(w, 2*time.Hour)+".lock")
+	want = slices.DeleteFunc(want, func(name string) bool { return name == ".bb.json.TEMPORARY" })
+	w.wants(3, 0)
+	has()
+}
+
+// kubeconfigID is the name in the cache of a credential of that life.
+func kubeconfigID(w *wallet, life time.Duration) string {
+	want := w.want()
+	want.Lifetime = life
+	return want.ID()
+}
+
 // TestRemember: what was found is found again, as long as the data is the same.
 func TestRemember(t *testing.T) {
 	t.Parallel()
 	cache := &kubeconfig.CredentialCache{Dir: filepath.Join(t.TempDir(), "cache")}
-	asked := 0
+	asked, ca := 0, ""
 	wants := func(question, data, found string, n int) {
 		t.Helper()
-		got, err := cache.Remember(question, []byte(data), func() (string, error) {
+		got, err := cache.Remember(question, []byte(data), func() (string, string, error) {
 			asked++
-			return data + "!", nil
+			return data + "!", ca, nil
 		})
 		if err != nil || got != found || asked != n {
 			t.Errorf("%q in %q: %q, %v, asked %d times", question, data, got, err, asked)
@@ -424,13 +478,19 @@ func TestRemember(t *testing.T) {
 	}
 	wants("which", "b", "b!", 4)
 	broken := errors.New("broken")
-	if _, err := cache.Remember("which", []byte("c"), func() (string, error) { return "", broken }); !errors.Is(err, broken) {
+	if _, err := cache.Remember("which", []byte("c"), func() (string, string, error) { return "", "", broken }); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 	wants("which", "b", "b!", 4)
+	ca = filepath.Join(t.TempDir(), "ca.crt")
+	for i, contents := range []string{"one", "two"} { // it follows from a file that the data names
+		must(t, os.WriteFile(ca, []byte(contents), 0o600))
+		wants("which", "d", "d!", 5+i)
+		wants("which", "d", "d!", 5+i)
+	}
 	cache.Dir = ""
-	wants("which", "b", "b!", 5)
-	wants("which", "b", "b!", 6)
+	wants("which", "b", "b!", 7)
+	wants("which", "b", "b!", 8)
 }
 
 func must(t *testing.T, err error) {

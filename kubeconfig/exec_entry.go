@@ -7,6 +7,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd/api"
 	v1 "k8s.io/client-go/tools/clientcmd/api/v1"
+
+	"github.com/pkictl/pkictl/ca"
 )
 
 // ExecEntry is one user of one cluster whose credential a command hands out
@@ -40,12 +42,12 @@ func (e ExecEntry) Marshal() ([]byte, error) {
 func (e ExecEntry) Explain(path, caFile string) string {
 	var b strings.Builder
 	b.WriteString("--exec-api-version=" + ExecAPIVersion + " --exec-interactive-mode=" + string(api.IfAvailableExecInteractiveMode) +
-		" --exec-command=" + quote(e.Command))
+		" --exec-command=" + ca.ShellQuote(e.Command))
 	for _, arg := range e.Args {
-		b.WriteString(" --exec-arg=" + quote(inCSV(arg)))
+		b.WriteString(" --exec-arg=" + ca.ShellQuote(inCSV(arg)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
-		b.WriteString(" --exec-env=" + quote(name+"="+e.Env[name]))
+		b.WriteString(" --exec-env=" + ca.ShellQuote(name+"="+e.Env[name]))
 	}
 	return "# a kubeconfig whose credential that command hands out\n" + e.explain(path, caFile, b.String())
 }

@@ -2,6 +2,7 @@
 package kubeconfig
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"net/url"
@@ -9,12 +10,14 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/tools/clientcmd/api"
 	v1 "k8s.io/client-go/tools/clientcmd/api/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -38,6 +41,16 @@ type Entry struct {
 	// TLSServerName is the name that the server's certificate is checked for,
 	// empty where that is the host of Server.
 	TLSServerName string
+	// ProxyURL is the proxy between, empty where the environment says which.
+	ProxyURL string
+}
+
+// EntryFor returns an entry with all that says how a client reaches its API
+// server, but for the CA.
+func EntryFor(c *kubeclient.Client) Entry {
+	return Entry{
+		Server: c.Server(), Cluster: cmp.Or(c.Cluster, DefaultCluster), TLSServerName: c.ServerName(), ProxyURL: c.ProxyURL(),
+	}
 }
 
 // Context returns the name of the context, USER@CLUSTER as kubeadm has it.
@@ -50,11 +63,17 @@ func (e Entry) Validate() error {
 	case e.Server == "":
 		return failure.New(failure.Usage, "add --server, as in --server https://10.0.0.10:6443",
 			"a kubeconfig needs the URL of the API server")
-	case err != nil, server.Hostname() == "", server.User != nil, server.RawQuery != "", server.Fragment != "":
-		return failure.New(failure.Usage, "write it like https://10.0.0.10:6443", "%q is not the URL of an API server", e.Server)
+	case err != nil, server.Hostname() == "":
+		return failure.New(failure.Usage, "write it like https://10.0.0.10:6443", "%q is not the URL of an API server", kubeclient.ShowURL(e.Server))
+	case server.User != nil, server.RawQuery != "", server.Fragment != "":
+		return failure.New(failure.Usage, "write it like https://10.0.0.10:6443",
+			"the URL of the API server %q has a user name, a query or a fragment", kubeclient.ShowURL(e.Server))
 	case server.Scheme != "https":
 		return failure.New(failure.Usage, "client certificates need TLS; write it like https://10.0.0.10:6443",
-			"API server URL %q is not https", e.Server)
+			"API server URL %q is not https", kubeclient.ShowURL(e.Server))
+	case e.proxyHoldsSecret():
+		return failure.New(failure.Refused, "name a kubeconfig without them with --kubeconfig, or set HTTPS_PROXY where it is used",
+			"the proxy %s is used with a user name or password, which are not passed on", kubeclient.ShowURL(e.ProxyURL))
 	case e.Cluster == "":
 		return failure.New(failure.Usage, "leave it out for "+DefaultCluster, "the name of the cluster is empty")
 	case !isPrintable(e.Cluster):
@@ -66,6 +85,12 @@ func (e Entry) Validate() error {
 			"%q is not the name of a namespace", e.Namespace)
 	}
 	return nil
+}
+
+// proxyHoldsSecret says whether the URL of the proxy logs somebody in.
+func (e Entry) proxyHoldsSecret() bool {
+	proxy, err := url.Parse(e.ProxyURL)
+	return err != nil || proxy.User != nil
 }
 
 func isPrintable(s string) bool {
@@ -85,7 +110,7 @@ func (e Entry) Marshal() ([]byte, error) {
 
 // marshal returns a kubeconfig with that credential alone.
 func (e Entry) marshal(user v1.AuthInfo) ([]byte, error) {
-	cluster := v1.Cluster{Server: e.Server, TLSServerName: e.TLSServerName, CertificateAuthority: e.CAFile}
+	cluster := v1.Cluster{Server: e.Server, TLSServerName: e.TLSServerName, ProxyURL: e.ProxyURL, CertificateAuthority: e.CAFile}
 	if e.CAFile == "" {
 		cluster.CertificateAuthorityData = e.CAPEM
 	}
@@ -133,29 +158,30 @@ func Load(path string) (*api.Config, error) {
 	return Parse(data, path)
 }
 
-// Parse decodes a kubeconfig in YAML or JSON; name is what errors call it. The
-// cause of an error is left out: client-go quotes whole entries, keys included.
+// Parse decodes a kubeconfig in YAML or JSON as kubectl does, which is by the
+// exact case of fields; name is what errors call it. Causes of an error that may
+// quote an entry, with its keys, are left out.
 func Parse(data []byte, name string) (*api.Config, error) {
-	var file v1.Config
-	config := api.NewConfig()
-	err := yaml.Unmarshal(data, &file)
-	if err == nil {
-		err = v1.Convert_v1_Config_To_api_Config(&file, config, nil)
+	config, err := load(data)
+	if err != nil {
+		return nil, decodeError(err, name)
 	}
-	if err != nil || !isConfig(file) {
-		return nil, failure.New(failure.Failed, "a kubeconfig begins with apiVersion: v1 and kind: Config",
-			"%q is not a kubeconfig", name)
+	if saysNothing(config) && !isConfig(data) {
+		return nil, noConfig(name)
 	}
 	return config, nil
 }
 
-// isConfig tells a kubeconfig from other YAML. As for kubectl, one with entries
-// needs no version and kind.
-func isConfig(file v1.Config) bool {
-	if file.APIVersion == "" && file.Kind == "" {
-		return len(file.Clusters)+len(file.AuthInfos)+len(file.Contexts) > 0
-	}
-	return file.APIVersion == "v1" && file.Kind == "Config"
+func saysNothing(config *api.Config) bool {
+	return len(config.Clusters)+len(config.AuthInfos)+len(config.Contexts) == 0
+}
+
+// isConfig tells a kubeconfig from other YAML, which kubectl takes for one that
+// is empty. One with entries needs no version and kind.
+func isConfig(data []byte) bool {
+	var head metav1.TypeMeta
+	err := yaml.Unmarshal(data, &head)
+	return err == nil && head == metav1.TypeMeta{APIVersion: "v1", Kind: "Config"}
 }
 
 // Certificates returns the certificates that are embedded for a user, none

@@ -23,17 +23,22 @@ func entry() kubeconfig.Entry {
 // kubectl runs the real one in an empty environment.
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
+	out, err := kubectlCommand(t, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("kubectl %q: %v (make test builds it)\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func kubectlCommand(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "tools", "bin", "kubectl"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Env = []string{"HOME=" + t.TempDir()}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("kubectl %q: %v (make test builds it)\n%s", args, err, out)
-	}
-	return string(out)
+	return cmd
 }
 
 // config is what kubectl prints of a kubeconfig.
@@ -304,6 +309,47 @@ func TestParseLikeKubectl(t *testing.T) {
 			if token, _ := user.User["token"].(string); ours.AuthInfos[user.Name] == nil || token != "REDACTED" && token != ours.AuthInfos[user.Name].Token {
 				t.Errorf("%s: user %q differs", data, user.Name)
 			}
+		}
+	}
+}
+
+// TestParseRefusesLikeKubectl: what kubectl cannot read is not read, and what it
+// passes over is found by the check.
+func TestParseRefusesLikeKubectl(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: v1\nkind: Config\n"
+	for _, test := range []struct {
+		name, data string
+		reads      bool
+		finds      string
+	}{
+		{"number for a token", head + "users: [{name: a, user: {token: 12345}}]\n", false, "cannot unmarshal number"},
+		{"other case", head + "Clusters: [{name: a, cluster: {server: https://x}}]\nUsers: []\n", true, `kubectl does not read "Clusters" in line 3`},
+		{"two documents", head + "users: [{name: a, user: {token: one}}]\n---\n" + head + "users: [{name: b, user: {token: two}}]\n", true, "several YAML documents"},
+		{"list that stands twice", head + "users: [{name: a, user: {token: one}}]\nusers: [{name: b, user: {token: two}}]\n", true, `the key "users" twice, the second time in line 4`},
+	} {
+		path := filepath.Join(t.TempDir(), "x.conf")
+		if err := os.WriteFile(path, []byte(test.data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ours, err := kubeconfig.Load(path)
+		out, kubectlErr := kubectlCommand(t, "config", "view", "--raw", "-o", "json", "--kubeconfig", path).Output()
+		if (err == nil) != test.reads || (kubectlErr == nil) != test.reads {
+			t.Errorf("%s: %v, and kubectl: %v", test.name, err, kubectlErr)
+			continue
+		}
+		var theirs config
+		if test.reads {
+			if err := json.Unmarshal(out, &theirs); err != nil {
+				t.Fatal(err)
+			}
+			if len(ours.Clusters) != len(theirs.Clusters) || len(ours.AuthInfos) != len(theirs.Users) || len(theirs.Users) > 0 && ours.AuthInfos[theirs.Users[0].Name] == nil {
+				t.Errorf("%s: we read %+v, kubectl %+v", test.name, ours, theirs)
+			}
+		}
+		report, err := kubeconfig.Check(t.Context(), kubeconfig.CheckOptions{Files: []string{path}, Offline: true})
+		if err != nil || report.OK || !strings.Contains(report.Findings[0].Message, test.finds) || report.Findings[0].Hint == "" {
+			t.Errorf("%s: %v, %+v", test.name, err, report)
 		}
 	}
 }

@@ -2,13 +2,13 @@ package kubeconfig
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
 )
 
 // danger is something in an entry that is not merged unseen.
@@ -49,21 +49,13 @@ func dangersOf(e *entry) []danger {
 			add(allowInsecure, "does not check the API server's certificate (insecure-skip-tls-verify)")
 		}
 		if v.ProxyURL != "" {
-			add(allowInsecure, "sends all through the proxy %s (proxy-url)", redacted(v.ProxyURL))
+			add(allowInsecure, "sends all through the proxy %s (proxy-url)", kubeclient.ShowURL(v.ProxyURL))
 		}
 		if !strings.HasPrefix(strings.ToLower(v.Server), "https://") {
-			add(allowInsecure, "has the API server %q, which is not https", redacted(v.Server))
+			add(allowInsecure, "has the API server %q, which is not https", kubeclient.ShowURL(v.Server))
 		}
 	}
 	return found
-}
-
-// redacted is a URL without its password.
-func redacted(text string) string {
-	if u, err := url.Parse(text); err == nil {
-		return u.Redacted()
-	}
-	return "(no URL)"
 }
 
 // refuseDangers refuses what was not allowed.
@@ -97,7 +89,7 @@ func (p *plan) refuseDangers() error {
 func describe(value any) string {
 	switch v := value.(type) {
 	case *api.Cluster:
-		return redacted(v.Server)
+		return kubeclient.ShowURL(v.Server)
 	case *api.Context:
 		return fmt.Sprintf("user %q of cluster %q", v.AuthInfo, v.Cluster)
 	case *api.AuthInfo:

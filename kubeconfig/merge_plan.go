@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -297,7 +298,7 @@ func quoteIfNeeded(word string) string {
 	if isPlainText(word) {
 		return word
 	}
-	return quote(word)
+	return ca.ShellQuote(word)
 }
 
 // setCurrent plans the current context: kubectl writes it to the default file

@@ -228,7 +228,7 @@ func TestMergeDangers(t *testing.T) {
 		{"exec", "server: https://c", "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./steal, args: [secret], interactiveMode: Never}", `runs the command "/src/steal"`, "--allow-exec"},
 		{"auth-provider", "server: https://c", "auth-provider: {name: oidc, config: {client-secret: secret}}", `auth-provider "oidc"`, "--allow-exec"},
 		{"insecure", "server: https://c, insecure-skip-tls-verify: true", "token: secret", "insecure-skip-tls-verify", "--allow-insecure"},
-		{"proxy", "server: https://c, proxy-url: 'http://joe:secret@p:1'", "token: t", "through the proxy http://joe:xxxxx@p:1", "--allow-insecure"},
+		{"proxy", "server: https://c, proxy-url: 'http://joe:secret@p:1'", "token: t", "through the proxy http://p:1 ", "--allow-insecure"},
 		{"file", "server: https://c", "tokenFile: ../home/.ssh/id", `sends what is in "/home/.ssh/id" to its API server`, "--allow-token-file"},
 		{"http", "server: http://c", "token: secret", `"http://c", which is not https`, "--allow-insecure"},
 		{"no scheme", "server: 'c:80'", "token: secret", "not https", "--allow-insecure"},

@@ -3,12 +3,13 @@ package kubeconfig
 import (
 	"cmp"
 	"crypto/x509"
-	"net/url"
+	"os"
 	"path/filepath"
 
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -59,7 +60,7 @@ func (r Reader) part(what string, data []byte, file string) *Part {
 	default:
 		part.File = resolveIn(file, r.Dir)
 		name = part.File
-		if data, part.Err = store.Read(part.File, store.MaxPEM); part.Err != nil {
+		if data, part.Err = readFile(part.File); part.Err != nil {
 			part.Problem = part.Err.Error()
 			return part
 		}
@@ -68,6 +69,22 @@ func (r Reader) part(what string, data []byte, file string) *Part {
 		part.Problem = part.Err.Error()
 	}
 	return part
+}
+
+// readFile reads a file that a kubeconfig names, of at most 1 MiB. What is no
+// plain file is refused: a named pipe would be waited for without end.
+func readFile(path string) ([]byte, error) {
+	if err := checkPlain(path); err != nil {
+		return nil, err
+	}
+	return store.Read(path, store.MaxPEM)
+}
+
+func checkPlain(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return failure.New(failure.Failed, "name a file", "cannot read %q: it is not a plain file", path)
+	}
+	return nil
 }
 
 // resolveIn takes a path of a kubeconfig as relative to its directory.
@@ -94,15 +111,6 @@ func CheckKey(cert *x509.Certificate, part *Part) ca.Check {
 		return ca.SkippedCheck("key", "the key is in a PKCS#11 token")
 	}
 	return ca.CheckKey(cert, "the client certificate", key.Public, cmp.Or(part.File, "the kubeconfig"))
-}
-
-// ShowURL shows a URL without the password that one of a proxy may hold.
-func ShowURL(text string) string {
-	parsed, err := url.Parse(text)
-	if err != nil {
-		return "(not a URL)"
-	}
-	return parsed.Redacted()
 }
 
 // Credentials says what a user logs in with. The arguments and variables of a

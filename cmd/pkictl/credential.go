@@ -39,6 +39,7 @@ type credentialFlags struct {
 	via        string
 	cache      string
 	wait       time.Duration
+	allow      []string
 	approve    bool
 	renew      bool
 	explain    bool
@@ -88,11 +89,13 @@ the kubeconfig.`,
 	flags.BoolVar(&f.approve, "approve", false, "approve the request, with the rights of whoever sends it")
 	flags.StringVar(&f.cache, "cache", "", "`DIRECTORY` of the credentials (default pkictl/credentials in the user's cache directory)")
 	flags.DurationVar(&f.wait, "wait", 15*time.Second, "`TIME` that a new certificate may take")
+	flags.StringArrayVar(&f.allow, "allow", nil, "let a request have what is refused otherwise, by `NAME`: name:NAME, group:NAME")
 	flags.BoolVar(&f.renew, "renew", false, "make a new one, though the one in the cache holds")
 	f.conn = addConnection(cmd)
 	a.addPassphrase(cmd)
 	addExplain(cmd, &f.explain)
 	complete(cmd, "via", viaCSR, viaCA)
+	complete(cmd, "allow", reservedNames...)
 	complete(cmd, "key", ca.KeyKindNames()...)
 	return cmd
 }
@@ -156,6 +159,8 @@ func (a *app) planCredential(cmd *cobra.Command, f *credentialFlags) error {
 		return failure.New(failure.Usage, "choose one of "+viaCSR+", "+viaCA, "there is no way %q to a certificate", f.via)
 	case f.approve && f.via != viaCSR:
 		return failure.New(failure.Usage, "leave --approve out", "--approve is for --via csr: what the CA signs needs no approval")
+	case f.allow != nil && f.via != viaCSR:
+		return failure.New(failure.Usage, "leave --allow out", "--allow is for --via csr: the CA takes every name")
 	case cmd.Flags().Changed(fileFlag) && f.via != viaCA:
 		return failure.New(failure.Usage, "leave one of them out", "--%s is for the key of a CA, and goes with --via ca", fileFlag)
 	case a.output == "yaml":
@@ -172,7 +177,7 @@ func (a *app) planCredential(cmd *cobra.Command, f *credentialFlags) error {
 	if f.via == viaCSR {
 		identity, err := a.clusterOf(f)
 		f.want.Source = []string{viaCSR, identity}
-		return err
+		return orByCA(err)
 	}
 	abs, err := filepath.Abs(a.dir)
 	f.want.Source = []string{viaCA, abs}
@@ -189,13 +194,14 @@ const (
 // clusterOf says which cluster the kubeconfigs point to.
 func (a *app) clusterOf(f *credentialFlags) (string, error) {
 	o := a.kubeOptions(f.conn)
-	locate := func() (string, error) {
+	locate := func() (identity, caFile string, err error) {
 		target, err := kubeclient.Locate(o)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
-		return target.Identity(), nil
+		return target.Identity(), target.CAFile(), nil
 	}
+	cache := &kubeconfig.CredentialCache{Dir: f.cache}
 	paths := o.Paths
 	if o.File != "" {
 		paths = []string{o.File}
@@ -204,15 +210,23 @@ func (a *app) clusterOf(f *credentialFlags) (string, error) {
 	for _, path := range paths {
 		abs, err := filepath.Abs(path)
 		if err != nil {
-			return locate()
+			return "", err
 		}
 		held, _ := store.Read(path, maxKubeconfig) // otherwise Locate says what is wrong with it
 		question, data = question+"\x00"+abs, append(append(data, held...), 0)
 	}
 	if len(data) < largeKubeconfig || f.explain {
-		return locate()
+		cache.Dir = ""
 	}
-	return (&kubeconfig.CredentialCache{Dir: f.cache}).Remember(question, data, locate)
+	return cache.Remember(question, data, locate)
+}
+
+// orByCA adds to the hint of an error that no cluster is needed.
+func orByCA(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure.Wrap(err, failure.KindOf(err), failure.HintOf(err)+"; or have the CA in the PKI directory sign, with --via ca", "there is no cluster to ask")
 }
 
 // takeName takes name and groups from the kubeconfig's certificate.
@@ -262,7 +276,7 @@ func (a *app) minter(f credentialFlags) (mint kubeconfig.Mint, check func() erro
 func (a *app) requested(f credentialFlags) csr.CredentialRequest {
 	return csr.CredentialRequest{
 		RequestOptions: csr.RequestOptions{CommonName: f.commonName, Groups: f.groups, Key: f.key},
-		Lifetime:       f.want.Lifetime, Approve: f.approve, Now: a.clock(),
+		Lifetime:       f.want.Lifetime, Allow: f.allow, Approve: f.approve, Now: a.clock(),
 	}
 }
 

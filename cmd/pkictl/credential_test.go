@@ -596,13 +596,34 @@ func TestCredentialPassesItsEnd(t *testing.T) {
 	t.Parallel()
 	w := newUserDir(t)
 	w.pkictl("init-ca")
-	args := in("--cn", "jane", "--via", "ca", "--for", "1s")
+	args := in("--cn", "jane", "--via", "ca", "--cache", "cache")
 	first := serialOf(t, runProgram(t, credentialProgram(w.dir, args...)).stdout)
-	time.Sleep(1100 * time.Millisecond) // it ends
+	// A certificate that has ended takes its place.
+	w.pkictl("issue --cn jane --validity 1s --out ended")
+	put := func() {
+		entries, err := filepath.Glob(filepath.Join(w.dir, "cache", "*.json"))
+		if err != nil || len(entries) != 1 {
+			t.Fatal(entries, err)
+		}
+		var entry map[string]any
+		data, err := os.ReadFile(entries[0])
+		ok(t, err)
+		ok(t, json.Unmarshal(data, &entry))
+		entry["certificate"], entry["key"] = w.run("cat", "ended.crt"), w.run("cat", "ended.key")
+		data, err = json.Marshal(entry)
+		ok(t, err)
+		ok(t, os.WriteFile(entries[0], data, 0o600))
+	}
+	put()
+	pair, err := tls.LoadX509KeyPair(filepath.Join(w.dir, "ended.crt"), filepath.Join(w.dir, "ended.key"))
+	ok(t, err)
+	for end := pair.Leaf.NotAfter; !time.Now().After(end); {
+		time.Sleep(time.Until(end) + time.Millisecond)
+	}
 	if second := runProgram(t, credentialProgram(w.dir, args...)); serialOf(t, second.stdout) == first || second.stderr != "" {
 		t.Errorf("after its end: %+v", second)
 	}
-	time.Sleep(1100 * time.Millisecond)
+	put()
 	ok(t, os.Remove(filepath.Join(w.dir, "pki/ca.key")))
 	checkRefusal(t, "no key", runProgram(t, credentialProgram(w.dir, args...)), 1, "has no key", "restore ca.key")
 }

@@ -49,7 +49,7 @@ var kubeconfigFaults = map[int][]fault{
 		{name: "name and files", args: createOf("old", "--cert", "pki/old.crt"), says: "exclude each other", hint: "leave one out"},
 		{name: "two names", args: createOf("old", "new"), says: "wrong usage", hint: "kubeconfig create --help"},
 		{name: "server without scheme", args: createOf("old", "--server", "10.0.0.10:6443"), says: "not the URL", hint: toServer},
-		{name: "server with a password", args: createOf("old", "--server", "https://me:secret@10.0.0.10"), says: "not the URL", hint: toServer},
+		{name: "server with a password", args: createOf("old", "--server", "https://me:secret@10.0.0.10"), says: "has a user name", hint: toServer},
 		{name: "cluster with an escape sequence", args: createOf("old", "--server", toServer, "--cluster", "a\x1b[31m"), says: "cannot be printed", hint: "another name"},
 		{name: "user with reversed text", args: createOf("old", "--server", toServer, "--user", "a\u202e"), says: "cannot be printed", hint: "another name"},
 		{name: "no CA of the server", args: createOf("--cert", "pki/old.crt", "--key", "pki/old.key", "--server", toServer, "--dir", "none"), says: "by which to know the API server", hint: "--ca"},

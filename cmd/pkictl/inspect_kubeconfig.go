@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/kubeclient"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
@@ -62,8 +63,8 @@ func (r kubeconfigReader) view(now time.Time) *kubeconfigView {
 		cluster := r.Config.Clusters[name]
 		cas[name] = r.ClusterCA(cluster)
 		view.Clusters = append(view.Clusters, clusterView{
-			Name: name, Server: kubeconfig.ShowURL(cluster.Server), TLSServerName: cluster.TLSServerName,
-			InsecureSkipTLSVerify: cluster.InsecureSkipTLSVerify, ProxyURL: kubeconfig.ShowURL(cluster.ProxyURL),
+			Name: name, Server: kubeclient.ShowURL(cluster.Server), TLSServerName: cluster.TLSServerName,
+			InsecureSkipTLSVerify: cluster.InsecureSkipTLSVerify, ProxyURL: kubeclient.ShowURL(cluster.ProxyURL),
 			CA: cas[name],
 		})
 	}

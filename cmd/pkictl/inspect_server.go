@@ -13,7 +13,6 @@ import (
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
-	"github.com/pkictl/pkictl/kubeconfig"
 )
 
 // fetchTimeout is for the connection and the handshake together.
@@ -50,7 +49,7 @@ func parseServer(arg string) (*server, error) {
 	target, err := url.Parse(arg)
 	if err != nil || target.Scheme != "https" || target.Hostname() == "" || target.User != nil {
 		return nil, failure.New(failure.Usage, "write it like https://10.0.0.10:6443",
-			"%q is not an https URL of a server", kubeconfig.ShowURL(arg))
+			"%q is not an https URL of a server", kubeclient.ShowURL(arg))
 	}
 	port := target.Port()
 	if port == "" {

@@ -74,8 +74,11 @@ func (a *app) kubeconfigCheck(cmd *cobra.Command, o kubeconfig.CheckOptions, wit
 		return failure.New(failure.Usage, "write it like 30s", "--request-timeout %s is not a time to wait", o.Timeout)
 	}
 	o.Now, o.Agent = a.now(), "pkictl/"+version
-	if cmd.Flags().Changed("dir") || !noCA(a.dir) {
+	switch {
+	case cmd.Flags().Changed("dir"):
 		o.Dir = a.dir
+	case !noCA(a.dir): // nobody named it, so it need not be in order
+		o.Dir, o.Warn = a.dir, func(warning string) { a.warn(warning) }
 	}
 	if len(o.Files) == 0 {
 		o.Paths = a.kubeconfigPaths()

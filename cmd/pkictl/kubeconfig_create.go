@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -91,6 +92,7 @@ entries.`,
 	flags.BoolVar(&f.force, "force", false, "replace the file")
 	f.conn = addConnection(cmd)
 	f.plugin.add(cmd)
+	a.addPassphrase(cmd)
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, write nothing")
 	flags.BoolVar(&f.explain, "explain", false, "print the kubectl commands that give the same result, and do nothing else")
 	return cmd
@@ -130,7 +132,7 @@ func (a *app) kubeconfigCreate(cmd *cobra.Command, f *createFlags) error {
 	}
 	data, err := marshal()
 	if err == nil && !f.dryRun {
-		err = f.write(data)
+		err = a.writeCreated(cmd, f, data)
 	}
 	if err != nil {
 		return err
@@ -138,8 +140,16 @@ func (a *app) kubeconfigCreate(cmd *cobra.Command, f *createFlags) error {
 	return a.printCreated(f)
 }
 
-func (f *createFlags) write(data []byte) error {
+func (a *app) writeCreated(cmd *cobra.Command, f *createFlags, data []byte) error {
 	if f.force {
+		release, err := kubeconfig.Lock(cmd.Context(), f.out, func() { a.waitingFor(f.out) })
+		if err != nil {
+			return err
+		}
+		defer release()
+		if err := f.entry.CheckNew(f.out, true); err != nil { // another may have written it
+			return err
+		}
 		return store.WriteFile(f.out, data, 0o600)
 	}
 	err := store.WriteNew(f.out, data, 0o600)
@@ -221,10 +231,9 @@ func (a *app) takeServer(f *createFlags) error {
 	if !client.Verified() && f.ca == "" {
 		return failure.New(failure.Refused, "name the CA of the server with --ca", "context %q does not verify its server (insecure-skip-tls-verify), and that is not passed on", client.Context)
 	}
-	f.entry.Server, f.entry.TLSServerName = client.Server(), client.ServerName()
-	if f.entry.Cluster == "" {
-		f.entry.Cluster = client.Cluster
-	}
+	entry := kubeconfig.EntryFor(client)
+	entry.Cluster, entry.Namespace = cmp.Or(f.entry.Cluster, entry.Cluster), f.entry.Namespace
+	f.entry = entry
 	if f.ca != "" {
 		return nil
 	}

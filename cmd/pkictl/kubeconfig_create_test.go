@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"path/filepath"
 	"strings"
@@ -179,5 +180,30 @@ func TestKubectlPlugin(t *testing.T) {
 	// The name of the program itself stays.
 	if help := w.pkictl("list --help"); strings.Contains(help, "kubectl pki") {
 		t.Error(help)
+	}
+}
+
+// TestKubeconfigCreateWaits: with --force it waits for who is changing the file,
+// and looks again at what is to be replaced.
+func TestKubeconfigCreateWaits(t *testing.T) {
+	t.Parallel()
+	w := newUserDir(t)
+	w.pkictl("init-ca")
+	w.pkictl("issue --cn kc-waits")
+	w.pkictl("kubeconfig create kc-waits --server https://10.0.0.10:6443")
+	path := filepath.Join(w.dir, "kc-waits.conf")
+	release, err := kubeconfig.Lock(t.Context(), path, nil)
+	ok(t, err)
+	cmd := program(w.dir, "kubeconfig", "create", "kc-waits", "--server", "https://10.0.0.10:6443", "--force")
+	stderr, err := cmd.StderrPipe()
+	ok(t, err)
+	ok(t, cmd.Start())
+	lines := bufio.NewReader(stderr)
+	waiting, _ := lines.ReadString('\n')
+	w.edit(path, "kc-waits.conf", "users:", "users:\n- name: other\n  user: {token: t}")
+	release()
+	refused, _ := lines.ReadString('\n')
+	if err := cmd.Wait(); err == nil || !strings.Contains(waiting, "waiting") && !strings.Contains(waiting, "another") || !strings.Contains(refused, "holds other entries") {
+		t.Errorf("%v: %q, then %q", err, waiting, refused)
 	}
 }

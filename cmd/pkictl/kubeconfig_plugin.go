@@ -26,7 +26,7 @@ type pluginFlags struct {
 }
 
 // pluginNames are the names of the flags but --exec.
-var pluginNames = []string{"via", "group", "for", "approve", "cache"}
+var pluginNames = []string{"via", "group", "for", "approve", "cache", fileFlag}
 
 func (p *pluginFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -116,12 +116,21 @@ func (a *app) pluginSource(f *createFlags) ([]string, error) {
 		if _, err := ca.Open(a.dir); err != nil {
 			return nil, err
 		}
-		dir, err := filepath.Abs(a.dir)
+		dir, passphrase, err := absolute(a.dir, a.passphraseFile)
+		if a.passphraseFile != "" {
+			return []string{"--dir", dir, "--" + fileFlag, passphrase}, err
+		}
+		if key, keyErr := ca.KeyBeside(ca.KeyPath(a.dir)); keyErr == nil && key.Encrypted {
+			a.warn("the key of the CA is encrypted, so kubectl needs a terminal to ask for the passphrase, or " + envVariable + "; or name a file with --" + fileFlag)
+		}
 		return []string{"--dir", dir}, err
+	}
+	if a.passphraseFile != "" {
+		return nil, failure.New(failure.Usage, "leave it out, or use --via ca", "--%s is for the key of a CA, and goes with --via ca", fileFlag)
 	}
 	client, err := a.connect(f.conn)
 	if err != nil {
-		return nil, err
+		return nil, orByCA(err)
 	}
 	path, err := a.oneKubeconfig(f.conn)
 	if err != nil {

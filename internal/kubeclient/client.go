@@ -5,6 +5,8 @@ package kubeclient
 import (
 	"context"
 	"encoding/pem"
+	"errors"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +69,7 @@ type Client struct {
 	Context, Cluster, User, Namespace string
 
 	config  *rest.Config
+	proxy   string // proxy-url of the cluster
 	rest    *rest.RESTClient
 	timeout time.Duration
 }
@@ -107,7 +110,7 @@ func newClient(raw api.Config, o Options, loader clientcmd.ClientConfig) (*Clien
 	config.NegotiatedSerializer = codecs.WithoutConversion()
 	c := &Client{
 		Context: name, Cluster: chosen.Cluster, User: chosen.AuthInfo, Namespace: namespace,
-		config: config, timeout: o.Timeout,
+		config: config, timeout: o.Timeout, proxy: raw.Clusters[chosen.Cluster].ProxyURL,
 	}
 	if c.timeout == 0 {
 		c.timeout = DefaultTimeout
@@ -118,6 +121,10 @@ func newClient(raw api.Config, o Options, loader clientcmd.ClientConfig) (*Clien
 func (c *Client) dial() error {
 	var err error
 	if c.rest, err = rest.UnversionedRESTClientFor(c.config); err != nil {
+		var notURL *url.Error
+		if errors.As(err, &notURL) || strings.HasPrefix(err.Error(), "host must be") { // they quote it, with its password
+			return failure.New(failure.Failed, checkHint, "the server of cluster %q of the kubeconfig is not a URL", c.Cluster)
+		}
 		return failure.Wrap(err, failure.Failed, "see what is wrong with: pkictl kubeconfig check",
 			"cannot use context %q of the kubeconfig", c.Context)
 	}
@@ -158,12 +165,17 @@ func (o Options) names() string {
 	return strings.Join(shown, ", ")
 }
 
-// Server returns the URL of the API server.
+// Server returns the URL of the API server as the kubeconfig has it. What is
+// printed of it goes through ShowURL.
 func (c *Client) Server() string { return c.config.Host }
 
 // ServerName returns the name that the API server's certificate is checked
 // for, empty where that is the host of its URL.
 func (c *Client) ServerName() string { return c.config.ServerName }
+
+// ProxyURL returns the proxy that the kubeconfig names, empty where it names
+// none. It may hold a password.
+func (c *Client) ProxyURL() string { return c.proxy }
 
 // Verified says whether the API server's certificate is checked at all.
 func (c *Client) Verified() bool { return !c.config.Insecure }

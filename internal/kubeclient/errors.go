@@ -30,7 +30,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	if errors.As(err, &status) {
 		return c.explainStatus(err)
 	}
-	server := c.Server()
+	server := ShowURL(c.Server())
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
@@ -40,9 +40,9 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case errors.As(err, &unknown):
 		return failure.Wrap(cause{err, "its certificate is not signed by the CA in the kubeconfig"}, failure.Failed, checkHint, "cannot trust the API server %s", server)
 	case errors.As(err, &host), errors.As(err, &invalid):
-		return failure.Wrap(err, failure.Failed, checkHint, "cannot trust the API server %s", server)
+		return failure.Wrap(cause{err, reasonOf(err)}, failure.Failed, checkHint, "cannot trust the API server %s", server)
 	case errors.As(err, &alert):
-		return failure.Wrap(err, failure.Failed, checkHint, "the API server %s refused the connection as user %q of the kubeconfig", server, c.User)
+		return failure.Wrap(cause{err, reasonOf(err)}, failure.Failed, checkHint, "the API server %s refused the connection as user %q of the kubeconfig", server, c.User)
 	case errors.As(err, &network):
 		return failure.Wrap(cause{err, network.Err.Error()}, failure.Failed, "check that it runs, and that --kubeconfig and --context name the right cluster",
 			"cannot reach the API server %s", server)
@@ -50,7 +50,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	if _, why, found := strings.Cut(err.Error(), "getting credentials: "); found && c.Plugin() != "" {
 		return failure.Wrap(cause{err, why}, failure.Failed, "run that command by hand, and see what it says", "user %q of the kubeconfig got no credential", c.User)
 	}
-	return failure.Wrap(err, failure.Failed, "look whether it runs, and try again", "cannot call the API server %s", server)
+	return failure.Wrap(cause{err, reasonOf(err)}, failure.Failed, "look whether it runs, and try again", "cannot call the API server %s", server)
 }
 
 // explainStatus says what an answer of the API server means.
@@ -71,7 +71,7 @@ func (c *Client) explainStatus(err error) error {
 
 func (c *Client) noAnswer() error {
 	return failure.Wrap(context.DeadlineExceeded, failure.Failed, "raise --request-timeout if it is slow",
-		"the API server %s gave no answer within %s", c.Server(), c.timeout)
+		"the API server %s gave no answer within %s", ShowURL(c.Server()), c.timeout)
 }
 
 // loadError says why no kubeconfig can be used. The causes of client-go quote

@@ -59,7 +59,7 @@ func (e Endpoint) shake(ctx context.Context, config *tls.Config) error {
 	var proxy *url.URL
 	if e.Proxy != nil {
 		if proxy, err = e.Proxy(request); err != nil {
-			return err
+			return errors.New(reasonOf(err))
 		}
 	}
 	if proxy == nil {

@@ -39,11 +39,28 @@ func Locate(o Options) (*Target, error) {
 	}, nil
 }
 
-// Identity tells clusters apart: the URL of the API server, and what says by
-// which CA it is known.
+// Identity tells clusters apart: the URL of the API server, how it is reached,
+// and by which CA and name it is known. Nothing can be read from it.
 func (t *Target) Identity() string {
-	sum := sha256.Sum256(t.cluster.CertificateAuthorityData)
-	return t.Server + " " + t.cluster.CertificateAuthority + " " + hex.EncodeToString(sum[:])
+	data := t.cluster.CertificateAuthorityData
+	if path := t.CAFile(); path != "" {
+		data, _ = store.Read(path, store.MaxPEM) // otherwise who calls the server says what is wrong
+	}
+	sum := sha256.New()
+	for _, part := range [][]byte{[]byte(t.Server), []byte(t.cluster.ProxyURL), []byte(t.cluster.TLSServerName), data} {
+		digest := sha256.Sum256(part)
+		sum.Write(digest[:])
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// CAFile returns the path of the file with the CA of the cluster, empty where
+// the CA is embedded or the system's.
+func (t *Target) CAFile() string {
+	if len(t.cluster.CertificateAuthorityData) > 0 { // which go before, as in client-go
+		return ""
+	}
+	return t.cluster.CertificateAuthority
 }
 
 // Certificate returns the client certificate of the user, which need not be in
