@@ -187,7 +187,8 @@ func (a *adder) prepare(ctx context.Context) error {
 		if binding.unseen != "" {
 			a.warn(binding.unseen)
 		}
-		if err := binding.check(ctx, a.c, a.o.Name); err != nil && !(binding.unseen != "" && apierrors.IsForbidden(err)) {
+		err = binding.check(ctx, a.c, a.o.Name)
+		if err != nil && (binding.unseen == "" || !apierrors.IsForbidden(err)) {
 			return err
 		}
 		return binding.tryOut(ctx, a.c, a.o.Name)
