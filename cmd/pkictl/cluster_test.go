@@ -53,6 +53,17 @@ func sharedCluster(t *testing.T) realCluster {
 	}
 }
 
+// ownCluster starts a control plane for one test, which changes it as a whole.
+func ownCluster(t *testing.T) realCluster {
+	t.Helper()
+	assets, kubectl := peers(t)
+	w := newUserDir(t)
+	w.pkictl("init-ca")
+	url := w.startControlPlane(assets).URL()
+	w.pkictl("issue --cn kube-admin --group system:masters --kubeconfig admin.conf --server " + url)
+	return realCluster{userDir: w, url: url, kubectl: kubectl, admin: filepath.Join(w.dir, "admin.conf"), pki: filepath.Join(w.dir, "pki")}
+}
+
 func stopSharedCluster() error {
 	if shared.cp == nil {
 		return nil

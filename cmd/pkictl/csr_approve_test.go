@@ -172,7 +172,7 @@ func TestCSRApproveFaults(t *testing.T) {
 		{"no-login", apiFault{method: "GET", path: object, code: http.StatusUnauthorized}, 1, "401 Unauthorized", csr.StatePending},
 		{"no-reading", apiFault{method: "GET", path: object, code: http.StatusForbidden}, 4, "fault: Forbidden", csr.StatePending},
 		{"failed-reading", apiFault{method: "GET", path: object, code: http.StatusInternalServerError}, 1, "the API server failed", csr.StatePending},
-		{"no-bindings", apiFault{path: bindings, code: http.StatusForbidden}, 0, "", csr.StateApproved},
+		{"no-bindings", apiFault{path: bindings, code: http.StatusForbidden}, 4, "listing all bindings is not allowed", csr.StatePending},
 		{"failed-bindings", apiFault{path: bindings, code: http.StatusInternalServerError}, 1, "cannot review", csr.StatePending},
 		{"no-impersonating", apiFault{path: reviews, code: http.StatusForbidden}, 0, "", csr.StateApproved},
 		{"failed-impersonating", apiFault{path: reviews, code: http.StatusInternalServerError}, 1, "cannot review", csr.StatePending},

@@ -78,7 +78,7 @@ var badUsage = []fault{
 	{name: "server without kubeconfig", args: issueOf("--server", "https://x"), says: "--server is for a kubeconfig", hint: "--kubeconfig"},
 	{name: "plain HTTP", args: issueOf("--kubeconfig", "x.conf", "--server", "http://x"), says: "not https", hint: "TLS"},
 	{name: "server URL without a host", args: issueOf("--kubeconfig", "x.conf", "--server", "https://:6443"), says: "not the URL", hint: "6443"},
-	{name: "password in the server URL", args: issueOf("--kubeconfig", "x.conf", "--server", "https://u:p@x"), says: "not the URL", hint: "6443"},
+	{name: "password in the server URL", args: issueOf("--kubeconfig", "x.conf", "--server", "https://u:p@x"), says: "has a user name, a query or a fragment", hint: "6443"},
 	{name: "bad namespace", says: `"Dev" is not the name of a namespace`, hint: "lower-case",
 		args: issueOf("--kubeconfig", "x.conf", "--server", "https://x", "--namespace", "Dev")},
 	{name: "kubeconfig for a server", says: "cannot log in", hint: "--profile client",

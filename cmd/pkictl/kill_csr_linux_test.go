@@ -109,7 +109,8 @@ func TestKillCSRSign(t *testing.T) {
 		}
 	})
 	t.Logf("killed at %d system calls: %d had delivered, %d had signed, %d had not", n, signedFirst, resent, made)
-	if signedFirst == 0 || resent == 0 || made == 0 {
+	// Delivering is the last that it does: no file need change after it.
+	if resent == 0 || made == 0 {
 		t.Errorf("the kills miss the point")
 	}
 }

@@ -81,9 +81,9 @@ func TestManyMergeAtOnce(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("%d merges, and %d changes under kubectl's lock, in %v", processes*each, others, time.Since(begun).Round(time.Millisecond))
 	close(done)
 	beside.Wait()
+	t.Logf("%d merges, and %d changes under kubectl's lock, in %v", processes*each, others, time.Since(begun).Round(time.Millisecond))
 	config, err := kubeconfig.Load(target)
 	ok(t, err)
 	for i := range processes {

@@ -20,7 +20,7 @@ import (
 func clusterWithRoles(t *testing.T) realCluster {
 	t.Helper()
 	c := sharedCluster(t)
-	c.asAdmin("wait clusterrole/view clusterrole/edit clusterrole/admin --for=jsonpath={.rules[0].verbs} --timeout=60s")
+	c.waitForRoles()
 	return c
 }
 

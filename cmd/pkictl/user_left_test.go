@@ -68,7 +68,8 @@ func TestUserRemoveDisguised(t *testing.T) {
 // TestUserRemoveOpen prints what is still open, though no certificate is known.
 func TestUserRemoveOpen(t *testing.T) {
 	t.Parallel()
-	c := clusterWithRoles(t)
+	c := ownCluster(t) // what everybody may shows in all other tests
+	c.waitForRoles()
 	c.asAdmin("create namespace remove-open")
 	c.asAdmin("create rolebinding of-everybody -n remove-open --clusterrole=view --group=system:authenticated")
 	c.asAdmin("create rolebinding opened -n remove-open --clusterrole=edit --user=opened")
