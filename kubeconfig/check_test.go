@@ -169,16 +169,19 @@ func TestCheckManyDown(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("apiVersion: v1\nkind: Config\ncurrent-context: c-00\nusers: [{name: u, user: {token: a.eyJleHAiOjQwMDAwMDAwMDB9.b}}]\nclusters:\n")
 	const servers, contexts = 12, 60
+	var listeners []net.Listener
 	for i := range servers {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		address := l.Addr().String()
+		listeners = append(listeners, l) // open until all have another port
+		fmt.Fprintf(&b, "- {name: k-%d, cluster: {server: \"https://%s\"}}\n", i, l.Addr())
+	}
+	for _, l := range listeners {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "- {name: k-%d, cluster: {server: \"https://%s\"}}\n", i, address)
 	}
 	b.WriteString("contexts:\n")
 	for i := range contexts {

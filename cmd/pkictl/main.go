@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/klog/v2"
+
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -20,6 +22,8 @@ const grace = 3 * time.Second
 
 func main() {
 	keepOwnRights()
+	// client-go logs to standard error, beside returning, what broke.
+	klog.SetLogger(klog.New(nil))
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	context.AfterFunc(ctx, func() {
 		stop() // the second Ctrl-C ends it at once, which does no harm
