@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
@@ -78,13 +79,13 @@ func (b UserBinding) claimsOf(user string) []Credential {
 }
 
 var (
-	serialForm = regexp.MustCompile(`^[0-9A-Fa-f]{1,40}$`) // RFC 5280, 4.1.2.2: 20 octets
-	idForm     = regexp.MustCompile(`^X509SHA256=[0-9a-f]{64}$`)
+	serialForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Fa-f]{1,40}$`) }) // RFC 5280, 4.1.2.2: 20 octets
+	idForm     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^X509SHA256=[0-9a-f]{64}$`) })
 )
 
 // isWellFormed says whether a certificate can be like that.
 func (c Credential) isWellFormed() bool {
-	return serialForm.MatchString(c.Serial) && idForm.MatchString(c.ID)
+	return serialForm().MatchString(c.Serial) && idForm().MatchString(c.ID)
 }
 
 // inForce returns those that have not ended.

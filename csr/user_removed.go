@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -79,13 +80,13 @@ func parseRemoved(key, value string) (user RemovedUser, isValid bool) {
 
 // keyForm is what a key of a ConfigMap may be (kubernetes
 // apimachinery/pkg/util/validation, IsConfigMapKey).
-var keyForm = regexp.MustCompile(`^[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,252}$`)
+var keyForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,252}$`) })
 
 const hashedKey = "sha256-"
 
 // removedKey is the user's name, or a hash of it where that cannot be a key.
 func removedKey(user string) string {
-	if keyForm.MatchString(user) && !strings.HasPrefix(user, hashedKey) {
+	if keyForm().MatchString(user) && !strings.HasPrefix(user, hashedKey) {
 		return user
 	}
 	sum := sha256.Sum256([]byte(user))

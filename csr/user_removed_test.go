@@ -22,7 +22,7 @@ func TestRemovedUser(t *testing.T) {
 		text, err := user.value()
 		key := removedKey(name)
 		got, isValid := parseRemoved(key, text)
-		if err != nil || !keyForm.MatchString(key) || keys[key] || isValid != (name != "") {
+		if err != nil || !keyForm().MatchString(key) || keys[key] || isValid != (name != "") {
 			t.Errorf("%q: key %q, %v, %v", name, key, isValid, err)
 		}
 		keys[key] = true

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Template marshals many entries that have all but user, certificate and key in
@@ -41,14 +42,14 @@ func encoded[T string | []byte](data T) string {
 
 // plainName matches what YAML takes for a text without quotes, but for
 // yamlWords.
-var plainName = regexp.MustCompile(`^[a-z][a-z0-9.-]*[a-z0-9]$`)
+var plainName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9.-]*[a-z0-9]$`) })
 
 // yamlWords are not texts in YAML 1.1.
 var yamlWords = []string{"yes", "no", "on", "off", "true", "false", "null"}
 
 // Marshal returns what Entry.Marshal does, to the byte.
 func (t *Template) Marshal(user string, certPEM, keyPEM []byte) ([]byte, error) {
-	if t.text == "" || !plainName.MatchString(user) || slices.Contains(yamlWords, user) {
+	if t.text == "" || !plainName().MatchString(user) || slices.Contains(yamlWords, user) {
 		entry := t.common
 		entry.User, entry.CertPEM, entry.KeyPEM = user, certPEM, keyPEM
 		return entry.Marshal()

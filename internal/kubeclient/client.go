@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -105,9 +106,8 @@ func newClient(raw api.Config, o Options, loader clientcmd.ClientConfig) (*Clien
 	if namespace == "" {
 		namespace = metav1.NamespaceDefault
 	}
-	config.UserAgent, config.QPS = o.Agent, -1
-	config.WarningHandlerWithContext = rest.NoWarnings{}
-	config.NegotiatedSerializer = codecs.WithoutConversion()
+	config.UserAgent = o.Agent
+	prepare(config)
 	c := &Client{
 		Context: name, Cluster: chosen.Cluster, User: chosen.AuthInfo, Namespace: namespace,
 		config: config, timeout: o.Timeout, proxy: raw.Clusters[chosen.Cluster].ProxyURL,
@@ -116,6 +116,13 @@ func newClient(raw api.Config, o Options, loader clientcmd.ClientConfig) (*Clien
 		c.timeout = DefaultTimeout
 	}
 	return c, c.dial()
+}
+
+// prepare sets what is the same for all clients.
+func prepare(config *rest.Config) {
+	config.QPS = -1
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	config.NegotiatedSerializer = codecs().WithoutConversion()
 }
 
 func (c *Client) dial() error {
@@ -204,10 +211,8 @@ func (c *Client) CAPEM() ([]byte, error) {
 func (c *Client) WithCertificate(certPEM, keyPEM []byte) (*Client, error) {
 	other := *c
 	other.config = rest.AnonymousClientConfig(c.config)
-	other.config.QPS = -1
+	prepare(other.config)
 	other.config.CertData, other.config.KeyData = certPEM, keyPEM
-	other.config.WarningHandlerWithContext = rest.NoWarnings{}
-	other.config.NegotiatedSerializer = codecs.WithoutConversion()
 	if block, _ := pem.Decode(certPEM); block == nil {
 		return nil, failure.New(failure.Failed, "", "there is no certificate to log in with")
 	}
@@ -234,11 +239,12 @@ func (c *Client) Compact() (*Client, error) {
 	return &other, other.dial()
 }
 
-// The types that are sent and received.
+// The types that are sent and received. They are made when the first client is:
+// most commands call no server.
 var (
-	scheme     = newScheme()
-	codecs     = serializer.NewCodecFactory(scheme)
-	parameters = runtime.NewParameterCodec(scheme)
+	scheme     = sync.OnceValue(newScheme)
+	codecs     = sync.OnceValue(func() serializer.CodecFactory { return serializer.NewCodecFactory(scheme()) })
+	parameters = sync.OnceValue(func() runtime.ParameterCodec { return runtime.NewParameterCodec(scheme()) })
 	version1   = schema.GroupVersion{Version: "v1"}
 )
 
@@ -264,7 +270,7 @@ func (c *Client) Get(ctx context.Context, path string, into runtime.Object) erro
 
 // List reads the objects at path, a page of them where o.Limit is set.
 func (c *Client) List(ctx context.Context, path string, o metav1.ListOptions, into runtime.Object) error {
-	return c.do(ctx, c.rest.Get().AbsPath(path).SpecificallyVersionedParams(&o, parameters, version1), into)
+	return c.do(ctx, c.rest.Get().AbsPath(path).SpecificallyVersionedParams(&o, parameters(), version1), into)
 }
 
 // Create sends an object to the list at path and reads what became of it.
@@ -276,7 +282,7 @@ func (c *Client) Create(ctx context.Context, path string, object, into runtime.O
 // object, and answers as it would.
 func (c *Client) CreateDryRun(ctx context.Context, path string, object, into runtime.Object) error {
 	o := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
-	return c.do(ctx, c.rest.Post().AbsPath(path).SpecificallyVersionedParams(&o, parameters, version1).Body(object), into)
+	return c.do(ctx, c.rest.Post().AbsPath(path).SpecificallyVersionedParams(&o, parameters(), version1).Body(object), into)
 }
 
 // Update replaces the object at path, or a subresource of it.
@@ -288,7 +294,7 @@ func (c *Client) Update(ctx context.Context, path string, object, into runtime.O
 // object and the right to change it, and answers as it would.
 func (c *Client) UpdateDryRun(ctx context.Context, path string, object, into runtime.Object) error {
 	o := metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}}
-	return c.do(ctx, c.rest.Put().AbsPath(path).SpecificallyVersionedParams(&o, parameters, version1).Body(object), into)
+	return c.do(ctx, c.rest.Put().AbsPath(path).SpecificallyVersionedParams(&o, parameters(), version1).Body(object), into)
 }
 
 // Patch changes the object at path by a JSON merge patch (RFC 7386).
@@ -319,7 +325,7 @@ func (c *Client) DeleteVersion(ctx context.Context, path string, uid types.UID, 
 // server closes the connection, or it breaks. No timeout applies.
 func (c *Client) Watch(ctx context.Context, path string, o metav1.ListOptions) (watch.Interface, error) {
 	o.Watch = true
-	w, err := c.rest.Get().AbsPath(path).SpecificallyVersionedParams(&o, parameters, version1).Watch(ctx)
+	w, err := c.rest.Get().AbsPath(path).SpecificallyVersionedParams(&o, parameters(), version1).Watch(ctx)
 	return w, c.explain(ctx, err)
 }
 
