@@ -44,7 +44,7 @@ func (o IssueOptions) isDone(authority *CA, revoked map[string]bool, req Request
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil && equalKeys(key, cert.PublicKey), err
+	return err == nil && EqualKeys(key, cert.PublicKey), err
 }
 
 // revokedSerials returns the serial numbers, in decimal, of what the CA has

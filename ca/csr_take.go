@@ -165,7 +165,7 @@ func (t *taking) checkReservedGroups() error {
 // refuseReserved refuses a name with which a request would make itself more than
 // a user, unless somebody else says that it is meant.
 func (t *taking) refuseReserved(allow, what, flag, name string) error {
-	return t.refuseUnless(allow+name, fmt.Sprintf("say who it is for with %s, or allow it with --allow %s", flag, shellQuote(allow+name)),
+	return t.refuseUnless(allow+name, fmt.Sprintf("say who it is for with %s, or allow it with --allow %s", flag, ShellQuote(allow+name)),
 		fmt.Sprintf("it asks for the %s %q, which is for parts and administrators of a cluster", what, name))
 }
 
@@ -245,7 +245,7 @@ func (o IssueOptions) checkKeyFile() (warnings []string, err error) {
 		return nil, err
 	case key.hidden() != "":
 		return []string{fmt.Sprintf("key %q %s, so that nothing says whether it is the key of certificate request %q", path, key.hidden(), o.foreign.request.name)}, nil
-	case !equalKeys(key.Public, o.foreign.key):
+	case !EqualKeys(key.Public, o.foreign.key):
 		return nil, failure.New(failure.Refused, "choose another name with --out, or move the key away",
 			"%q is not the key of certificate request %q", path, o.foreign.request.name)
 	}
@@ -259,7 +259,7 @@ func (c *CA) checkForeignKey(pub crypto.PublicKey) error {
 		return nil
 	}
 	for _, own := range c.Bundle() {
-		if equalKeys(pub, own.PublicKey) {
+		if EqualKeys(pub, own.PublicKey) {
 			return failure.New(failure.Refused, "make a key of its own for it", "the key is that of the CA %s itself", FormatName(own.RawSubject))
 		}
 	}

@@ -138,13 +138,13 @@ func ExplainIssue(o IssueOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r.Title = fmt.Sprintf("a %s certificate for %s", req.Profile.Name(), shellQuote(req.CommonName))
-	r.Key, r.Cert = shellQuote(o.Prefix()+".key"), shellQuote(o.Prefix()+".crt")
+	r.Title = fmt.Sprintf("a %s certificate for %s", req.Profile.Name(), ShellQuote(req.CommonName))
+	r.Key, r.Cert = ShellQuote(o.Prefix()+".key"), ShellQuote(o.Prefix()+".crt")
 	r.After = authority.explainPresented(r.Cert)
 	if o.foreign != nil {
 		r.Request, r.DER = "/dev/stdin", o.foreign.request.isDER
 		if path := o.foreign.request.path; path != "" {
-			r.Request = shellQuote(path)
+			r.Request = ShellQuote(path)
 		}
 	}
 	return r.String(), nil
@@ -162,12 +162,12 @@ func (c *CA) recipe(req Request, signerKey string, now time.Time, pass string) (
 	}
 	return recipe{
 		Genpkey:   genpkey(req.Key),
-		Subject:   shellQuote(opensslSubject(req.Groups, req.CommonName)),
+		Subject:   ShellQuote(opensslSubject(req.Groups, req.CommonName)),
 		Usage:     opensslUsage(req),
 		Addresses: opensslAddresses(req.Profile),
 		Extended:  opensslExtended(req.Profile),
 		Names:     opensslNames(req.SANs),
-		Signer: "-cert " + shellQuote(CertPath(c.Dir)) + " -keyfile " + shellQuote(KeyPath(c.Dir)) +
+		Signer: "-cert " + ShellQuote(CertPath(c.Dir)) + " -keyfile " + ShellQuote(KeyPath(c.Dir)) +
 			opensslPass("-passin", pass),
 		Digest: digest(signerKey),
 		Start:  opensslTime(notBefore),
@@ -181,7 +181,7 @@ func opensslPass(flag, source string) string {
 	if source == "" {
 		return ""
 	}
-	return " " + flag + " " + shellQuote(source)
+	return " " + flag + " " + ShellQuote(source)
 }
 
 func opensslTime(t time.Time) string { return t.UTC().Format("20060102150405Z") }
@@ -297,9 +297,9 @@ func opensslNames(sans SANs) string {
 	return strings.Join(names, ",")
 }
 
-// shellQuote quotes a word for a POSIX shell where that is needed. What is not
+// ShellQuote quotes a word for a POSIX shell where that is needed. What is not
 // printable, such as the escape sequences of a terminal, is written in digits.
-func shellQuote(word string) string {
+func ShellQuote(word string) string {
 	safe := word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:@=,+-") == ""
 	switch {
 	case safe:

@@ -31,8 +31,8 @@ func ExplainInit(o InitOptions) (string, error) {
 	}
 	now := o.Now.UTC()
 	r := req.recipe(o, now.Add(-Backdate), now.Add(req.validity()))
-	r.Title = "a self-signed CA in " + shellQuote(o.Dir)
-	r.Signer = "-selfsign -keyfile " + shellQuote(KeyPath(o.Dir)) + r.PassIn
+	r.Title = "a self-signed CA in " + ShellQuote(o.Dir)
+	r.Signer = "-selfsign -keyfile " + ShellQuote(KeyPath(o.Dir)) + r.PassIn
 	r.Digest = digest(string(req.Key))
 	return r.String(), nil
 }
@@ -63,21 +63,21 @@ func (o InitOptions) explainIntermediate() (string, error) {
 		return "", err
 	}
 	r := req.recipe(o, notBefore, notAfter)
-	r.Title = fmt.Sprintf("a CA in %s that the one in %s signs", shellQuote(o.Dir), shellQuote(o.Parent))
-	r.Signer = "-cert " + shellQuote(CertPath(o.Parent)) + " -keyfile " + shellQuote(KeyPath(o.Parent)) +
+	r.Title = fmt.Sprintf("a CA in %s that the one in %s signs", ShellQuote(o.Dir), ShellQuote(o.Parent))
+	r.Signer = "-cert " + ShellQuote(CertPath(o.Parent)) + " -keyfile " + ShellQuote(KeyPath(o.Parent)) +
 		opensslPass("-passin", o.OpenSSLPass)
 	r.Digest = digest(parentKey)
-	r.After = fmt.Sprintf("cat -- %s %s > %s", r.Cert, shellQuote(BundlePath(o.Parent)), shellQuote(ChainPath(o.Dir)))
+	r.After = fmt.Sprintf("cat -- %s %s > %s", r.Cert, ShellQuote(BundlePath(o.Parent)), ShellQuote(ChainPath(o.Dir)))
 	return r.String(), nil
 }
 
 // recipe is what all CAs have.
 func (req caRequest) recipe(o InitOptions, notBefore, notAfter time.Time) recipe {
 	r := recipe{
-		Key:       shellQuote(KeyPath(o.Dir)),
-		Cert:      shellQuote(CertPath(o.Dir)),
+		Key:       ShellQuote(KeyPath(o.Dir)),
+		Cert:      ShellQuote(CertPath(o.Dir)),
 		Genpkey:   genpkey(req.Key),
-		Subject:   shellQuote(opensslSubject(req.Groups, req.CommonName)),
+		Subject:   ShellQuote(opensslSubject(req.Groups, req.CommonName)),
 		Usage:     "keyCertSign,cRLSign",
 		Start:     opensslTime(notBefore),
 		End:       opensslTime(notAfter),
@@ -113,9 +113,9 @@ func (c *CA) explainPresented(certPath string) string {
 	case n == 0 || c.Certificate.Raw == nil:
 		return ""
 	case n == 1:
-		return fmt.Sprintf("cat -- %s >> %s", shellQuote(CertPath(c.Dir)), certPath)
+		return fmt.Sprintf("cat -- %s >> %s", ShellQuote(CertPath(c.Dir)), certPath)
 	default:
-		return fmt.Sprintf("awk '/BEGIN CERTIFICATE/ { n++ } n <= %d' %s >> %s", n, shellQuote(ChainPath(c.Dir)), certPath)
+		return fmt.Sprintf("awk '/BEGIN CERTIFICATE/ { n++ } n <= %d' %s >> %s", n, ShellQuote(ChainPath(c.Dir)), certPath)
 	}
 }
 
@@ -130,7 +130,7 @@ func (o InitOptions) explainImport() (string, error) {
 	line := func(format string, args ...string) {
 		quoted := make([]any, len(args))
 		for i, arg := range args {
-			quoted[i] = shellQuote(arg)
+			quoted[i] = ShellQuote(arg)
 		}
 		fmt.Fprintf(&b, format+"\n", quoted...)
 	}

@@ -24,26 +24,26 @@ func (c *CA) ExplainRenew(h *Holding, o RenewOptions, pass string, also func(cer
 	if o.ReuseKey && h.KeyPath == "" {
 		return "", failure.New(failure.Failed, "leave out --reuse-key or --explain", "there is no recipe that keeps the key of %q: it is in no file of its own", h.Name)
 	}
-	r.Title = "a new certificate in place of that of " + shellQuote(h.Name)
+	r.Title = "a new certificate in place of that of " + ShellQuote(h.Name)
 	r.Cert, r.Key = `"$work/new.crt"`, `"$work/new.key"`
-	if r.Old = shellQuote(h.CertPath); h.CertPath == "" {
+	if r.Old = ShellQuote(h.CertPath); h.CertPath == "" {
 		r.Old, r.OldPEM = `"$work/old.crt"`, string(EncodeCertificates(h.Certificate))
 	}
 	if o.ReuseKey {
-		r.Genpkey, r.Key = "", shellQuote(h.KeyPath)
+		r.Genpkey, r.Key = "", ShellQuote(h.KeyPath)
 	}
 	after := []string{
-		fmt.Sprintf("openssl verify -CAfile %s %s", shellQuote(BundlePath(c.Dir)), r.Cert),
+		fmt.Sprintf("openssl verify -CAfile %s %s", ShellQuote(BundlePath(c.Dir)), r.Cert),
 	}
 	if line := c.explainPresented(r.Cert); line != "" {
 		after = append(after, line)
 	}
 	cert, key := r.Cert, r.Key
 	if h.CertPath != "" {
-		cert = shellQuote(h.CertPath)
+		cert = ShellQuote(h.CertPath)
 		after = append(after, fmt.Sprintf("cat -- %s > %s", r.Cert, cert))
 		if !o.ReuseKey {
-			key = shellQuote(h.KeyPath)
+			key = ShellQuote(h.KeyPath)
 			after = append(after, fmt.Sprintf("cat -- %s > %s", r.Key, key))
 		}
 	}

@@ -112,12 +112,12 @@ func ExplainRevoke(ctx context.Context, o RevokeOptions) (string, error) {
 	}
 	recipe := newRevocationRecipe(authority)
 	recipe.Title = "revoke serial " + r.Serial + ", " + onOneLine(r.Subject)
-	recipe.Database = shellQuote(filepath.Join(o.Dir, "index.txt"))
+	recipe.Database = ShellQuote(filepath.Join(o.Dir, "index.txt"))
 	recipe.Reason = opensslReasons[reasonName(code)]
 	if code != 0 && recipe.Reason == "" {
 		recipe.Note = "openssl does not know the reason " + reasonName(code) + ", so there is none."
 	}
-	if recipe.Cert = shellQuote(r.Out + ".crt"); r.Files == nil {
+	if recipe.Cert = ShellQuote(r.Out + ".crt"); r.Files == nil {
 		recipe.PEM = r.PEM
 	}
 	return recipe.render(revokeRecipe), nil
@@ -139,7 +139,7 @@ func ExplainCRL(ctx context.Context, o CRLOptions) (string, error) {
 	recipe.Number, recipe.DER = FormatSerial(result.Number), o.DER
 	recipe.Start, recipe.End = opensslTime(result.ThisUpdate), opensslTime(result.NextUpdate)
 	if result.Path != "" {
-		recipe.Out = shellQuote(result.Path)
+		recipe.Out = ShellQuote(result.Path)
 	}
 	var index strings.Builder
 	unknown := 0
@@ -162,7 +162,7 @@ func ExplainCRL(ctx context.Context, o CRLOptions) (string, error) {
 
 func newRevocationRecipe(c *CA) revocationRecipe {
 	return revocationRecipe{
-		CACert: shellQuote(CertPath(c.Dir)), CAKey: shellQuote(KeyPath(c.Dir)), Digest: digest(KeyName(c.Certificate.PublicKey)),
+		CACert: ShellQuote(CertPath(c.Dir)), CAKey: ShellQuote(KeyPath(c.Dir)), Digest: digest(KeyName(c.Certificate.PublicKey)),
 	}
 }
 

@@ -124,7 +124,7 @@ type ExportPaths struct {
 func (e Export) Explain(p ExportPaths) string {
 	var b bytes.Buffer
 	b.WriteString("# the same as one file: " + string(e.Form) + "\n(umask 077\n")
-	cert, key := shellQuote(p.Prefix+".crt"), shellQuote(p.Prefix+".key")
+	cert, key := ShellQuote(p.Prefix+".crt"), ShellQuote(p.Prefix+".key")
 	switch e.Form {
 	case ExportPKCS12:
 		b.WriteString(explainPKCS12(p, cert, key))
@@ -134,7 +134,7 @@ func (e Export) Explain(p ExportPaths) string {
 		b.WriteString(e.explainSecret(p, cert, key))
 	}
 	if p.File != "" {
-		b.WriteString(" > " + shellQuote(p.File))
+		b.WriteString(" > " + ShellQuote(p.File))
 	}
 	b.WriteString(")\n")
 	return b.String()

@@ -127,7 +127,7 @@ func (o InitOptions) importKey(path string, authority *CA, inPlace bool) (keyPEM
 		return nil, false, err
 	}
 	defer CloseKey(key)
-	if !equalKeys(key.Public(), authority.Certificate.PublicKey) {
+	if !EqualKeys(key.Public(), authority.Certificate.PublicKey) {
 		return nil, false, failure.New(failure.Failed, "find the key and the certificate that were made together",
 			"CA key %q does not belong to certificate %s", path, FormatName(authority.Certificate.RawSubject))
 	}
@@ -146,7 +146,7 @@ func (o InitOptions) importKey(path string, authority *CA, inPlace bool) (keyPEM
 func (o InitOptions) staysPlain() error {
 	path := KeyPath(o.Dir)
 	return failure.New(failure.Usage,
-		fmt.Sprintf("encrypt it with: openssl pkcs8 -topk8 -in %[1]s -out %[1]s.new && mv %[1]s.new %[1]s; or import it into another directory with --dir", shellQuote(path)),
+		fmt.Sprintf("encrypt it with: openssl pkcs8 -topk8 -in %[1]s -out %[1]s.new && mv %[1]s.new %[1]s; or import it into another directory with --dir", ShellQuote(path)),
 		"CA key %q is not encrypted, and is left as it is: the CA is there already", path)
 }
 

@@ -193,7 +193,7 @@ func hasKeyBeside(path string, cert *x509.Certificate) bool {
 		return false
 	}
 	key, err := KeyBeside(keyPathOf(path))
-	return err == nil && (key.Encrypted || equalKeys(key.Public, cert.PublicKey))
+	return err == nil && (key.Encrypted || EqualKeys(key.Public, cert.PublicKey))
 }
 
 // baseName is the name of a certificate's file, without what stands for its

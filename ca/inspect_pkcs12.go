@@ -135,7 +135,7 @@ func decryptPKCS12(data []byte, password string) (pkcs12Content, error) {
 // items describes the content. Files of other programs have the key's own
 // certificate anywhere among the others.
 func (c pkcs12Content) items(name string) ([]Item, error) {
-	own := slices.IndexFunc(c.certs, func(cert *x509.Certificate) bool { return c.key != nil && equalKeys(c.key, cert.PublicKey) })
+	own := slices.IndexFunc(c.certs, func(cert *x509.Certificate) bool { return c.key != nil && EqualKeys(c.key, cert.PublicKey) })
 	if own > 0 {
 		cert := c.certs[own]
 		c.certs = slices.Insert(slices.Delete(c.certs, own, own+1), 0, cert)

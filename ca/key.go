@@ -211,8 +211,8 @@ func ReadKey(path string, ask Passphrase) (crypto.Signer, error) {
 	return ParseKey(data, path, ask)
 }
 
-// equalKeys says whether two public keys are the same.
-func equalKeys(a, b crypto.PublicKey) bool {
+// EqualKeys says whether two public keys are the same.
+func EqualKeys(a, b crypto.PublicKey) bool {
 	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && comparable.Equal(b)
 }

@@ -119,7 +119,7 @@ func initHint(dir string) string {
 	if dir == DefaultDir {
 		return "make one with: pkictl init-ca"
 	}
-	return "make one with: pkictl init-ca --dir " + shellQuote(dir)
+	return "make one with: pkictl init-ca --dir " + ShellQuote(dir)
 }
 
 // ReadCertificate reads the first certificate of a PEM file.
@@ -191,7 +191,7 @@ func (c *CA) LoadKey(ask Passphrase) error {
 	if err != nil {
 		return err
 	}
-	if !equalKeys(key.Public(), c.Certificate.PublicKey) {
+	if !EqualKeys(key.Public(), c.Certificate.PublicKey) {
 		CloseKey(key)
 		return failure.New(failure.Failed, "restore the pair ca.crt and ca.key from one backup",
 			"CA key %q does not belong to certificate %q", path, CertPath(c.Dir))

@@ -53,9 +53,9 @@ func checkPKCS12Password(password []byte) error {
 func explainPKCS12(p ExportPaths, cert, key string) string {
 	password := ""
 	if p.Password != "" {
-		password = " -passout " + shellQuote(p.Password)
+		password = " -passout " + ShellQuote(p.Password)
 	}
 	return fmt.Sprintf(`openssl x509 -in %s | openssl pkcs12 -export -inkey %s -certfile %s \
   -keypbe AES-256-CBC -certpbe AES-256-CBC -macalg sha256 -iter %d%s`,
-		cert, key, shellQuote(BundlePath(p.Dir)), pkcs12Iterations, password)
+		cert, key, ShellQuote(BundlePath(p.Dir)), pkcs12Iterations, password)
 }

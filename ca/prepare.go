@@ -265,7 +265,7 @@ func (p *Prepared) compareFrame(issuer *x509.Certificate) error {
 		return p.differs("issuer")
 	case !bytes.Equal(got.AuthorityKeyId, issuer.SubjectKeyId) || len(got.SubjectKeyId) == 0:
 		return p.differs("key identifier")
-	case !equalKeys(got.PublicKey, p.template.PublicKey):
+	case !EqualKeys(got.PublicKey, p.template.PublicKey):
 		return p.differs("public key")
 	case got.SerialNumber.Cmp(p.template.SerialNumber) != 0 || got.SerialNumber.Sign() <= 0:
 		return p.differs("serial number")

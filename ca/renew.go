@@ -158,7 +158,7 @@ func (o RenewOptions) checkHolding(h *Holding) error {
 		return err
 	}
 	if !cert.Equal(h.Certificate) {
-		return failure.New(failure.Failed, "see what it is with: pkictl inspect "+shellQuote(h.CertPath),
+		return failure.New(failure.Failed, "see what it is with: pkictl inspect "+ShellQuote(h.CertPath),
 			"%q holds another certificate than the one to renew", h.CertPath)
 	}
 	key, err := publicKeyBeside(h.KeyPath)
@@ -169,7 +169,7 @@ func (o RenewOptions) checkHolding(h *Holding) error {
 	if err != nil {
 		return err
 	}
-	if !equalKeys(key, cert.PublicKey) {
+	if !EqualKeys(key, cert.PublicKey) {
 		return failure.New(failure.Failed, "restore the pair from a backup, or issue a new one with: pkictl issue --force",
 			"key %q does not belong to certificate %q", h.KeyPath, h.CertPath)
 	}

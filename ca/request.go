@@ -30,19 +30,16 @@ func (r Request) Sign(key crypto.Signer) ([]byte, error) {
 // ExplainSign returns the openssl commands, for a POSIX shell, that make a key of
 // the request's kind, unless it is there, and what Sign returns.
 func (r Request) ExplainSign(keyPath, requestPath string, hasKey bool) string {
-	lines := "# a key and a certificate request for " + shellQuote(r.CommonName) + "\n"
+	lines := "# a key and a certificate request for " + ShellQuote(r.CommonName) + "\n"
 	if !hasKey {
-		lines += "(umask 077; openssl genpkey " + genpkey(r.Key) + " -out " + shellQuote(keyPath) + ")\n"
+		lines += "(umask 077; openssl genpkey " + genpkey(r.Key) + " -out " + ShellQuote(keyPath) + ")\n"
 	}
-	lines += "openssl req -new -utf8 -key " + shellQuote(keyPath) + " -subj " + shellQuote(opensslSubject(r.Groups, r.CommonName))
+	lines += "openssl req -new -utf8 -key " + ShellQuote(keyPath) + " -subj " + ShellQuote(opensslSubject(r.Groups, r.CommonName))
 	if names := opensslNames(r.SANs); names != "" {
-		lines += " -addext " + shellQuote("subjectAltName="+names)
+		lines += " -addext " + ShellQuote("subjectAltName="+names)
 	}
-	return lines + " -out " + shellQuote(requestPath) + "\n"
+	return lines + " -out " + ShellQuote(requestPath) + "\n"
 }
-
-// ShellQuote quotes a word for a POSIX shell where that is needed.
-func ShellQuote(word string) string { return shellQuote(word) }
 
 // EncodeRequest encodes a certificate request as PEM.
 func EncodeRequest(der []byte) []byte {

@@ -119,9 +119,9 @@ func (e Export) explainSecret(p ExportPaths, cert, key string) string {
 		b.WriteString(" --namespace=" + e.Namespace)
 	}
 	b.WriteString(` \` + "\n  --from-file=" + secretCert + "=" + cert + " --from-file=" + secretKey + "=" + key +
-		" --from-file=" + secretCA + "=" + shellQuote(BundlePath(p.Dir)))
+		" --from-file=" + secretCA + "=" + ShellQuote(BundlePath(p.Dir)))
 	if e.Form == ExportOpaqueSecret && p.Kubeconfig != "" {
-		b.WriteString(" --from-file=" + secretKubeconfig + "=" + shellQuote(p.Kubeconfig))
+		b.WriteString(" --from-file=" + secretKubeconfig + "=" + ShellQuote(p.Kubeconfig))
 	}
 	b.WriteString(` \` + "\n  --dry-run=client -o yaml")
 	return b.String()

@@ -195,7 +195,7 @@ func checkKey(o VerifyOptions) Check {
 // certificate's. The names are what the result calls them.
 func CheckKey(cert *x509.Certificate, certName string, key crypto.PublicKey, keyName string) Check {
 	check := Check{Name: "key", Wanted: "the " + KeyName(cert.PublicKey) + " key of " + certName}
-	if !equalKeys(key, cert.PublicKey) {
+	if !EqualKeys(key, cert.PublicKey) {
 		return check.failed("another "+KeyName(key)+" key in "+keyName, "find the key that the certificate was made for, or issue both again")
 	}
 	return check.ok("it in " + keyName)

@@ -127,7 +127,7 @@ func (r CredentialRequest) ask(ctx context.Context, c *kubeclient.Client, m *kub
 func (r CredentialRequest) key(m *kubeconfig.Minting) (crypto.Signer, []byte, error) {
 	if data := m.Pending(); data != nil {
 		key, err := ca.ParseKey(data, "pending", nil)
-		if err == nil && (m.Held == nil || !isKeyOf(key, m.Held.Certificate)) {
+		if err == nil && (m.Held == nil || !ca.EqualKeys(key.Public(), m.Held.Certificate.PublicKey)) {
 			return key, data, nil
 		}
 	}
@@ -145,10 +145,6 @@ func (r CredentialRequest) key(m *kubeconfig.Minting) (crypto.Signer, []byte, er
 	}
 	m.KeepPending(data)
 	return key, data, nil
-}
-
-func isKeyOf(key crypto.Signer, cert *x509.Certificate) bool {
-	return sameKey(key.Public(), cert.PublicKey)
 }
 
 func (r CredentialRequest) submit(ctx context.Context, c *kubeclient.Client, key crypto.Signer) (*Object, error) {

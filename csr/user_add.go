@@ -306,7 +306,7 @@ func (p *pending) made(cert *x509.Certificate) bool {
 		return !p.Overwrite && slices.Equal(cert.Subject.Organization, p.Grant.Groups)
 	}
 	key, err := p.key()
-	return err == nil && sameKey(key.Public(), cert.PublicKey)
+	return err == nil && ca.EqualKeys(key.Public(), cert.PublicKey)
 }
 
 // certificateIn returns the certificate of a user in a kubeconfig, nil if it is

@@ -3,7 +3,6 @@ package csr
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -123,11 +122,6 @@ func certificateOf(object *Object) (*x509.Certificate, error) {
 		return nil, failure.New(failure.Failed, "see what the signer of the cluster does", "certificate signing request %q holds no certificate that can be read", object.Name)
 	}
 	return cert, nil
-}
-
-func sameKey(a, b crypto.PublicKey) bool {
-	one, isKey := a.(interface{ Equal(crypto.PublicKey) bool })
-	return isKey && one.Equal(b)
 }
 
 // inventoryOf lists the client certificates in force that the CA in a

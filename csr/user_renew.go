@@ -270,7 +270,7 @@ func (r *renewer) request(p *pending, g UserGrant) error {
 	if err != nil {
 		return err
 	}
-	if !sameKey(key.Public(), r.old.PublicKey) {
+	if !ca.EqualKeys(key.Public(), r.old.PublicKey) {
 		return failure.New(failure.Failed, "renew it with a new key: leave --reuse-key out", "the key in %q is not that of its certificate", r.path)
 	}
 	request, err := RequestFor(key, o)

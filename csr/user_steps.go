@@ -178,7 +178,7 @@ func (a *adder) issued(object *Object) (*x509.Certificate, error) {
 		return nil, err
 	}
 	switch {
-	case !sameKey(key.Public(), cert.PublicKey), cert.Subject.CommonName != a.o.Name,
+	case !ca.EqualKeys(key.Public(), cert.PublicKey), cert.Subject.CommonName != a.o.Name,
 		!slices.Equal(slices.Sorted(slices.Values(cert.Subject.Organization)), slices.Sorted(slices.Values(a.o.Groups))):
 		return nil, failure.New(failure.Failed, "see what the signer of the cluster does; the certificate is in: kubectl get csr "+object.Name+" -o yaml",
 			"the certificate that was signed is not what was asked for")

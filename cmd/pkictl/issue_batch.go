@@ -254,24 +254,35 @@ func (a *app) printLineError(file string, e ca.LineError) {
 
 func (a *app) printBatch(r batchResult) error {
 	return a.print(r, func(w io.Writer) {
-		verb := "Issued"
-		if r.DryRun {
-			verb = "Would issue"
-		}
-		noun := "certificates"
-		if r.Issued == 1 {
-			noun = "certificate"
-		}
-		fmt.Fprintf(w, "%s %d %s in %.1f s", verb, r.Issued, noun, r.Seconds)
-		if r.Seconds >= 1 && !r.DryRun {
-			fmt.Fprintf(w, " (%.0f a second)", float64(r.Issued)/r.Seconds)
-		}
-		fmt.Fprintln(w)
-		if r.Skipped > 0 {
-			fmt.Fprintf(w, "  %d skipped: there already\n", r.Skipped)
-		}
-		if r.Failed > 0 {
-			fmt.Fprintf(w, "  %d failed\n", r.Failed)
-		}
+		tally{"Issued", "issue", "certificate", r.Issued, r.Skipped, r.Failed, r.Seconds, r.DryRun}.write(w)
 	})
+}
+
+// tally says how many of a file were done.
+type tally struct {
+	done, verb, noun      string // Issued, issue, certificate
+	made, skipped, failed int
+	seconds               float64
+	dryRun                bool
+}
+
+func (t tally) write(w io.Writer) {
+	done, noun := t.done, t.noun
+	if t.dryRun {
+		done = "Would " + t.verb
+	}
+	if t.made != 1 {
+		noun += "s"
+	}
+	fmt.Fprintf(w, "%s %d %s in %.1f s", done, t.made, noun, t.seconds)
+	if t.seconds >= 1 && !t.dryRun {
+		fmt.Fprintf(w, " (%.0f a second)", float64(t.made)/t.seconds)
+	}
+	fmt.Fprintln(w)
+	if t.skipped > 0 {
+		fmt.Fprintf(w, "  %d skipped: there already\n", t.skipped)
+	}
+	if t.failed > 0 {
+		fmt.Fprintf(w, "  %d failed\n", t.failed)
+	}
 }

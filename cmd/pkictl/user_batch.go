@@ -112,24 +112,6 @@ type usersResult struct {
 
 func (a *app) printUsers(r usersResult) error {
 	return a.print(r, func(w io.Writer) {
-		verb := "Added"
-		if r.DryRun {
-			verb = "Would add"
-		}
-		noun := "users"
-		if r.Added == 1 {
-			noun = "user"
-		}
-		fmt.Fprintf(w, "%s %d %s in %.1f s", verb, r.Added, noun, r.Seconds)
-		if r.Seconds >= 1 && !r.DryRun {
-			fmt.Fprintf(w, " (%.0f a second)", float64(r.Added)/r.Seconds)
-		}
-		fmt.Fprintln(w)
-		if r.Skipped > 0 {
-			fmt.Fprintf(w, "  %d skipped: there already\n", r.Skipped)
-		}
-		if r.Failed > 0 {
-			fmt.Fprintf(w, "  %d failed\n", r.Failed)
-		}
+		tally{"Added", "add", "user", r.Added, r.Skipped, r.Failed, r.Seconds, r.DryRun}.write(w)
 	})
 }
