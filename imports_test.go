@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"ca":                  {"internal/store", "internal/failure"},
 	"kubeconfig":          {"ca", "internal/kubeclient", "internal/store", "internal/failure"},
 	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
-	"cluster":             {"ca", "kubeconfig", "internal/store", "internal/failure"},
+	"cluster":             {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
 	"cmd/pkictl":          {"ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
 }
 

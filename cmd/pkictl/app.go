@@ -27,9 +27,10 @@ type app struct {
 	// commandLine finds the command lines in texts that are to say so.
 	commandLine *regexp.Regexp
 
-	dir    string
-	output string
-	quiet  bool
+	dir        string
+	clusterDir string // of the commands below cluster
+	output     string
+	quiet      bool
 	// passphraseFile is the value of --passphrase-file.
 	passphraseFile string
 }
@@ -86,6 +87,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 		a.initCACmd(), a.issueCmd(), a.renewCmd(), a.revokeCmd(), a.crlCmd(),
 		a.listCmd(), a.inspectCmd(), a.verifyCmd(), a.lintCmd(),
 		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(), a.credentialCmd(),
+		a.clusterCmd(),
 		a.versionCmd(), a.manCmd(),
 	)
 	reportArgs(root)
