@@ -101,7 +101,7 @@ func (a *aside) putBackAll() ([]string, error) {
 func (a *aside) moveAway(name string) error {
 	err := os.Mkdir(a.dir, 0o700)
 	if err == nil || errors.Is(err, fs.ErrExist) {
-		err = renameNew(filepath.Join(a.manifests, name), filepath.Join(a.dir, name))
+		err = move(filepath.Join(a.manifests, name), filepath.Join(a.dir, name))
 	}
 	if err != nil {
 		_ = os.Remove(a.dir)
@@ -116,7 +116,7 @@ func (a *aside) moveAway(name string) error {
 
 // putBack gives a manifest back to the kubelet.
 func (a *aside) putBack(name string) error {
-	err := renameNew(filepath.Join(a.dir, name), filepath.Join(a.manifests, name))
+	err := move(filepath.Join(a.dir, name), filepath.Join(a.manifests, name))
 	if errors.Is(err, fs.ErrExist) {
 		return a.bothError(name)
 	}
@@ -204,10 +204,14 @@ func InterruptedRestarts(manifests string) (paths []string, running bool, err er
 
 // PutManifestsBack puts the manifests back that a restart which was killed has
 // left aside, and returns their names. It waits for a restart that is under
-// way, and says so to progress. Where a manifest was written anew in the
+// way, and says so to progress, which may be nil. Where a manifest was written anew in the
 // meantime it changes nothing.
 func PutManifestsBack(ctx context.Context, manifests string, progress func(string)) ([]string, error) {
-	a, err := openAside(ctx, manifests, func() { progress(waitingFor(manifests)) })
+	a, err := openAside(ctx, manifests, func() {
+		if progress != nil {
+			progress(waitingFor(manifests))
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +221,20 @@ func PutManifestsBack(ctx context.Context, manifests string, progress func(strin
 
 func waitingFor(manifests string) string {
 	return fmt.Sprintf("waiting for another pkictl that restarts the static pods of %q", manifests)
+}
+
+// move is renameNew, which may have happened in spite of an error, as over a
+// network.
+func move(from, to string) error {
+	err := renameNew(from, to)
+	if err == nil {
+		return nil
+	}
+	_, toErr := os.Lstat(to)
+	if _, fromErr := os.Lstat(from); errors.Is(fromErr, fs.ErrNotExist) && toErr == nil {
+		return nil
+	}
+	return err
 }
 
 // renameLooking renames a file unless there is one of that name.

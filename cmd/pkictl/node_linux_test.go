@@ -57,6 +57,7 @@ apiServer:
 controllerManager:
   extraArgs:
   - {name: secure-port, value: "%[6]d"}
+  - {name: leader-elect, value: "false"}
   - {name: kubeconfig, value: %[1]s/controller-manager.conf}
   - {name: authentication-kubeconfig, value: %[1]s/controller-manager.conf}
   - {name: authorization-kubeconfig, value: %[1]s/controller-manager.conf}

@@ -193,10 +193,10 @@ func (n *kubeadmNode) testDoesNotComeBack(k *standIn) func(*testing.T) {
 			ok(t, os.WriteFile(path, data, 0o600))
 			ok(t, os.Chtimes(path, info.ModTime(), info.ModTime()))
 		}
-		write(bytes.Replace(good, []byte("    - --leader-elect=true\n"), []byte("    - --leader-elect=true\n    - --no-such-flag=1\n"), 1))
+		write(bytes.Replace(good, []byte("--leader-elect=false"), []byte("--no-such-flag=1"), 1))
 		before := n.manifestsOf()
 		o := n.restartOptions(k, cluster.ComponentControllerManager, cluster.ComponentEtcd)
-		o.Timeout = 20 * time.Second
+		o.Timeout = 10 * time.Second
 		result, err := cluster.RestartStaticPods(t.Context(), o)
 		var failed *cluster.ComponentError
 		if !errors.As(err, &failed) || failed.Component != cluster.ComponentControllerManager || !strings.Contains(strings.Join(failed.Tail, "\n"), "no-such-flag") {
