@@ -209,9 +209,6 @@ func (r *restarter) plan() ([]*restartStep, error) {
 
 // restart restarts one component and waits until it is healthy.
 func (r *restarter) restart(ctx context.Context, s *restartStep) error {
-	if err := ctx.Err(); err != nil {
-		return interrupted(err, s, "it was not touched")
-	}
 	name := s.pod.component
 	atLeast := time.Duration(0)
 	if s.listener.healthy(ctx) != nil {
@@ -221,7 +218,7 @@ func (r *restarter) restart(ctx context.Context, s *restartStep) error {
 	if err := r.stop(ctx, s, atLeast); err != nil {
 		return err
 	}
-	r.progress("%s is down and its manifest is back; waiting until it is healthy", name)
+	r.progress("%s: it was down, and its manifest is back; waiting until it is healthy", name)
 	if err := r.awaitHealthy(ctx, s); err != nil {
 		s.report.State = NotHealthy
 		return r.unhealthy(ctx, s, err, logs)
@@ -237,10 +234,15 @@ func (r *restarter) restart(ctx context.Context, s *restartStep) error {
 // stop moves the manifest away, waits until the component is down, and moves it
 // back, whatever happened.
 func (r *restarter) stop(ctx context.Context, s *restartStep, atLeast time.Duration) error {
+	// Nothing is said between the two moves: who reads it may have gone, and the
+	// write would end the program.
+	r.progress("%s: moving its manifest away until it is down", s.pod.component)
+	if err := ctx.Err(); err != nil {
+		return interrupted(err, s, "it was not touched")
+	}
 	if err := r.aside.moveAway(s.pod.file); err != nil {
 		return err
 	}
-	r.progress("%s: its manifest is away; waiting until it is down", s.pod.component)
 	err := r.awaitDown(ctx, s, atLeast)
 	if backErr := r.aside.putBack(s.pod.file); backErr != nil {
 		s.report.State = NotHealthy

@@ -64,13 +64,16 @@ func (p *staticPod) listener(dir string) (*listener, error) {
 	}
 	l := &listener{address: net.JoinHostPort(dialHost(host), port)}
 	l.url = "https://" + l.address + kind.path
+	if _, err := url.Parse(l.url); err != nil {
+		return nil, p.unclear("%q is no host", host)
+	}
 	if p.flags[flagCert] != "" {
 		l.certFlag = flagCert
 	}
 	conf := askingTLS()
 	if p.component == ComponentAPIServer {
 		// With --anonymous-auth=false it answers clients that it knows alone.
-		addPair(conf, filepath.Join(dir, "pki", "apiserver-kubelet-client"))
+		p.addAPIServerClient(conf, dir)
 	}
 	l.healthy = httpProbe(conf, l.url)
 	return l, nil
@@ -112,6 +115,17 @@ func (p *staticPod) addEtcdClient(conf *tls.Config, dir string) bool {
 		}
 	}
 	return false
+}
+
+// addAPIServerClient takes the client certificate that the API server has for
+// kubelets: most often its own CA issued it.
+func (p *staticPod) addAPIServerClient(conf *tls.Config, dir string) {
+	if certFile, ok := p.hostFile("kubelet-client-certificate"); ok {
+		if base, isPair := strings.CutSuffix(certFile, ".crt"); isPair && addPair(conf, base) {
+			return
+		}
+	}
+	addPair(conf, filepath.Join(dir, "pki", "apiserver-kubelet-client"))
 }
 
 // addPair loads base.crt and base.key where they are.

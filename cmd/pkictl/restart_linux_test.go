@@ -150,13 +150,23 @@ func (n *kubeadmNode) checkReload() {
 // component starts.
 func (n *kubeadmNode) testInterrupted(k *standIn) func(*testing.T) {
 	return func(t *testing.T) {
-		for _, at := range in("its manifest is away", "its manifest is back") {
+		for _, at := range in("away", "starting") {
 			before := n.manifestsOf()
 			ctx, cancel := context.WithCancel(t.Context())
 			o := n.restartOptions(k, cluster.ComponentControllerManager, cluster.ComponentEtcd)
-			o.Progress = func(step string) {
-				if strings.Contains(step, at) {
-					cancel()
+			if at == "away" {
+				go func() {
+					defer cancel()
+					path := filepath.Join(n.manifests, "kube-controller-manager.yaml")
+					for ctx.Err() == nil && exists(path) {
+						time.Sleep(time.Millisecond)
+					}
+				}()
+			} else {
+				o.Progress = func(step string) {
+					if strings.Contains(step, "its manifest is back") {
+						cancel()
+					}
 				}
 			}
 			k.started()
@@ -179,6 +189,11 @@ func (n *kubeadmNode) testInterrupted(k *standIn) func(*testing.T) {
 			}
 		}
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // testDoesNotComeBack gives the controller manager a flag that it does not know.
