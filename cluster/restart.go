@@ -59,12 +59,12 @@ type RestartState string
 
 // States of a component in a RestartResult.
 const (
-	Restarted   RestartState = "restarted"
-	Skipped     RestartState = "skipped"     // it is no static pod of this node
-	NotHealthy  RestartState = "not healthy" // its manifest is in its place
-	NotStopped  RestartState = "not stopped" // likewise
-	Interrupted RestartState = "interrupted" // likewise
-	Untouched   RestartState = "untouched"   // one before it failed
+	RestartDone        RestartState = "restarted"
+	RestartSkipped     RestartState = "skipped"     // it is no static pod of this node
+	RestartNotHealthy  RestartState = "not healthy" // its manifest is in its place
+	RestartNotStopped  RestartState = "not stopped" // likewise
+	RestartInterrupted RestartState = "interrupted" // likewise
+	RestartUntouched   RestartState = "untouched"   // one before it failed
 )
 
 // RestartResult says what RestartStaticPods did.
@@ -183,10 +183,10 @@ func (r *restarter) plan() ([]*restartStep, error) {
 	var steps []*restartStep
 	for i, component := range r.Components {
 		report := &r.result.Components[i]
-		*report = RestartedComponent{Component: component, State: Untouched}
+		*report = RestartedComponent{Component: component, State: RestartUntouched}
 		pod := pods[component]
 		if pod == nil {
-			report.State, report.Note = Skipped, fmt.Sprintf("no manifest in %q runs it", r.Manifests)
+			report.State, report.Note = RestartSkipped, fmt.Sprintf("no manifest in %q runs it", r.Manifests)
 			continue
 		}
 		report.Manifest = filepath.Join(r.Manifests, pod.file)
@@ -220,10 +220,10 @@ func (r *restarter) restart(ctx context.Context, s *restartStep) error {
 	}
 	r.progress("%s: it was down, and its manifest is back; waiting until it is healthy", name)
 	if err := r.awaitHealthy(ctx, s); err != nil {
-		s.report.State = NotHealthy
+		s.report.State = RestartNotHealthy
 		return r.unhealthy(ctx, s, err, logs)
 	}
-	s.report.State = Restarted
+	s.report.State = RestartDone
 	if err := r.compareServed(ctx, s); err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (r *restarter) stop(ctx context.Context, s *restartStep, atLeast time.Durat
 	}
 	err := r.awaitDown(ctx, s, atLeast)
 	if backErr := r.aside.putBack(s.pod.file); backErr != nil {
-		s.report.State = NotHealthy
+		s.report.State = RestartNotHealthy
 		return backErr
 	}
 	return err
@@ -267,10 +267,10 @@ func (r *restarter) awaitDown(ctx context.Context, s *restartStep, atLeast time.
 		case <-time.After(restartInterval):
 		case <-bounded.Done():
 			if err := ctx.Err(); err != nil {
-				s.report.State = Interrupted
+				s.report.State = RestartInterrupted
 				return interrupted(err, s, "its manifest is back in its place")
 			}
-			s.report.State = NotStopped
+			s.report.State = RestartNotStopped
 			return failure.New(failure.Failed, "see whether the kubelet runs, and reads that directory: systemctl status kubelet, and staticPodPath in its configuration",
 				"%s still listens on %q, %s after its manifest was moved out of %q; it is back", s.pod.component, s.listener.address, r.Timeout, r.Manifests)
 		}
@@ -313,16 +313,16 @@ func (r *restarter) awaitHealthy(ctx context.Context, s *restartStep) error {
 // unhealthy says why the restart ends with a component that is not healthy.
 func (r *restarter) unhealthy(ctx context.Context, s *restartStep, last error, logs podLogFiles) error {
 	if err := ctx.Err(); err != nil {
-		s.report.State = Interrupted
+		s.report.State = RestartInterrupted
 		return interrupted(err, s, "its manifest is back in its place, but it is not healthy yet")
 	}
 	reason := fmt.Errorf("is not healthy %s after its manifest came back (last answer: %w)", r.Timeout, last)
 	hint := "see why: crictl ps -a, crictl logs, journalctl -u kubelet; its manifest is in its place; when it is healthy, run the command again"
-	var err error = fmt.Errorf("%s %w", s.pod.component, reason)
+	what := "a static pod did not come back"
 	if log, tail := logs.since(); log != "" {
-		err = &ComponentError{Component: s.pod.component, Err: reason, Log: log, Tail: tail}
+		return failure.Wrap(&ComponentError{Component: s.pod.component, Err: reason, Log: log, Tail: tail}, failure.Failed, hint, "%s", what)
 	}
-	return failure.Wrap(err, failure.Failed, hint, "a static pod did not come back")
+	return failure.Wrap(fmt.Errorf("%s %w", s.pod.component, reason), failure.Failed, hint, "%s", what)
 }
 
 func interrupted(err error, s *restartStep, state string) error {

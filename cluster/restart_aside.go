@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -45,7 +46,11 @@ func openAside(ctx context.Context, manifests string, waiting func()) (*aside, e
 		_, err = a.lock.TryLockContext(ctx, 100*time.Millisecond)
 	}
 	if err != nil {
-		return nil, failure.Wrap(systemError(err), failure.Failed, "another pkictl may be restarting static pods; run the command again when it is done", "cannot lock directory %q", real)
+		hint := "another pkictl restarts static pods; run the command again when it is done"
+		if errors.Is(err, fs.ErrPermission) {
+			hint = "run it as root"
+		}
+		return nil, failure.Wrap(systemError(err), failure.Failed, hint, "cannot lock directory %q", real)
 	}
 	return a, nil
 }
@@ -101,7 +106,7 @@ func (a *aside) putBackAll() ([]string, error) {
 func (a *aside) moveAway(name string) error {
 	err := os.Mkdir(a.dir, 0o700)
 	if err == nil || errors.Is(err, fs.ErrExist) {
-		err = move(filepath.Join(a.manifests, name), filepath.Join(a.dir, name))
+		err = moveFile(filepath.Join(a.manifests, name), filepath.Join(a.dir, name))
 	}
 	if err != nil {
 		_ = os.Remove(a.dir)
@@ -116,12 +121,12 @@ func (a *aside) moveAway(name string) error {
 
 // putBack gives a manifest back to the kubelet.
 func (a *aside) putBack(name string) error {
-	err := move(filepath.Join(a.dir, name), filepath.Join(a.manifests, name))
+	err := moveFile(filepath.Join(a.dir, name), filepath.Join(a.manifests, name))
 	if errors.Is(err, fs.ErrExist) {
 		return a.bothError(name)
 	}
 	if err != nil {
-		return failure.Wrap(systemError(err), failure.Failed, "move it back by hand: mv "+filepath.Join(a.dir, name)+" "+a.manifests+"/",
+		return failure.Wrap(systemError(err), failure.Failed, "move it back by hand: mv "+ca.ShellQuote(filepath.Join(a.dir, name))+" "+ca.ShellQuote(a.manifests)+"/",
 			"cannot move manifest %q back", filepath.Join(a.dir, name))
 	}
 	err = a.sync(name)
@@ -204,8 +209,8 @@ func InterruptedRestarts(manifests string) (paths []string, running bool, err er
 
 // PutManifestsBack puts the manifests back that a restart which was killed has
 // left aside, and returns their names. It waits for a restart that is under
-// way, and says so to progress, which may be nil. Where a manifest was written anew in the
-// meantime it changes nothing.
+// way, and says so to progress, which may be nil. Where a manifest was written
+// anew in the meantime it changes nothing.
 func PutManifestsBack(ctx context.Context, manifests string, progress func(string)) ([]string, error) {
 	a, err := openAside(ctx, manifests, func() {
 		if progress != nil {
@@ -223,9 +228,9 @@ func waitingFor(manifests string) string {
 	return fmt.Sprintf("waiting for another pkictl that restarts the static pods of %q", manifests)
 }
 
-// move is renameNew, which may have happened in spite of an error, as over a
+// moveFile is renameNew, which may have happened in spite of an error, as over a
 // network.
-func move(from, to string) error {
+func moveFile(from, to string) error {
 	err := renameNew(from, to)
 	if err == nil {
 		return nil

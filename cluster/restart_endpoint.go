@@ -38,9 +38,9 @@ const (
 	flagListenHTTP = "listen-client-http-urls"
 )
 
-// How components are asked for their health, and the ports that they have unless
-// a flag says another (k8s.io/kubernetes/pkg/cluster/ports).
-var secure = map[string]struct{ port, path string }{
+// securePods are the components that are asked over HTTPS: how, and on which port
+// unless a flag says another (k8s.io/kubernetes/pkg/cluster/ports).
+var securePods = map[string]struct{ port, path string }{
 	ComponentAPIServer:         {"6443", "/readyz"},
 	ComponentControllerManager: {"10257", "/healthz"},
 	ComponentScheduler:         {"10259", "/healthz"},
@@ -52,7 +52,7 @@ func (p *staticPod) listener(dir string) (*listener, error) {
 	if p.component == ComponentEtcd {
 		return p.etcdListener(dir)
 	}
-	kind := secure[p.component]
+	kind := securePods[p.component]
 	host, port := p.flags[flagBindAddress], p.flags[flagSecurePort]
 	if probe := p.probe(); probe != nil { // where the kubelet asks
 		host = cmp.Or(host, probe.Host)

@@ -208,11 +208,11 @@ func TestRestartServesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := result.Components[1]
-	if got.State != Restarted || got.Serves != filepath.Join(d.dir, "pki", "apiserver.crt") || got.Manifest != d.manifest {
+	if got.State != RestartDone || got.Serves != filepath.Join(d.dir, "pki", "apiserver.crt") || got.Manifest != d.manifest {
 		t.Errorf("%+v", got)
 	}
 	for _, i := range []int{0, 2, 3} {
-		if c := result.Components[i]; c.State != Skipped || !strings.Contains(c.Note, "no manifest in") {
+		if c := result.Components[i]; c.State != RestartSkipped || !strings.Contains(c.Note, "no manifest in") {
 			t.Errorf("%+v", c)
 		}
 	}
@@ -229,7 +229,7 @@ func TestRestartServesAnother(t *testing.T) {
 	o := d.options()
 	o.Timeout = time.Minute
 	result, err := RestartStaticPods(t.Context(), o)
-	if err == nil || !strings.Contains(err.Error(), "does not serve certificate") || result.Components[0].State != Restarted {
+	if err == nil || !strings.Contains(err.Error(), "does not serve certificate") || result.Components[0].State != RestartDone {
 		t.Errorf("%v, %+v", err, result)
 	}
 }
@@ -247,7 +247,7 @@ func TestRestartCannotCompare(t *testing.T) {
 	o := d.options()
 	o.Timeout = time.Minute
 	result, err := RestartStaticPods(t.Context(), o)
-	if err != nil || result.Components[0].State != Restarted || !strings.Contains(result.Components[0].Note, "was not compared") {
+	if err != nil || result.Components[0].State != RestartDone || !strings.Contains(result.Components[0].Note, "was not compared") {
 		t.Errorf("%v, %+v", err, result)
 	}
 }
@@ -266,7 +266,7 @@ func TestRestartDoesNotStop(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "still listens on") || !strings.Contains(failure.HintOf(err), "systemctl status kubelet") {
 		t.Errorf("%v", err)
 	}
-	if result.Components[0].State != NotStopped {
+	if result.Components[0].State != RestartNotStopped {
 		t.Errorf("%+v", result)
 	}
 	if after := d.tree(t); after != before {
@@ -372,7 +372,7 @@ func TestRestartTwoAtOnce(t *testing.T) {
 	o := d.options()
 	o.FileCheck = time.Hour
 	result, err := RestartStaticPods(ctx, o)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "its manifest is back in its place") || result.Components[0].State != Interrupted {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "its manifest is back in its place") || result.Components[0].State != RestartInterrupted {
 		t.Errorf("%v, %+v", err, result)
 	}
 	if err := <-second; err != nil || len(said) != 1 || !strings.Contains(said[0], "waiting for another pkictl") {
@@ -390,7 +390,7 @@ func TestRestartInterruptedBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	result, err := RestartStaticPods(ctx, d.options())
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "it was not touched") || result.Components[0].State != Untouched {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "it was not touched") || result.Components[0].State != RestartUntouched {
 		t.Errorf("%v, %+v", err, result)
 	}
 }
@@ -410,7 +410,7 @@ func TestRestartPutsBack(t *testing.T) {
 		t.Errorf("left are %q, %v, %v", paths, running, err)
 	}
 	result, err := RestartStaticPods(t.Context(), d.options())
-	if err == nil || strings.Join(result.PutBack, " ") != "kube-apiserver.yaml" || result.Components[0].State != NotHealthy {
+	if err == nil || strings.Join(result.PutBack, " ") != "kube-apiserver.yaml" || result.Components[0].State != RestartNotHealthy {
 		t.Errorf("%v, %+v", err, result)
 	}
 	if after := d.tree(t); after != before {

@@ -135,7 +135,7 @@ func (n *kubeadmNode) renewAll() {
 }
 
 // asAdmin runs kubectl with super-admin.conf, which needs no binding.
-func (n *kubeadmNode) asAdmin(line string) string {
+func (n *kubeadmNode) asAdmin(line string) {
 	n.t.Helper()
-	return n.run(n.kubectl, append([]string{"--kubeconfig", filepath.Join(n.dir, "super-admin.conf")}, strings.Fields(line)...)...)
+	n.run(n.kubectl, append([]string{"--kubeconfig", filepath.Join(n.dir, "super-admin.conf")}, strings.Fields(line)...)...)
 }

@@ -175,7 +175,7 @@ func (n *kubeadmNode) testInterrupted(k *standIn) func(*testing.T) {
 			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "kube-controller-manager was interrupted; its manifest is back") {
 				t.Errorf("%s: %v", at, err)
 			}
-			if result.Components[0].State != cluster.Interrupted || result.Components[1].State != cluster.Untouched {
+			if result.Components[0].State != cluster.RestartInterrupted || result.Components[1].State != cluster.RestartUntouched {
 				t.Errorf("%s: %+v", at, result)
 			}
 			if after := n.manifestsOf(); after != before {
@@ -220,7 +220,7 @@ func (n *kubeadmNode) testDoesNotComeBack(k *standIn) func(*testing.T) {
 		if !strings.Contains(failure.HintOf(err), "its manifest is in its place") || !strings.Contains(err.Error(), "connection refused") {
 			t.Errorf("%v\n%s", err, failure.HintOf(err))
 		}
-		if result.Components[0].State != cluster.NotHealthy || result.Components[1].State != cluster.Untouched {
+		if result.Components[0].State != cluster.RestartNotHealthy || result.Components[1].State != cluster.RestartUntouched {
 			t.Errorf("%+v", result)
 		}
 		if after := n.manifestsOf(); after != before {
