@@ -31,9 +31,6 @@ type Settings struct {
 	// CAValidity and Validity are lengths of time as ca.ParseValidity reads them.
 	CAValidity string `json:"caValidity,omitempty"`
 	Validity   string `json:"validity,omitempty"`
-	// ExternalEtcd says that etcd runs elsewhere, with a CA of its own: no file
-	// of etcd's is made, its CA and its client's certificate included.
-	ExternalEtcd bool `json:"externalEtcd,omitempty"`
 }
 
 // NodeSettings are those of one node.
