@@ -263,7 +263,7 @@ func TestRestartDoesNotStop(t *testing.T) {
 	defer l.Close()
 	before := d.tree(t)
 	result, err := RestartStaticPods(t.Context(), d.options())
-	if err == nil || !strings.Contains(err.Error(), "still listens on") || !strings.Contains(failure.HintOf(err), "systemctl status kubelet") {
+	if err == nil || !strings.Contains(err.Error(), "kube-apiserver is not down 300ms after its manifest was moved out of ") || !strings.Contains(err.Error(), "it accepts connections on") || !strings.Contains(failure.HintOf(err), "systemctl status kubelet") {
 		t.Errorf("%v", err)
 	}
 	if result.Components[0].State != RestartNotStopped {
