@@ -136,7 +136,9 @@ func (r *kubeadmReader) cluster(root *yaml.Node) error {
 	s.Endpoint = c.ControlPlaneEndpoint
 	s.ServiceCIDR = c.Networking.ServiceSubnet
 	s.DNSDomain = c.Networking.DNSDomain
-	s.SANs = c.APIServer.CertSANs
+	for _, name := range c.APIServer.CertSANs {
+		s.SANs = append(s.SANs, strings.ToLower(name)) // LowercaseSANs in cmd/kubeadm/app/util/config/common.go
+	}
 	s.EtcdServerSANs = c.Etcd.Local.ServerCertSANs
 	s.EtcdPeerSANs = c.Etcd.Local.PeerCertSANs
 	s.ExternalEtcd = c.Etcd.External != nil
@@ -192,8 +194,9 @@ func (r *kubeadmReader) node(d *strictDecoder, registration kubeadmNodeRegistrat
 	if endpoint.AdvertiseAddress == "1.2.3.4" { // placeholderToken and its like in cmd/kubeadm/app/util/config
 		r.warn(d, path+".advertiseAddress", "is 1.2.3.4, which kubeadm config print writes as an example: is it this node's?")
 	}
-	if registration.Name != "" || endpoint.AdvertiseAddress != "" {
-		r.settings.Nodes = append(r.settings.Nodes, NodeSettings{Name: registration.Name, Address: endpoint.AdvertiseAddress})
+	name := strings.ToLower(strings.TrimSpace(registration.Name)) // GetHostname in k8s.io/component-helpers/node/util/hostname.go
+	if name != "" || endpoint.AdvertiseAddress != "" {
+		r.settings.Nodes = append(r.settings.Nodes, NodeSettings{Name: name, Address: endpoint.AdvertiseAddress})
 	}
 	port := int(endpoint.BindPort)
 	switch {

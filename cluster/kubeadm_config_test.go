@@ -59,6 +59,10 @@ func TestKubeadmConfigRead(t *testing.T) {
 		{"no node", initHead, Settings{}, nil},
 		{"node without address", initHead + "nodeRegistration: {name: a}\n", Settings{Nodes: []NodeSettings{{"a", ""}}}, nil},
 		{"node without name", initHead + "localAPIEndpoint: {advertiseAddress: 10.0.0.1}\n", Settings{Nodes: []NodeSettings{{"", "10.0.0.1"}}}, nil},
+		{
+			"capitals", ccHead + "apiServer: {certSANs: [API.example.com]}\n---\n" + initHead + "nodeRegistration: {name: CP-1}\n",
+			Settings{SANs: []string{"api.example.com"}, Nodes: []NodeSettings{{"cp-1", ""}}}, nil,
+		},
 		{"port as a float", initHead + "localAPIEndpoint: {bindPort: 7443.0}\n", Settings{Port: 7443}, nil},
 		{"date as a name", ccHead + "clusterName: 2030-01-02\n", Settings{Name: "2030-01-02"}, nil},
 		{
