@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/tools/clientcmd/api"
+
 	"github.com/pkictl/pkictl/ca"
 )
 
@@ -105,5 +107,24 @@ func compareMade(t *testing.T, dir string, node Node, keyGiven bool) {
 	}
 	if made != len(entries) {
 		t.Errorf("kubeadm made %d entries of the layout, wanted %d", made, len(entries))
+	}
+}
+
+// Before v1.36 kubeadm had the kubelet of a control plane dial the endpoint.
+func TestKubeletServer(t *testing.T) {
+	t.Parallel()
+	settings := Settings{Nodes: []NodeSettings{{"cp-1", "10.0.0.11"}}, Endpoint: "k8s.example.com"}
+	nodes, err := settings.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, _ := EntryNamed(NameKubelet)
+	for server, want := range map[string]int{
+		"https://10.0.0.11:6443": 0, "https://k8s.example.com:6443": 0, "https://10.0.0.12:6443": 1, "": 1,
+	} {
+		found := &Found{Entry: entry, Cluster: &api.Cluster{Server: server}}
+		if got := found.Differences(nodes[0], nil, time.Now()); len(got) != want {
+			t.Errorf("%q: %v", server, got)
+		}
 	}
 }
