@@ -46,6 +46,7 @@ type kubeadmReader struct {
 	settingsFile
 	settings Settings
 	warnings []string
+	alone    bool // there is a JoinConfiguration and no ClusterConfiguration
 }
 
 func (f settingsFile) kubeadm(documents []*yaml.Node) (Settings, []string, error) {
@@ -65,6 +66,7 @@ func (f settingsFile) kubeadm(documents []*yaml.Node) (Settings, []string, error
 	read := map[string]func(*yaml.Node) error{
 		"ClusterConfiguration": r.cluster, "InitConfiguration": r.init, "JoinConfiguration": r.join,
 	}
+	r.alone = byKind["ClusterConfiguration"] == nil
 	found := false
 	for _, kind := range kubeadmKinds { // the first node of the settings is that of init
 		root := byKind[kind]
@@ -179,6 +181,9 @@ func (r *kubeadmReader) join(root *yaml.Node) error {
 	if c.ControlPlane == nil {
 		r.warnAt(root, "JoinConfiguration has no controlPlane: it is for a worker, which has no part in this PKI")
 		return nil
+	}
+	if r.alone {
+		r.warnAt(root, "JoinConfiguration alone says nothing of the cluster: its settings are the defaults, and its CAs have to be there")
 	}
 	r.node(d, c.NodeRegistration, c.ControlPlane.LocalAPIEndpoint, "controlPlane.localAPIEndpoint")
 	r.warnNode(d, c.NodeRegistration)

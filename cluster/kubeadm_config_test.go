@@ -69,7 +69,7 @@ func TestKubeadmConfigRead(t *testing.T) {
 			"init behind join", joinHead + "nodeRegistration: {name: b}\ncontrolPlane: {localAPIEndpoint: {bindPort: 7443}}\n---\n" +
 				initHead + "nodeRegistration: {name: a}\nlocalAPIEndpoint: {bindPort: 6443}\n",
 			Settings{Nodes: []NodeSettings{{"a", ""}, {"b", ""}}, Port: 6443},
-			[]string{"line 4: controlPlane.localAPIEndpoint.bindPort is not heeded"},
+			[]string{"line 1: JoinConfiguration alone says nothing of the cluster", "line 4: controlPlane.localAPIEndpoint.bindPort is not heeded"},
 		},
 		{"version without v", ccHead + "kubernetesVersion: 1.34.2\n", Settings{KubernetesVersion: "v1.34.2"}, nil},
 		{"pre-release", ccHead + "kubernetesVersion: v1.37.0-alpha.1\n", Settings{KubernetesVersion: "v1.37.0-alpha.1"}, nil},
@@ -90,7 +90,7 @@ func TestKubeadmConfigRead(t *testing.T) {
 			[]string{"line 4: apiServer.extraArgs tls-cert-file", "line 5: controllerManager.extraArgs root-ca-file", "line 6: scheduler.extraArgs kubeconfig", "line 9: etcd.local.extraArgs name"},
 		},
 		{"flags of v1beta3", v3(ccHead) + "apiServer:\n  extraArgs:\n    v: \"4\"\n    secure-port: \"7443\"\n", Settings{}, []string{"line 6: apiServer.extraArgs secure-port"}},
-		{"CA of a joining node", joinHead + "caCertPath: /opt/ca.crt\ncontrolPlane: {}\n", Settings{}, []string{"line 3: caCertPath is not heeded"}},
+		{"CA of a joining node", joinHead + "caCertPath: /opt/ca.crt\ncontrolPlane: {}\n", Settings{}, []string{"JoinConfiguration alone", "line 3: caCertPath is not heeded"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

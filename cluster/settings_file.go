@@ -67,11 +67,15 @@ func ReadSettings(dir string) (Settings, bool, error) {
 // Marshal returns the settings as cluster.yaml has them: YAML with a comment
 // on top, which ParseSettings reads. Empty fields are left out.
 func (s Settings) Marshal() ([]byte, error) {
-	data, err := kyaml.Marshal(settingsDocument{typeMeta{settingsAPIVersion, settingsKind}, s})
+	fields, err := kyaml.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte(settingsComment), data...), nil
+	head := settingsComment + "apiVersion: " + settingsAPIVersion + "\nkind: " + settingsKind + "\n"
+	if string(fields) == "{}\n" {
+		return []byte(head), nil
+	}
+	return append([]byte(head), fields...), nil
 }
 
 // ParseSettings reads settings in one of two forms: that of Marshal
