@@ -99,11 +99,11 @@ func (f settingsFile) kubeadmMeta(root *yaml.Node) (typeMeta, error) {
 			group == "kubeproxy.config.k8s.io" && meta.Kind == "KubeProxyConfiguration" {
 			return meta, nil
 		}
-		return meta, f.errorAt(root, settingsHint+" ("+kubeadmGroup+v1beta4+")", "%s %s is not what this version of pkictl reads here", meta.APIVersion, meta.Kind)
+		return meta, f.errorAt(root, settingsHint+" ("+kubeadmGroup+v1beta4+")", "%q of kind %q is not what this version of pkictl reads here", meta.APIVersion, meta.Kind)
 	case migratesKubeadm(apiVersion) != "":
 		return meta, f.errorAt(root, migrateHint+", of kubeadm "+migratesKubeadm(apiVersion), "%s is too old", meta.APIVersion)
 	case apiVersion != v1beta3 && apiVersion != v1beta4:
-		return meta, f.errorAt(root, "write it in "+kubeadmGroup+v1beta4+" or "+v1beta3, "%s is not known to this version of pkictl", meta.APIVersion)
+		return meta, f.errorAt(root, "write it in "+kubeadmGroup+v1beta4+" or "+v1beta3, "%q is not known to this version of pkictl", meta.APIVersion)
 	case !slices.Contains(kubeadmKinds, meta.Kind):
 		hint := "known: " + strings.Join(kubeadmKinds, ", ")
 		if similar := ca.Closest(meta.Kind, kubeadmKinds); similar != "" {

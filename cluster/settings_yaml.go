@@ -9,7 +9,9 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -320,7 +322,11 @@ func (d *strictDecoder) called(path string) string {
 	return path
 }
 
+// join adds a name to a path; one with what does not belong there, in quotes.
 func join(path, name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		name = strconv.QuoteToASCII(name)
+	}
 	if path == "" {
 		return name
 	}
