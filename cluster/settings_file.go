@@ -152,7 +152,7 @@ func (f settingsFile) own(documents []*yaml.Node, meta typeMeta) (Settings, erro
 		if similar := ca.Closest(meta.Kind, []string{settingsKind}); similar != "" && meta.Kind != settingsKind {
 			hint = "did you mean kind: " + similar + "?"
 		}
-		return Settings{}, f.errorAt(root, hint, "%q of kind %q is not what this version of pkictl reads here", meta.APIVersion, meta.Kind)
+		return Settings{}, f.errorAt(root, hint, "%s of kind %s is not what this version of pkictl reads here", shown(meta.APIVersion), shown(meta.Kind))
 	}
 	if len(documents) > 1 {
 		return Settings{}, f.errorAt(documents[1], "put one document into a file", "a second document begins")

@@ -9,7 +9,6 @@ import (
 	"math"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -81,7 +80,7 @@ func (f settingsFile) errorAt(n *yaml.Node, hint, format string, args ...any) er
 func (f settingsFile) check(n *yaml.Node, depth int) error {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		return f.errorAt(n, "write the value out", "alias %q is not allowed", "*"+n.Value)
+		return f.errorAt(n, "write the value out", "alias %s is not allowed", shown("*"+n.Value))
 	case depth > maxSettingsDepth:
 		return f.errorAt(n, settingsHint, "it is nested more than %d levels deep", maxSettingsDepth)
 	}
@@ -169,7 +168,7 @@ func (d *strictDecoder) mapping(n *yaml.Node, path string, read func(key, value 
 			return d.errorAt(key, "write name: value", "a field of %s has no plain name", d.called(path))
 		}
 		if line, again := seen[key.Value]; again {
-			return d.errorAt(key, fmt.Sprintf("it stands in line %d; keep one of the two", line), "field %q of %s is given twice", key.Value, d.called(path))
+			return d.errorAt(key, fmt.Sprintf("it stands in line %d; keep one of the two", line), "field %s of %s is given twice", shown(key.Value), d.called(path))
 		}
 		seen[key.Value] = key.Line
 		d.places[join(path, key.Value)] = key
@@ -253,7 +252,7 @@ func (d *strictDecoder) unmarshal(n *yaml.Node, path string, to json.Unmarshaler
 	if tag := scalarTag(n); tag == "!!int" || tag == "!!float" {
 		var number float64
 		if err := n.Decode(&number); err != nil {
-			return d.wrongType(n, path, "what belongs there", "")
+			return d.wrongType(n, path, "a number that can be read", "write it as a text, in quotes")
 		}
 		value = number
 	} else if tag != "!!str" {
@@ -300,14 +299,11 @@ func (d *strictDecoder) field(key *yaml.Node, path string, of reflect.Value) (re
 		return found, nil
 	}
 	slices.Sort(names)
-	hint := "known: " + strings.Join(names, ", ")
-	if similar := ca.Closest(key.Value, names); similar != "" {
-		hint = "did you mean " + similar + "? " + hint
-	}
+	hint := ca.Suggest(key.Value, names)
 	if len(others) > 0 {
 		hint = "it is a field of " + kubeadmGroup + others[0]
 	}
-	return found, d.errorAt(key, hint, "unknown field %q in %s", key.Value, d.called(path))
+	return found, d.errorAt(key, hint, "unknown field %s in %s", shown(key.Value), d.called(path))
 }
 
 // wrongType does not show the value, which may be a token.
@@ -315,18 +311,20 @@ func (d *strictDecoder) wrongType(n *yaml.Node, path, want, hint string) error {
 	return d.errorAt(n, hint, "%s is %s, not %s", d.called(path), kindOf(n), want)
 }
 
+// called returns what errors call the value at a path, in which the names of a
+// mapping may hold anything.
 func (d *strictDecoder) called(path string) string {
-	if path == "" {
+	switch {
+	case path == "":
 		return d.kind
+	case len(path) > 80 || strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return shown(path)
 	}
 	return path
 }
 
-// join adds a name to a path; one with what does not belong there, in quotes.
+// join adds a name to a path.
 func join(path, name string) string {
-	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		name = strconv.QuoteToASCII(name)
-	}
 	if path == "" {
 		return name
 	}
