@@ -22,7 +22,7 @@ type BundleOptions struct {
 	Writer io.Writer
 	// Force replaces a bundle that is there; it replaces nothing else.
 	Force  bool
-	DryRun bool // everything but asking for a passphrase and writing
+	DryRun bool // everything but writing
 	Now    time.Time
 }
 
@@ -52,7 +52,7 @@ func MakeBundle(o BundleOptions) (*BundleResult, error) {
 	if err := o.checkOut(result.Path); err != nil {
 		return nil, err
 	}
-	if recipients == nil && !o.DryRun {
+	if recipients == nil {
 		recipient, err := o.byPassphrase(result.Path)
 		if err != nil {
 			return nil, err
@@ -62,9 +62,6 @@ func MakeBundle(o BundleOptions) (*BundleResult, error) {
 	archive, err := bundle.archive(o.Now)
 	if err != nil {
 		return nil, err
-	}
-	if recipients == nil { // a dry run
-		return result, nil
 	}
 	data, err := encrypt(archive, recipients)
 	if err != nil || o.DryRun {

@@ -105,9 +105,9 @@ func (a *app) printRestore(r *cluster.RestoreResult, o cluster.RestoreOptions) e
 		case len(r.Written) == 0:
 			fmt.Fprintf(w, "Nothing to restore: %s has all of it\n", dir)
 		case o.DryRun:
-			fmt.Fprintf(w, "Would restore %d files into %s (dry run: nothing was written)\n", len(r.Written), dir)
+			fmt.Fprintf(w, "Would restore %s into %s (dry run: nothing was written)\n", numberOfFiles(len(r.Written)), dir)
 		default:
-			fmt.Fprintf(w, "Restored %d files into %s\n", len(r.Written), dir)
+			fmt.Fprintf(w, "Restored %s into %s\n", numberOfFiles(len(r.Written)), dir)
 		}
 		printBundled(w, result.Files)
 		if !o.DryRun {
@@ -118,4 +118,11 @@ func (a *app) printRestore(r *cluster.RestoreResult, o cluster.RestoreOptions) e
 			fmt.Fprintf(w, "next, for the certificates of this node: %s\n", a.asCalled(next))
 		}
 	})
+}
+
+func numberOfFiles(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
 }
