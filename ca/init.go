@@ -242,6 +242,7 @@ func caTemplate(req caRequest, public crypto.PublicKey, notBefore, notAfter time
 	if err != nil {
 		return nil, err
 	}
+	t.DNSNames = req.SANs.DNS // FillTemplate takes a CA's away
 	t.MaxPathLen, t.MaxPathLenZero = req.pathLength, req.pathLength == 0
 	req.permitted.apply(t)
 	return t, nil

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"k8s.io/client-go/tools/clientcmd/api"
 
@@ -55,6 +56,24 @@ func (e Entry) Paths(dir string) []string {
 		return []string{e.KeyPath(dir), e.PublicPath(dir)}
 	}
 	return []string{e.CertPath(dir), e.KeyPath(dir)}
+}
+
+// sharedPaths are the paths of all files that nodes share, some of which need
+// not be there.
+func (e Entry) sharedPaths(dir string) []string {
+	paths := e.Paths(dir)
+	if e.Kind == KindCA {
+		paths = append(paths, e.below(dir, "-chain.crt"))
+	}
+	return paths
+}
+
+// modeOf is the mode of a file of the PKI, as kubeadm has it.
+func modeOf(path string) fs.FileMode {
+	if strings.HasSuffix(path, ".crt") {
+		return 0o644
+	}
+	return 0o600
 }
 
 // Found is what stands in the files of an entry.
