@@ -33,6 +33,8 @@ type Bundle struct {
 	Files []BundleFile // in the order of the table
 	// Warnings say what it lacks, and what could not be compared.
 	Warnings []string
+
+	node string // name of the directory that pki was read out of; empty: that of cluster.yaml
 }
 
 // BundleFile is a file of a bundle.
@@ -79,9 +81,6 @@ func (k BundleFileKind) max() int64 {
 	return store.MaxPEM
 }
 
-// bundledSettings is the name of the cluster's settings in a bundle.
-const bundledSettings = "cluster.yaml"
-
 // sharedFile is a line of the table of all that a bundle may hold.
 type sharedFile struct {
 	name string // below a cluster directory, with slashes
@@ -91,7 +90,7 @@ type sharedFile struct {
 // sharedFiles is that table, from the layout. The chain of an intermediate CA
 // stands beside its certificate.
 func sharedFiles() []sharedFile {
-	files := []sharedFile{{bundledSettings, BundleSettings}}
+	files := []sharedFile{{SettingsFile, BundleSettings}}
 	for _, e := range Layout() {
 		name := "pki/" + e.Name
 		switch {
@@ -123,36 +122,52 @@ func sharedKind(name string) BundleFileKind {
 
 // ReadBundle reads what the nodes share out of a cluster directory, and checks
 // it: each key is that of its certificate, sa.pub that of sa.key, and no CA has
-// ended. A CA whose key or certificate is not there is a warning, but for the
-// certificate of the cluster's own CA; so is a key that cannot be compared
-// because it is encrypted or in a token.
+// ended. Where cluster.yaml has several nodes, with a directory for each, it is
+// read out of the first one's. A CA whose key or certificate is not there is a
+// warning, but for the certificate of the cluster's own CA; so is a key that
+// cannot be compared because it is encrypted or in a token.
 func ReadBundle(dir string, now time.Time) (*Bundle, error) {
-	if err := checkClusterDir(dir); err != nil {
-		return nil, err
-	}
-	files, err := readShared(dir)
+	node, err := firstNode(dir)
 	if err != nil {
 		return nil, err
 	}
-	return newBundle(files, dir, now)
+	files, err := readShared(dir, node)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := newBundle(files, dir, now)
+	if err != nil {
+		return nil, err
+	}
+	bundle.node = node
+	return bundle, nil
 }
 
 // FileName is what a bundle is called where nobody says: NAME-bundle.age.
 func (b *Bundle) FileName() string { return b.Name + "-bundle.age" }
 
-// checkClusterDir says that there is no PKI in a directory, and where there is
-// one if that is a level below, in the directory of a node.
-func checkClusterDir(dir string) error {
+// firstNode returns the name of the directory that has the PKI where there is
+// one for each node, empty where dir is that of a node itself.
+func firstNode(dir string) (string, error) {
 	path := filepath.Join(PKIDir(dir), "ca.crt")
-	_, err := os.Stat(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil // reading it says what is wrong with it
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return "", nil // reading it says what is wrong with it
+	}
+	settings, _, err := ReadSettings(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(settings.Nodes) > 1 {
+		name := settings.Nodes[0].Name
+		if _, err := os.Stat(PKIDir(filepath.Join(dir, name))); err == nil && filepath.IsLocal(name) {
+			return name, nil
+		}
 	}
 	hint := "name the directory above pki with --dir, like /etc/kubernetes"
 	if nodes, _ := filepath.Glob(filepath.Join(escapeGlob(dir), "*", "pki", "ca.crt")); len(nodes) > 0 {
 		hint = fmt.Sprintf("name the directory of one node with --dir, like %q", filepath.Dir(filepath.Dir(nodes[0])))
 	}
-	return failure.New(failure.Failed, hint, "there is no cluster CA in %q: %q is missing", dir, path)
+	return "", failure.New(failure.Failed, hint, "there is no cluster CA in %q: %q is missing", dir, path)
 }
 
 // escapeGlob has filepath.Glob take a path as it is.
@@ -163,11 +178,15 @@ func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
-// readShared reads those of the shared files that a cluster directory has.
-func readShared(dir string) ([]BundleFile, error) {
+// readShared reads those of the shared files that a cluster directory has: the
+// PKI from that of a node, if it has one for each.
+func readShared(dir, node string) ([]BundleFile, error) {
 	var files []BundleFile
 	for _, f := range sharedFiles() {
-		path := filepath.Join(dir, filepath.FromSlash(f.name))
+		path := filepath.Join(dir, node, filepath.FromSlash(f.name))
+		if f.kind == BundleSettings {
+			path = filepath.Join(dir, f.name)
+		}
 		data, err := store.Read(path, f.kind.max())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -197,21 +195,24 @@ func (b *Bundle) checkServiceAccounts(where string) error {
 // clusterName are names that can be part of a file's.
 var clusterName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`) })
 
-// checkSettings looks at whose settings cluster.yaml holds. Whoever uses them
-// reads them strictly.
+// checkSettings reads cluster.yaml, of which it takes the name of the cluster.
 func (b *Bundle) checkSettings() error {
-	f := b.file(bundledSettings)
+	f := b.file(SettingsFile)
 	if f == nil {
 		return nil
 	}
-	var settings struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Name       string `json:"name"`
+	file := settingsFile{f.path}
+	documents, err := file.documents(f.Data)
+	if err != nil {
+		return err
 	}
-	err := yaml.Unmarshal(f.Data, &settings)
-	if err != nil || settings.APIVersion != "pkictl.dev/v1" || settings.Kind != "Cluster" {
-		return failure.New(failure.Failed, "it begins with apiVersion: pkictl.dev/v1 and kind: Cluster", "%q does not hold the settings of a cluster", f.path)
+	meta, err := file.meta(documents[0])
+	if err != nil {
+		return err
+	}
+	settings, err := file.own(documents, meta)
+	if err != nil {
+		return err
 	}
 	if clusterName().MatchString(settings.Name) {
 		b.Name = settings.Name

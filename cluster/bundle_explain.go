@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pkictl/pkictl/ca"
@@ -38,9 +39,12 @@ func ExplainBundle(o BundleOptions) (string, error) {
 			guard = "test ! -e " + ca.ShellQuote(out) + " && "
 		}
 	}
-	names := make([]string, len(bundle.Files))
-	for i, f := range bundle.Files {
-		names[i] = f.Name
+	var names []string
+	for _, f := range bundle.Files {
+		if f.Kind != BundleSettings && bundle.node != "" && !slices.Contains(names, "-C") {
+			names = append(names, "-C", ca.ShellQuote(bundle.node)) // from where tar is by then
+		}
+		names = append(names, f.Name)
 	}
 	return fmt.Sprintf(`# What the nodes of a control plane share, as an encrypted archive
 %s(umask 077; tar -c -f - -C %s \

@@ -90,7 +90,7 @@ func (o RestoreOptions) read() (*Bundle, error) {
 // plan compares the bundle with what is in the directory. Both together must
 // be right: a key that only one of them has belongs to the certificate of both.
 func (o RestoreOptions) plan(bundle *Bundle) (*RestoreResult, error) {
-	there, err := readShared(o.Dir)
+	there, err := readShared(o.Dir, "")
 	if err != nil {
 		return nil, err
 	}

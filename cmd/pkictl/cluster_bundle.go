@@ -47,6 +47,11 @@ keys, and references to PKCS#11 tokens, go as they are.
 The file is a tar archive inside of age, so that anyone who may can open it with
 
   age -d -i KEY FILE | tar -x -f -`,
+		Example: `  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11
+  pkictl cluster bundle --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --out to-cp-2.age
+  PKICTL_BUNDLE_PASSPHRASE='three words or more' pkictl cluster bundle
+  PKICTL_BUNDLE_PASSPHRASE='three words or more' pkictl cluster restore kubernetes-bundle.age --dir cp-2
+  pkictl cluster init --dir cp-2 --node cp-2 --advertise-address 10.0.0.12`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.clusterBundle(cmd, f) },
 	}

@@ -38,9 +38,12 @@ in which anything does not fit, or does not belong.
 
 Everybody who knows a public key can encrypt a file to it: compare the printed
 fingerprint of pki/ca.crt with that of the cluster.`,
-		Example: "", // see cluster bundle
-		Args:    oneFile("a bundle, or - for standard input"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.clusterRestore(cmd, args[0], f) },
+		Example: `  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11
+  PKICTL_BUNDLE_PASSPHRASE='three words or more' pkictl cluster bundle
+  PKICTL_BUNDLE_PASSPHRASE='three words or more' pkictl cluster restore kubernetes-bundle.age --dir cp-2
+  pkictl cluster init --dir cp-2 --node cp-2 --advertise-address 10.0.0.12`,
+		Args: oneFile("a bundle, or - for standard input"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.clusterRestore(cmd, args[0], f) },
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.Files, "identity", nil, "`FILE` with a secret key that opens it; may be given several times")

@@ -221,7 +221,7 @@ var bundleFaults = []struct {
 	{name: "a chain of another CA", args: bundleTo(), code: 1, says: `the first certificate of "kubernetes/pki/etcd/ca-chain.crt" is not that of`, hint: "one backup",
 		prepare: here(copied("kubernetes/pki/ca.crt", "kubernetes/pki/etcd/ca-chain.crt"))},
 	{name: "noise in a key", args: bundleTo(), code: 1, says: `"kubernetes/pki/ca.key"`, hint: "", prepare: here(written("kubernetes/pki/ca.key", "noise"))},
-	{name: "another file in cluster.yaml", args: bundleTo(), code: 1, says: `"kubernetes/cluster.yaml" does not hold the settings`, hint: "kind: Cluster",
+	{name: "another file in cluster.yaml", args: bundleTo(), code: 2, says: "v1 Config is not what this version of pkictl reads here", hint: "kind: Cluster",
 		prepare: here(written("kubernetes/cluster.yaml", "apiVersion: v1\nkind: Config\n"))},
 
 	{name: "no file to restore", args: in("cluster", "restore"), code: 2, says: "takes one FILE", hint: "--help"},
