@@ -119,7 +119,7 @@ func TestBundleKeys(t *testing.T) {
 			key := filepath.Join(work, "key")
 			testWrite(t, key, test.identity)
 			file := filepath.Join(work, "x.age")
-			made, err := MakeBundle(BundleOptions{Dir: dir, Recipients: Recipients{Keys: test.to}, Out: file, Now: time.Now()})
+			made, err := MakeBundle(t.Context(), BundleOptions{Dir: dir, Recipients: Recipients{Keys: test.to}, Out: file, Now: time.Now()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +191,7 @@ func TestBundleMixedRecipients(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "x.age")
-	_, err = MakeBundle(BundleOptions{
+	_, err = MakeBundle(t.Context(), BundleOptions{
 		Dir: testClusterDir(t), Recipients: Recipients{Keys: []string{native.Recipient().String(), hybrid.Recipient().String()}}, Out: out, Now: time.Now(),
 	})
 	if failure.KindOf(err) != failure.Usage || !strings.Contains(err.Error(), "taken together") {

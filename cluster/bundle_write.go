@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"filippo.io/age"
@@ -24,6 +26,8 @@ type BundleOptions struct {
 	Force  bool
 	DryRun bool // everything but writing
 	Now    time.Time
+	// Waiting is told when another process changes the directory. It may be nil.
+	Waiting func()
 }
 
 // BundleResult says what was bundled.
@@ -36,10 +40,15 @@ type BundleResult struct {
 // MakeBundle writes what the nodes of a control plane share as an encrypted
 // archive, with mode 0600, or to a Writer. It is checked before (ReadBundle), and
 // never written unencrypted. A file that is there is an error without Force.
-func MakeBundle(o BundleOptions) (*BundleResult, error) {
+func MakeBundle(ctx context.Context, o BundleOptions) (*BundleResult, error) {
 	recipients, names, err := o.resolve()
 	if err != nil {
 		return nil, err
+	}
+	if !o.DryRun {
+		if err := o.recover(ctx); err != nil {
+			return nil, err
+		}
 	}
 	bundle, err := ReadBundle(o.Dir, o.Now)
 	if err != nil {
@@ -68,6 +77,19 @@ func MakeBundle(o BundleOptions) (*BundleResult, error) {
 		return result, err
 	}
 	return result, o.write(result.Path, data)
+}
+
+// recover completes what a killed process left half done: some of the files may
+// not be in their places yet.
+func (o BundleOptions) recover(ctx context.Context) error {
+	if err := store.Recover(ctx, PKIDir(o.Dir), o.Waiting); err != nil {
+		return err
+	}
+	node, err := firstNode(o.Dir)
+	if err != nil || node == "" {
+		return err
+	}
+	return store.Recover(ctx, PKIDir(filepath.Join(o.Dir, node)), o.Waiting)
 }
 
 // checkOut refuses the place of the bundle before there is one. Even with Force

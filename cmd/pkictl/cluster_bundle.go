@@ -78,8 +78,9 @@ func (a *app) clusterBundle(cmd *cobra.Command, f bundleFlags) error {
 	if f.Out == "-" && !f.DryRun && isTerminal(a.out) {
 		return failure.New(failure.Usage, "name a file with --out, or send it on with > or |", "a bundle is binary and not for a terminal")
 	}
+	f.Waiting = func() { a.waitingFor(f.Dir) }
 	f.Passphrase = a.bundlePassphrase(cmd.Context(), true)
-	result, err := cluster.MakeBundle(f.BundleOptions)
+	result, err := cluster.MakeBundle(cmd.Context(), f.BundleOptions)
 	if err != nil {
 		return err
 	}
