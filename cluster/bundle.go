@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -123,7 +124,7 @@ func sharedKind(name string) BundleFileKind {
 // ReadBundle reads what the nodes share out of a cluster directory, and checks
 // it: each key is that of its certificate, sa.pub that of sa.key, and no CA has
 // ended. Where cluster.yaml has several nodes, with a directory for each, it is
-// read out of the first one's. A CA whose key or certificate is not there is a
+// read out of the first one's, and the others have the same. A CA whose key or certificate is not there is a
 // warning, but for the certificate of the cluster's own CA; so is a key that
 // cannot be compared because it is encrypted or in a token.
 func ReadBundle(dir string, now time.Time) (*Bundle, error) {
@@ -140,7 +141,35 @@ func ReadBundle(dir string, now time.Time) (*Bundle, error) {
 		return nil, err
 	}
 	bundle.node = node
+	if err := bundle.checkNodes(dir); err != nil {
+		return nil, err
+	}
 	return bundle, nil
+}
+
+// checkNodes compares what was read out of the first node's directory with those
+// of the others: there is no telling which of two CAs is the cluster's.
+func (b *Bundle) checkNodes(dir string) error {
+	if b.node == "" {
+		return nil
+	}
+	settings, _, err := ReadSettings(dir)
+	if err != nil {
+		return err
+	}
+	for _, node := range settings.Nodes {
+		others, err := readShared(dir, node.Name)
+		if err != nil {
+			return err
+		}
+		for _, other := range others {
+			if mine := b.file(other.Name); mine != nil && !bytes.Equal(mine.Data, other.Data) {
+				return failure.New(failure.Failed, fmt.Sprintf("name the right one with --dir, like %q", filepath.Join(dir, b.node)),
+					"the nodes do not share %q and %q: they differ", mine.path, other.path)
+			}
+		}
+	}
+	return nil
 }
 
 // FileName is what a bundle is called where nobody says: NAME-bundle.age.
@@ -159,7 +188,7 @@ func firstNode(dir string) (string, error) {
 	}
 	if len(settings.Nodes) > 1 {
 		name := settings.Nodes[0].Name
-		if _, err := os.Stat(PKIDir(filepath.Join(dir, name))); err == nil && filepath.IsLocal(name) {
+		if _, err := os.Stat(PKIDir(filepath.Join(dir, name))); err == nil {
 			return name, nil
 		}
 	}

@@ -101,6 +101,10 @@ func (o RestoreOptions) plan(bundle *Bundle) (*RestoreResult, error) {
 		old := disk.file(f.Name)
 		switch {
 		case old == nil:
+			// A link that leads nowhere is no file to read, nor a place to write.
+			if err := store.CheckAbsent(filepath.Join(o.Dir, filepath.FromSlash(f.Name))); err != nil {
+				return nil, err
+			}
 			result.Written = append(result.Written, f.Name)
 			there = append(there, f)
 		case bytes.Equal(old.Data, f.Data):

@@ -36,13 +36,14 @@ puts into the cluster for two hours.
 Whoever opens the file can make themselves administrator of the cluster. It is
 encrypted by age (age-encryption.org/v1) to the keys of --recipient and
 --recipients-file, or with a passphrase: from --passphrase-file, from the
-environment variable ` + bundleEnv + `, or typed twice. It is never written
-unencrypted. A key is one of age-keygen (age1...), or an SSH key of kind ed25519
-or rsa.
+environment variable ` + bundleEnv + `, or typed twice. It is never
+written unencrypted. A key is one of age-keygen (age1...), or an SSH key of kind
+ed25519 or rsa.
 
 All is checked before: keys and certificates fit, and no CA has ended. A CA key
 that is not there, as of an external CA, is left out with a warning. Encrypted
-keys, and references to PKCS#11 tokens, go as they are.
+keys, and references to PKCS#11 tokens, go as they are. With a directory for
+each of several nodes, all must have the same.
 
 The file is a tar archive inside of age, so that anyone who may can open it with
 
@@ -62,8 +63,12 @@ The file is a tar archive inside of age, so that anyone who may can open it with
 	flags.StringVar(&f.Out, "out", "", "`FILE` to write, - for standard output (default NAME-bundle.age, with the name of the cluster)")
 	flags.BoolVar(&f.Force, "force", false, "replace a bundle that is there")
 	addDryRun(cmd, &f.DryRun)
-	addExplain(cmd, &f.explain)
+	addExplainBundle(cmd, &f.explain)
 	return cmd
+}
+
+func addExplainBundle(cmd *cobra.Command, flag *bool) {
+	cmd.Flags().BoolVar(flag, "explain", false, "print the tar and age commands that give the same result, and do nothing else")
 }
 
 func (a *app) clusterBundle(cmd *cobra.Command, f bundleFlags) error {

@@ -49,7 +49,7 @@ fingerprint of pki/ca.crt with that of the cluster.`,
 	flags.StringArrayVar(&f.Files, "identity", nil, "`FILE` with a secret key that opens it; may be given several times")
 	flags.StringVar(&a.passphraseFile, fileFlag, "", "`FILE` whose first line is the passphrase of the bundle, or of an SSH key; or set "+bundleEnv)
 	addDryRun(cmd, &f.DryRun)
-	addExplain(cmd, &f.explain)
+	addExplainBundle(cmd, &f.explain)
 	return cmd
 }
 
