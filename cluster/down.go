@@ -101,10 +101,14 @@ func (d runDir) awaitOwner(ctx context.Context) (*state, error) {
 			return s, nil // it has ended meanwhile
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return nil, failure.New(failure.Failed, "find it with: fuser -v "+d.path(runLock),
-				"a process holds %q, but %q does not say which; nothing was ended", d.path(runLock), d.path(runState))
+			return nil, d.unknownOwner()
 		}
 	}
+}
+
+func (d runDir) unknownOwner() error {
+	return failure.New(failure.Failed, "find it with: fuser -v "+d.path(runLock),
+		"a process holds %q, but %q does not say which; nothing was changed", d.path(runLock), d.path(runState))
 }
 
 // end ends the owner, which ends its components; then components whose owner

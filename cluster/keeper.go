@@ -117,7 +117,7 @@ func Launch(ctx context.Context, cmd *exec.Cmd, o UpOptions) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.OpenFile(run.path(keeperName+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(run.path(keeperName+".log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return diskError(err, "write %q", run.path(keeperName+".log"))
 	}

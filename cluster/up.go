@@ -53,8 +53,14 @@ type plan struct {
 // CheckUp checks all that Up needs, and changes nothing: the PKI and the
 // kubeconfigs, binaries and ports. The error names what is missing or wrong.
 func CheckUp(o UpOptions) error {
-	_, err := newPlan(o)
-	return err
+	p, err := newPlan(o)
+	if err != nil {
+		return err
+	}
+	if old, err := p.run.read(); old != nil || err != nil {
+		return nil // what it has left may have the ports; Up ends that first
+	}
+	return p.checkPortsFree()
 }
 
 func newPlan(o UpOptions) (*plan, error) {
@@ -125,11 +131,17 @@ func (p *plan) checkPortsFree() error {
 	return nil
 }
 
-// portError says what to do about a port that is taken.
+// portError says what to do about a port that cannot be had.
 func portError(err *PortError) error {
 	flag := map[string]string{ComponentEtcd: "--etcd-port and --etcd-peer-port", ComponentAPIServer: "--port", ComponentControllerManager: "--controller-manager-port"}
-	return failure.Wrap(err, failure.Failed,
-		fmt.Sprintf("end what has it, choose another with %s, or have free ones chosen with --port auto", flag[err.Component]), "cannot run %s", err.Component)
+	why := err.Err
+	var system *os.SyscallError
+	if errors.As(why, &system) {
+		why = system.Err
+	}
+	return failure.Wrap(why, failure.Failed,
+		fmt.Sprintf("end what has it, choose another with %s, or have free ones chosen with --port auto", flag[err.Component]),
+		"port %d on %s, meant for %s, cannot be used", err.Port, loopback, err.Component)
 }
 
 // Up runs the control plane of a cluster directory and returns when it is ready:
@@ -178,27 +190,26 @@ func Existing(ctx context.Context, o UpOptions, exact bool) (*Status, error) {
 		return nil, err
 	}
 	d := runDirOf(o.Dir)
-	for begun := false; ; time.Sleep(lockInterval) {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+	waiting := sync.OnceFunc(func() { o.progress("waiting for another one that starts this control plane", false) })
+	for looked := 0; ; time.Sleep(lockInterval) {
 		held, err := d.isHeld()
-		if err != nil || !held {
-			return nil, err
+		if err != nil || !held || ctx.Err() != nil {
+			return nil, errors.Join(err, ctx.Err())
 		}
 		s, err := d.read()
-		isOld := err != nil || s == nil || !s.Owner.alive()
-		if isOld || s.Phase == phaseStarting {
-			if !begun {
-				o.progress("waiting for another one that is starting this control plane", false)
+		switch known := err == nil && s != nil && s.Owner.alive(); {
+		case known && s.Phase == phaseReady:
+			if exact && !o.same(s.Options) {
+				return nil, failure.New(failure.Failed, "end that one first with: pkictl cluster down", "the control plane of %q runs already, with other options", o.Dir)
 			}
-			begun = true
-			continue
+			return ReadStatus(ctx, o.Dir)
+		case known: // it is starting, or about to end
+			waiting()
+		case looked > int(lockPatience/lockInterval):
+			return nil, d.unknownOwner()
+		default:
+			looked++
 		}
-		if exact && !o.same(s.Options) {
-			return nil, failure.New(failure.Failed, "end that one first with: pkictl cluster down", "the control plane of %q runs already, with other options", o.Dir)
-		}
-		return ReadStatus(ctx, o.Dir)
 	}
 }
 
@@ -259,10 +270,11 @@ func (p *plan) prepareAdmin(ctx context.Context) error {
 	return err
 }
 
-// Validities of credentials that are made because the cluster directory has none.
+// Credentials that are made because the cluster directory has none.
 const (
 	adminValidity = "720h"
 	superValidity = "1h"
+	superName     = "kubernetes-super-admin"
 )
 
 // startComponents chooses ports where they are not given, and starts all.
@@ -399,7 +411,7 @@ func (r *Running) superClient(ctx context.Context, p *plan) (*kubeclient.Client,
 	super := p.super
 	if super == nil {
 		var err error
-		if super, err = p.check.mint(ctx, "kubernetes-super-admin", groupMasters, superValidity); err != nil {
+		if super, err = p.check.mint(ctx, superName, groupMasters, superValidity); err != nil {
 			return nil, failure.Wrap(err, failure.Failed, "bring super-admin.conf back, or the CA's key",
 				"there is no super-admin.conf, and none can be made")
 		}

@@ -138,9 +138,11 @@ func (a *app) clusterUp(cmd *cobra.Command, f clusterUpFlags) error {
 		return err
 	case status != nil && f.foreground:
 		return failure.New(failure.Failed, "end that one first with: pkictl cluster down", "the control plane of %q runs already", f.Dir)
+	case status != nil && !status.Healthy():
+		return failure.New(failure.Failed, "see: pkictl cluster status", "the control plane of %q runs already, but is not ready", f.Dir)
 	case status != nil:
 		steps.clear()
-		return a.printUp(status, "runs already")
+		return a.printUp(status, " already")
 	}
 	if err := cluster.CheckUp(f.UpOptions); err != nil {
 		return err
@@ -161,7 +163,7 @@ func (a *app) clusterUp(cmd *cobra.Command, f clusterUpFlags) error {
 	if status, err = cluster.ReadStatus(ctx, f.Dir); err != nil {
 		return err
 	}
-	return a.printUp(status, "runs")
+	return a.printUp(status, "")
 }
 
 // isParticular says whether flags were given that say how to run: another
@@ -199,7 +201,7 @@ func (a *app) clusterUpHere(ctx context.Context, f clusterUpFlags, steps *steps)
 	}
 	status, err := cluster.ReadStatus(ctx, f.Dir)
 	if err == nil {
-		err = a.printUp(status, "runs until Ctrl-C")
+		err = a.printUp(status, ", until Ctrl-C")
 	}
 	if err == nil {
 		err = running.Wait(ctx)
@@ -215,6 +217,9 @@ func (a *app) clusterUpHere(ctx context.Context, f clusterUpFlags, steps *steps)
 // showLog prints the last lines of a component's log, and returns the error that
 // came of it in one line.
 func (a *app) showLog(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return failure.New(failure.Failed, "", "interrupted; all that was started is stopped")
+	}
 	var component *cluster.ComponentError
 	if !errors.As(err, &component) {
 		return err
@@ -238,13 +243,13 @@ type clusterStatusResult struct {
 }
 
 // printUp says what runs, and what to do with it.
-func (a *app) printUp(status *cluster.Status, what string) error {
+func (a *app) printUp(status *cluster.Status, note string) error {
 	return a.print(clusterStatusResult{kind("ClusterStatus"), status}, func(w io.Writer) {
 		name := "The control plane"
 		if status.Version != "" {
 			name = "Kubernetes " + printable(status.Version)
 		}
-		fmt.Fprintf(w, "%s %s on %s\n", name, what, status.Server)
+		fmt.Fprintf(w, "%s runs on %s%s\n", name, status.Server, note)
 		fmt.Fprintf(w, "Next: export KUBECONFIG=%s\n", printable(ca.ShellQuote(status.Kubeconfig)))
 	})
 }
