@@ -206,7 +206,7 @@ func (t *taking) takeNames(o *IssueOptions) error {
 		}
 		*kind.to = kind.names
 	}
-	_, err := parseSANs(o.DNS, o.IPs, o.URIs, o.Emails)
+	_, err := ParseSANs(o.DNS, o.IPs, o.URIs, o.Emails)
 	return t.check(err)
 }
 

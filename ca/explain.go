@@ -167,7 +167,7 @@ func (c *CA) recipe(req Request, signerKey string, now time.Time, pass string) (
 		Addresses: opensslAddresses(req.Profile),
 		Extended:  opensslExtended(req.Profile),
 		Names:     opensslNames(req.SANs),
-		Signer: "-cert " + ShellQuote(CertPath(c.Dir)) + " -keyfile " + ShellQuote(KeyPath(c.Dir)) +
+		Signer: "-cert " + ShellQuote(c.CertPath()) + " -keyfile " + ShellQuote(c.KeyPath()) +
 			opensslPass("-passin", pass),
 		Digest: digest(signerKey),
 		Start:  opensslTime(notBefore),

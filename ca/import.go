@@ -193,11 +193,11 @@ func (o InitOptions) writeImported(ctx context.Context, found *finding, keyPEM [
 		if imported.InPlace {
 			return record()
 		}
-		if err := checkNoCA(o.Dir); err != nil {
+		if err := checkNoCA(o.Dir, ""); err != nil {
 			return err // another process made one while this one waited
 		}
 		authority := found.authority
-		return dir.Commit(caFiles(o.Dir, keyPEM, authority.Certificate, authority.Chain...), false, record)
+		return dir.Commit(filesOf(o.Dir, "").files(keyPEM, authority.Certificate, authority.Chain...), false, record)
 	})
 }
 

@@ -20,7 +20,7 @@ const profileImported = "imported"
 // records describes what was found for the inventory of the CA in dir, the
 // CA's own certificate first.
 func (f *finding) records(dir string, authority *CA) ([]certdb.CertificateRecord, error) {
-	own, err := importRecord(authority.Certificate, ownMetadata(authority.Certificate.Subject.Organization))
+	own, err := importRecord(authority.Certificate, ownMetadata("ca", authority.Certificate.Subject.Organization))
 	if err != nil {
 		return nil, err
 	}

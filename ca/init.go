@@ -27,11 +27,15 @@ const (
 
 // InitOptions is what the command init-ca takes. Empty fields have defaults.
 type InitOptions struct {
-	Dir           string
+	Dir string
+	// Name is that of the CA's files below Dir, with slashes, without .crt and
+	// .key, where it is not ca.
+	Name          string
 	CommonName    string
 	Organizations []string
-	Key           string // name of a KeyKind
-	Validity      string // as ParseValidity reads it
+	DNS           []string // alternative names; kubeadm gives a CA its common name
+	Key           string   // name of a KeyKind
+	Validity      string   // as ParseValidity reads it
 	// Parent is the directory of the CA that signs. Empty: a root CA.
 	Parent string
 	// PathLength is how many CAs may stand below this one in a chain. Nil: any
@@ -149,6 +153,9 @@ func (o InitOptions) request() (caRequest, error) {
 			return req, err
 		}
 	}
+	if req.SANs, err = ParseSANs(o.DNS, nil, nil, nil); err != nil {
+		return req, err
+	}
 	if req.permitted, err = parseConstraints(o.PermitDNS, o.PermitIPs); err != nil {
 		return req, err
 	}
@@ -188,18 +195,12 @@ func initRoot(ctx context.Context, o InitOptions) (*InitResult, error) {
 		return nil, err
 	}
 	defer CloseKey(key)
-	now := o.Now.UTC().Truncate(time.Second)
-	template, err := caTemplate(req, key.Public(), now.Add(-Backdate), now.Add(req.validity()))
-	if err != nil {
-		return nil, err
-	}
-	template.AuthorityKeyId = template.SubjectKeyId
-	cert, err := signRoot(template, key, req)
+	cert, err := signRoot(req, key, o.Now)
 	if err != nil {
 		return nil, err
 	}
 	result := &InitResult{
-		Certificate: cert, CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir),
+		Certificate: cert, CertPath: o.paths().cert, KeyPath: o.paths().key,
 		Encrypted: o.encrypts(), InToken: o.PKCS11 != "", Warnings: req.warnings(),
 	}
 	if o.DryRun {
@@ -215,11 +216,14 @@ func (o InitOptions) checkFree(ctx context.Context) error {
 			return err
 		}
 	}
-	return checkNoCA(o.Dir)
+	return checkNoCA(o.Dir, o.Name)
 }
 
-func checkNoCA(dir string) error {
-	err := store.CheckAbsent(CertPath(dir), KeyPath(dir), ChainPath(dir))
+func (o InitOptions) paths() caPaths { return filesOf(o.Dir, o.Name) }
+
+func checkNoCA(dir, name string) error {
+	paths := filesOf(dir, name)
+	err := store.CheckAbsent(paths.cert, paths.key, paths.chain)
 	var exists *store.ExistsError
 	if errors.As(err, &exists) {
 		return failure.New(failure.Failed,
@@ -238,6 +242,7 @@ func caTemplate(req caRequest, public crypto.PublicKey, notBefore, notAfter time
 	if err != nil {
 		return nil, err
 	}
+	t.DNSNames = req.SANs.DNS // FillTemplate takes a CA's away
 	t.MaxPathLen, t.MaxPathLenZero = req.pathLength, req.pathLength == 0
 	req.permitted.apply(t)
 	return t, nil
@@ -256,6 +261,7 @@ func (req caRequest) compare(cert *x509.Certificate) error {
 	switch {
 	case !bytes.Equal(cert.RawSubject, rawSubject), !cert.IsCA, !cert.BasicConstraintsValid,
 		cert.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign, cert.MaxPathLen != req.pathLength,
+		!sameNames(SANsOf(cert), req.SANs),
 		!req.permitted.isIn(cert), len(cert.SubjectKeyId) == 0, cert.SerialNumber.Sign() <= 0:
 		return errors.New("the CA certificate was not made as asked")
 	}
@@ -273,7 +279,13 @@ func (req caRequest) warnings() []string {
 
 // signRoot makes the self-signed certificate and lints it. Until it is written
 // it has no use, so its own key may sign what is linted.
-func signRoot(template *x509.Certificate, key crypto.Signer, req caRequest) (*x509.Certificate, error) {
+func signRoot(req caRequest, key crypto.Signer, now time.Time) (*x509.Certificate, error) {
+	now = now.UTC().Truncate(time.Second)
+	template, err := caTemplate(req, key.Public(), now.Add(-Backdate), now.Add(req.validity()))
+	if err != nil {
+		return nil, err
+	}
+	template.AuthorityKeyId = template.SubjectKeyId
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, err
@@ -295,7 +307,7 @@ func writeRoot(ctx context.Context, o InitOptions, keyPEM []byte, cert *x509.Cer
 		return err
 	}
 	defer func() { release(dir, err) }()
-	if err := checkNoCA(o.Dir); err != nil {
+	if err := checkNoCA(o.Dir, o.Name); err != nil {
 		return err // another process made one while this one waited
 	}
 	inv, err := dir.Inventory()
@@ -305,24 +317,26 @@ func writeRoot(ctx context.Context, o InitOptions, keyPEM []byte, cert *x509.Cer
 	defer inv.Close()
 	return issuance{inv: inv, dir: dir, now: o.Now}.run(&pending{
 		linted: cert,
-		meta:   ownMetadata(o.Organizations),
+		meta:   ownMetadata(o.name(), o.Organizations),
 		sign:   func() (*x509.Certificate, error) { return cert, nil },
-		files:  func(cert *x509.Certificate) ([]store.File, error) { return caFiles(o.Dir, keyPEM, cert), nil },
+		files:  func(cert *x509.Certificate) ([]store.File, error) { return o.paths().files(keyPEM, cert), nil },
 	})
 }
 
 // ownMetadata is what a CA's inventory says of the CA itself.
-func ownMetadata(organizations []string) Metadata {
-	return Metadata{Name: "ca", Groups: organizations, Profile: profileCA, Out: "ca"}
+func ownMetadata(name string, organizations []string) Metadata {
+	return Metadata{Name: name, Groups: organizations, Profile: profileCA, Out: name}
 }
 
-// caFiles are the files of a CA: key, chain where there are CAs above it, and
+func (o InitOptions) name() string { return cmp.Or(o.Name, "ca") }
+
+// files are the files of a CA: key, chain where there are CAs above it, and
 // certificate, the last of which makes the directory one with a CA.
-func caFiles(dir string, keyPEM []byte, cert *x509.Certificate, above ...*x509.Certificate) []store.File {
-	files := []store.File{{Path: KeyPath(dir), Data: keyPEM, Mode: 0o600}}
+func (p caPaths) files(keyPEM []byte, cert *x509.Certificate, above ...*x509.Certificate) []store.File {
+	files := []store.File{{Path: p.key, Data: keyPEM, Mode: 0o600}}
 	if len(above) > 0 {
 		bundle := (&CA{Certificate: cert, Chain: above}).Bundle()
-		files = append(files, store.File{Path: ChainPath(dir), Data: EncodeCertificates(bundle...), Mode: 0o644})
+		files = append(files, store.File{Path: p.chain, Data: EncodeCertificates(bundle...), Mode: 0o644})
 	}
-	return append(files, store.File{Path: CertPath(dir), Data: EncodeCertificates(cert), Mode: 0o644})
+	return append(files, store.File{Path: p.cert, Data: EncodeCertificates(cert), Mode: 0o644})
 }

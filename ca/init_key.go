@@ -35,7 +35,7 @@ func (o InitOptions) marshalKey(key crypto.Signer) ([]byte, error) {
 	if !o.encrypts() {
 		return MarshalKey(key)
 	}
-	passphrase, err := askNew(o.NewPassphrase, KeyPath(o.Dir))
+	passphrase, err := askNew(o.NewPassphrase, o.paths().key)
 	if err != nil {
 		return nil, err
 	}

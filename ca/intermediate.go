@@ -59,7 +59,7 @@ func initIntermediate(ctx context.Context, o InitOptions) (*InitResult, error) {
 	}
 	result := &InitResult{
 		Certificate: prepared.Linted, Warnings: prepared.Warnings,
-		CertPath: CertPath(o.Dir), KeyPath: KeyPath(o.Dir), ChainPath: ChainPath(o.Dir),
+		CertPath: o.paths().cert, KeyPath: o.paths().key, ChainPath: o.paths().chain,
 		Encrypted: o.encrypts(), InToken: o.PKCS11 != "",
 	}
 	if o.DryRun {
@@ -210,7 +210,7 @@ func (o InitOptions) writeIntermediate(ctx context.Context, parent *CA, p *Prepa
 		return err
 	}
 	defer func() { release(dir, err) }()
-	if err := checkNoCA(o.Dir); err != nil {
+	if err := checkNoCA(o.Dir, o.Name); err != nil {
 		return err // another process made one while this one waited
 	}
 	issuers, err := above.Inventory()
@@ -228,10 +228,10 @@ func (o InitOptions) writeIntermediate(ctx context.Context, parent *CA, p *Prepa
 		meta:   o.metadataBelow(),
 		sign:   func() (*x509.Certificate, error) { return p.sign(parent.Certificate, parent.key) },
 		files: func(cert *x509.Certificate) ([]store.File, error) {
-			return caFiles(o.Dir, keyPEM, cert, parent.Bundle()...), nil
+			return o.paths().files(keyPEM, cert, parent.Bundle()...), nil
 		},
 	}
-	ownRecord, err := newRecord(p.Linted, ownMetadata(o.Organizations))
+	ownRecord, err := newRecord(p.Linted, ownMetadata(o.name(), o.Organizations))
 	if err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func releaseAbove(dir *store.Dir, err error) {
 func (o InitOptions) metadataBelow() Metadata {
 	meta := Metadata{
 		Name: filepath.Base(filepath.Clean(o.Dir)), Groups: o.Organizations, Profile: profileCA,
-		Out: recordedPath(o.Parent, filepath.Join(o.Dir, "ca")),
+		Out: recordedPath(o.Parent, filepath.Join(o.Dir, o.name())),
 	}
 	if abs, err := filepath.Abs(o.Dir); err == nil {
 		meta.Name = filepath.Base(abs)

@@ -106,7 +106,7 @@ func (o IssueOptions) Request() (Request, error) {
 			return req, err
 		}
 	}
-	if req.SANs, err = parseSANs(o.DNS, o.IPs, o.URIs, o.Emails); err != nil {
+	if req.SANs, err = ParseSANs(o.DNS, o.IPs, o.URIs, o.Emails); err != nil {
 		return req, err
 	}
 	return req, req.nameServer()

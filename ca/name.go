@@ -120,8 +120,9 @@ func (s SANs) Strings() []string {
 	return names
 }
 
-// parseSANs reads the names as a user writes them.
-func parseSANs(dns, ips, uris, emails []string) (SANs, error) {
+// ParseSANs reads the names as a user writes them. A name that is given twice,
+// or is none, is an error of kind Usage.
+func ParseSANs(dns, ips, uris, emails []string) (SANs, error) {
 	var sans SANs
 	for _, name := range dns {
 		if err := checkDNSName(name); err != nil {

@@ -26,7 +26,9 @@ const (
 
 // CA is a certificate authority in a directory.
 type CA struct {
-	Dir         string
+	Dir string
+	// Name is that of its files below Dir, without .crt and .key; empty: ca.
+	Name        string
 	Certificate *x509.Certificate
 	// Chain are the CAs above an intermediate one, the nearest first and the
 	// root last, as far as ca-chain.crt has them.
@@ -52,10 +54,33 @@ func KeyPath(dir string) string { return filepath.Join(dir, keyFile) }
 // and those above it, the root last. A root CA has none.
 func ChainPath(dir string) string { return filepath.Join(dir, chainFile) }
 
+// CertPath returns the path of the CA's certificate.
+func (c *CA) CertPath() string { return filesOf(c.Dir, c.Name).cert }
+
+// KeyPath returns the path of the CA's key.
+func (c *CA) KeyPath() string { return filesOf(c.Dir, c.Name).key }
+
+// caPaths are the paths of a CA's files.
+type caPaths struct{ cert, key, chain string }
+
+// filesOf returns those of the CA with that name, in a directory where others
+// may stand beside it, as front-proxy-ca does in a cluster's.
+func filesOf(dir, name string) caPaths {
+	if name == "" {
+		return caPaths{CertPath(dir), KeyPath(dir), ChainPath(dir)}
+	}
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	return caPaths{path + ".crt", path + ".key", path + "-chain.crt"}
+}
+
 // Open reads the certificate of the CA in dir, and those above it. The key is read when something
 // is to be signed, not before.
-func Open(dir string) (*CA, error) {
-	path := CertPath(dir)
+func Open(dir string) (*CA, error) { return OpenNamed(dir, "") }
+
+// OpenNamed is Open for a CA with files of another name than ca, such as
+// front-proxy-ca or etcd/ca, with slashes.
+func OpenNamed(dir, name string) (*CA, error) {
+	path := filesOf(dir, name).cert
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, failure.New(failure.Failed, initHint(dir), "there is no CA in %q", dir)
 	}
@@ -68,11 +93,11 @@ func Open(dir string) (*CA, error) {
 			"a CA certificate has basic constraints CA:TRUE and may sign certificates; choose another directory with --dir",
 			"%q is not the certificate of a CA", path)
 	}
-	chain, err := readChain(dir, cert)
-	if err != nil {
+	c := &CA{Dir: dir, Name: name, Certificate: cert}
+	if c.Chain, err = c.readChain(); err != nil {
 		return nil, err
 	}
-	return &CA{Dir: dir, Certificate: cert, Chain: chain}, nil
+	return c, nil
 }
 
 // isAuthority says whether a certificate is that of a CA which may sign others.
@@ -82,9 +107,9 @@ func isAuthority(cert *x509.Certificate) bool {
 	return cert.BasicConstraintsValid && cert.IsCA && (cert.KeyUsage == 0 || cert.KeyUsage&x509.KeyUsageCertSign != 0)
 }
 
-// readChain reads the CAs above cert, if the directory has them.
-func readChain(dir string, cert *x509.Certificate) ([]*x509.Certificate, error) {
-	path := ChainPath(dir)
+// readChain reads the CAs above, if the directory has them.
+func (c *CA) readChain() ([]*x509.Certificate, error) {
+	path := filesOf(c.Dir, c.Name).chain
 	certs, err := readCertificates(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -92,9 +117,9 @@ func readChain(dir string, cert *x509.Certificate) ([]*x509.Certificate, error) 
 	if err != nil {
 		return nil, err
 	}
-	if !certs[0].Equal(cert) {
+	if !certs[0].Equal(c.Certificate) {
 		return nil, failure.New(failure.Failed, "restore ca.crt and ca-chain.crt from one backup",
-			"the first certificate of %q is not that of %q", path, CertPath(dir))
+			"the first certificate of %q is not that of %q", path, c.CertPath())
 	}
 	return certs[1:], nil
 }
@@ -177,12 +202,12 @@ func (c *CA) LoadKey(ask Passphrase) error {
 	if c.key != nil {
 		return nil
 	}
-	path := KeyPath(c.Dir)
+	path := c.KeyPath()
 	data, err := store.Read(path, store.MaxPEM)
 	if errors.Is(err, fs.ErrNotExist) {
 		return failure.New(failure.Failed,
-			"restore ca.key from a backup, or run this where the key is kept",
-			"CA %q has no key: %q is missing", c.Dir, path)
+			"restore "+filepath.Base(path)+" from a backup, or run this where the key is kept",
+			"CA %q has no key: %q is missing", c.place(), path)
 	}
 	if err != nil {
 		return err
@@ -193,8 +218,8 @@ func (c *CA) LoadKey(ask Passphrase) error {
 	}
 	if !EqualKeys(key.Public(), c.Certificate.PublicKey) {
 		CloseKey(key)
-		return failure.New(failure.Failed, "restore the pair ca.crt and ca.key from one backup",
-			"CA key %q does not belong to certificate %q", path, CertPath(c.Dir))
+		return failure.New(failure.Failed, "restore the pair "+filepath.Base(c.CertPath())+" and "+filepath.Base(path)+" from one backup",
+			"CA key %q does not belong to certificate %q", path, c.CertPath())
 	}
 	c.key = key
 	return nil
@@ -207,16 +232,25 @@ func (c *CA) Close() {
 	c.key = nil
 }
 
+// place is what errors call the CA: its directory, or its certificate where
+// others stand beside it.
+func (c *CA) place() string {
+	if c.Name == "" {
+		return c.Dir
+	}
+	return c.CertPath()
+}
+
 // checkTime refuses to sign outside the CA's own validity.
 func (c *CA) checkTime(now time.Time) error {
 	cert := c.Certificate
 	if now.After(cert.NotAfter) {
 		return failure.New(failure.Failed, "make a new CA in another directory with: pkictl init-ca --dir DIR",
-			"CA %q expired on %s", c.Dir, cert.NotAfter.Format(time.DateOnly))
+			"CA %q expired on %s", c.place(), cert.NotAfter.Format(time.DateOnly))
 	}
 	if now.Before(cert.NotBefore) {
 		return failure.New(failure.Failed, "check the clock of this machine",
-			"CA %q is not valid before %s", c.Dir, cert.NotBefore.Format(time.RFC3339))
+			"CA %q is not valid before %s", c.place(), cert.NotBefore.Format(time.RFC3339))
 	}
 	return nil
 }

@@ -15,11 +15,6 @@ import (
 )
 
 const (
-	// groupAdmins is kubeadm's group of admin.conf, and the name of its binding
-	// (app/phases/kubeconfig/kubeconfig.go: EnsureAdminClusterRoleBindingImpl).
-	groupAdmins = "kubeadm:cluster-admins"
-	// groupMasters passes every authorizer.
-	groupMasters = "system:masters"
 	// kubeletClientBinding lets the API server call kubelets
 	// (app/phases/bootstraptoken/node/tlsbootstrap.go: AllowAPIServerToAccessKubeletAPI).
 	kubeletClientBinding = "kubeadm:apiserver-kubelet-client"
@@ -31,10 +26,11 @@ const (
 )
 
 // bootstrapBindings are the bindings without which the credentials of a fresh
-// PKI may do nothing. kubeadm creates the first, and the second it updates, too.
+// PKI may do nothing. kubeadm creates the first (app/phases/kubeconfig/kubeconfig.go:
+// EnsureAdminClusterRoleBindingImpl), and the second it updates, too.
 func bootstrapBindings() []rbacv1.ClusterRoleBinding {
 	return []rbacv1.ClusterRoleBinding{
-		clusterBinding(groupAdmins, "cluster-admin", rbacv1.GroupKind, groupAdmins),
+		clusterBinding(GroupClusterAdmins, "cluster-admin", rbacv1.GroupKind, GroupClusterAdmins),
 		clusterBinding(kubeletClientBinding, "system:kubelet-api-admin", rbacv1.UserKind, "kube-apiserver-kubelet-client"),
 	}
 }
@@ -82,7 +78,7 @@ func ensureBinding(ctx context.Context, c *kubeclient.Client, wanted rbacv1.Clus
 	err := patiently(ctx, func() error {
 		return c.Create(ctx, kubeclient.ClusterRoleBindings, &wanted, &rbacv1.ClusterRoleBinding{})
 	})
-	if !apierrors.IsAlreadyExists(err) || wanted.Name == groupAdmins {
+	if !apierrors.IsAlreadyExists(err) || wanted.Name == GroupClusterAdmins {
 		if apierrors.IsAlreadyExists(err) {
 			return nil
 		}
@@ -134,8 +130,8 @@ func (b *bootstrapper) await(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			if err == nil {
-				err = failure.New(failure.Failed, "look at it with: kubectl get clusterrolebinding "+groupAdmins+" -o yaml",
-					"ClusterRoleBinding %q is there, but members of that group may not do everything", groupAdmins)
+				err = failure.New(failure.Failed, "look at it with: kubectl get clusterrolebinding "+GroupClusterAdmins+" -o yaml",
+					"ClusterRoleBinding %q is there, but members of that group may not do everything", GroupClusterAdmins)
 			}
 			return err
 		case <-time.After(bootstrapInterval):

@@ -140,7 +140,7 @@ func advertised(services string) string {
 func controllerManagerArgs(cfg Config, ports Ports) []string {
 	kubeconfig := cfg.ControllerManagerKubeconfig
 	signingCert, signingKey := cfg.pki("ca.crt"), cfg.pki("ca.key")
-	if !cfg.has("ca.key") {
+	if cfg.noSigning || !cfg.has("ca.key") {
 		signingCert, signingKey = "", "" // as kubeadm has it for an external CA
 	}
 	return []string{

@@ -42,6 +42,8 @@ type Config struct {
 	// ended. It may be nil.
 	Progress func(step string, done bool)
 
+	// noSigning keeps ca.key from kube-controller-manager, which could not read it.
+	noSigning bool
 	// started is told each process when it has begun. It may be nil.
 	started func(name string, port, pid int) error
 }

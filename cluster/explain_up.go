@@ -18,7 +18,7 @@ func ExplainUp(o UpOptions) (string, error) {
 	}
 	if p.admin == nil {
 		if p.admin = p.super; p.admin == nil {
-			return "", missing(p.confPath(adminConf))
+			return "", missing(filepath.Join(p.Dir, NameAdmin))
 		}
 	}
 	ports, err := p.Ports.filled()
@@ -78,14 +78,14 @@ func (p *plan) explainComponent(b *strings.Builder, c component) {
 // explainBindings makes the bindings with a credential that may.
 func (p *plan) explainBindings(b *strings.Builder, ports Ports) error {
 	as := p.super
-	if as == nil && p.admin != nil && slices.Contains(p.admin.groups(), groupMasters) {
+	if as == nil && p.admin != nil && slices.Contains(p.admin.groups(), ca.GroupMasters) {
 		as = p.admin
 	}
 	kubectl := fmt.Sprintf("kubectl --server %s --tls-server-name %s", httpsURL(ports.APIServer), ca.ShellQuote(p.serverName))
 	if as != nil {
 		kubectl += " --kubeconfig " + ca.ShellQuote(as.path)
 	} else {
-		o := ca.IssueOptions{Dir: p.pki(), CommonName: superName, Groups: []string{groupMasters}, Validity: superValidity, Now: p.Now, OutDir: string(p.run)}
+		o := ca.IssueOptions{Dir: p.pki(), CommonName: superName, Groups: []string{ca.GroupMasters}, Validity: superValidity, Now: p.Now, OutDir: string(p.run)}
 		recipe, err := ca.ExplainIssue(o)
 		if err != nil {
 			return err

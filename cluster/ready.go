@@ -53,7 +53,11 @@ func apiServerTLS(cfg Config) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if conf.ServerName, err = serverName(cfg.pki("apiserver.crt")); err != nil {
+	cert, err := ca.ReadCertificate(cfg.pki("apiserver.crt"))
+	if err != nil {
+		return nil, err
+	}
+	if conf.ServerName, err = serverName(cert); err != nil {
 		return nil, err
 	}
 	// Anonymous clients may ask by default. With --anonymous-auth=false a
@@ -68,18 +72,15 @@ func apiServerTLS(cfg Config) (*tls.Config, error) {
 // serverName returns the name to check an API server's certificate for when it
 // is dialled at 127.0.0.1. kubeadm's do not name that, but they do kubernetes.
 // It is empty where the address is the only one of both that it names.
-func serverName(certFile string) (string, error) {
-	cert, err := ca.ReadCertificate(certFile)
+func serverName(cert *x509.Certificate) (string, error) {
 	switch {
-	case err != nil:
-		return "", err
 	case cert.VerifyHostname(apiServerName) == nil:
 		return apiServerName, nil
 	case cert.VerifyHostname(loopback) == nil:
 		return "", nil
 	}
 	return "", failure.New(failure.Failed, "issue it again with the names that kubeadm gives it",
-		"certificate %q names neither %s nor %s, so that nobody can trust an API server on this machine", certFile, apiServerName, loopback)
+		"certificate apiserver.crt names neither %s nor %s, so that nobody can trust an API server on this machine", apiServerName, loopback)
 }
 
 // apiServerName is a name in all certificates of API servers that kubeadm makes

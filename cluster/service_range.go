@@ -2,64 +2,35 @@ package cluster
 
 import (
 	"crypto/x509"
-	"errors"
-	"io/fs"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
-
-	"sigs.k8s.io/yaml"
-
-	"github.com/pkictl/pkictl/ca"
-	"github.com/pkictl/pkictl/internal/failure"
-	"github.com/pkictl/pkictl/internal/store"
 )
 
-// ranges returns the range of the services and the DNS domain that the PKI of a
-// cluster directory is made for: those in its cluster.yaml, else what the API
-// server's certificate says.
-func ranges(dir string) (services, domain string, err error) {
-	settings, err := settingsOf(dir)
-	if err != nil {
-		return "", "", err
-	}
-	cert, err := ca.ReadCertificate(filepath.Join(dir, "pki", "apiserver.crt"))
-	if err != nil {
-		return "", "", err
-	}
-	services, domain = settings.ServiceCIDR, settings.DNSDomain
+// ranges returns the range of the services and the DNS domain that a PKI is
+// made for: those of its settings, else what the API server's certificate says.
+func ranges(s Settings, cert *x509.Certificate) (services, domain string) {
+	services, domain = s.ServiceCIDR, s.DNSDomain
 	if services == "" {
 		services = serviceRangeOf(cert)
 	}
 	if domain == "" {
 		domain = domainOf(cert)
 	}
-	return services, domain, nil
+	return services, domain
 }
 
-// settingsOf reads the cluster.yaml of a cluster directory. That of several
-// nodes has it one directory above theirs. Without one the settings are empty.
+// settingsOf reads the settings of a cluster directory. Those of one of several
+// nodes are in the directory above. Without any they are empty.
 func settingsOf(dir string) (Settings, error) {
-	for _, place := range []string{dir, filepath.Dir(dir)} {
-		path := filepath.Join(place, "cluster.yaml")
-		data, err := store.Read(path, store.MaxYAML)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return Settings{}, err
-		}
-		var file struct {
-			APIVersion string `json:"apiVersion"`
-			Kind       string `json:"kind"`
-			Settings
-		}
-		if err := yaml.Unmarshal(data, &file); err != nil {
-			return Settings{}, failure.New(failure.Failed, "see what the file should hold with: pkictl cluster init --help", "%q is not the settings of a cluster", path)
-		}
-		if file.Kind == "Cluster" && strings.HasPrefix(file.APIVersion, "pkictl.dev/") {
-			return file.Settings, nil
-		}
+	settings, found, err := ReadSettings(dir)
+	if found || err != nil {
+		return settings, err
+	}
+	isNode := func(n NodeSettings) bool { return n.Name == filepath.Base(dir) }
+	if above, found, err := ReadSettings(filepath.Dir(dir)); err == nil && found && slices.ContainsFunc(above.Nodes, isNode) {
+		return above, nil
 	}
 	return Settings{}, nil
 }

@@ -21,6 +21,8 @@ type Settings struct {
 	SANs           []string `json:"sans,omitempty"`
 	EtcdServerSANs []string `json:"etcdServerSANs,omitempty"`
 	EtcdPeerSANs   []string `json:"etcdPeerSANs,omitempty"`
+	// ExternalEtcd says that etcd runs elsewhere, with a PKI of its own.
+	ExternalEtcd bool `json:"externalEtcd,omitempty"`
 	// Key is the name of a ca.KeyKind, any but Ed25519.
 	Key string `json:"key,omitempty"`
 	// KubernetesVersion is that of the control plane, like v1.36.3. The subjects

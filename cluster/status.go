@@ -14,20 +14,23 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
-// What a control plane does, as a Status says it.
+// RunState says how a run is.
+type RunState string
+
+// The states of a run.
 const (
-	StateRunning  = "running"  // all that should run does
-	StateStarting = "starting" // it is not ready yet
-	StateDegraded = "degraded" // something does not run, or is not ready
-	StateFailed   = "failed"   // it ended by itself
-	StateKilled   = "killed"   // the process that runs it was killed
-	StateStopped  = "stopped"  // nothing is to run
+	RunReady    RunState = "ready"    // all that should run does
+	RunStarting RunState = "starting" // it is not ready yet
+	RunDegraded RunState = "degraded" // something does not run, or is not ready
+	RunFailed   RunState = "failed"   // it ended by itself
+	RunKilled   RunState = "killed"   // the process that runs it was killed
+	RunStopped  RunState = "stopped"  // nothing is to run
 )
 
 // Status is what runs of a cluster directory.
 type Status struct {
-	Dir   string `json:"dir"`
-	State string `json:"state"`
+	Dir   string   `json:"dir"`
+	State RunState `json:"state"`
 	// Server is the URL of the API server, Version that of Kubernetes that it
 	// says, Kubeconfig the path of a kubeconfig that reaches it.
 	Server     string     `json:"server,omitempty"`
@@ -58,7 +61,7 @@ type ProcessStatus struct {
 }
 
 // Healthy says whether all runs that should.
-func (s *Status) Healthy() bool { return s.State == StateRunning }
+func (s *Status) Healthy() bool { return s.State == RunReady }
 
 // ReadStatus looks what runs of a cluster directory, and asks each component
 // whether it is ready. It changes nothing.
@@ -68,7 +71,7 @@ func ReadStatus(ctx context.Context, dir string) (*Status, error) {
 		return nil, diskError(err, "use directory %q", dir)
 	}
 	d := runDirOf(abs)
-	status := &Status{Dir: abs, State: StateStopped, Components: []ProcessStatus{}}
+	status := &Status{Dir: abs, State: RunStopped, Components: []ProcessStatus{}}
 	if _, err := os.Stat(abs); errors.Is(err, os.ErrNotExist) {
 		return nil, failure.New(failure.Failed, "name another with --dir", "there is no cluster directory %q", dir)
 	}
@@ -82,7 +85,7 @@ func ReadStatus(ctx context.Context, dir string) (*Status, error) {
 	}
 	if s == nil {
 		if held {
-			status.State = StateStarting
+			status.State = RunStarting
 		}
 		return status, nil
 	}
@@ -98,14 +101,14 @@ func (s *Status) describe(ctx context.Context, d runDir, found *state, held bool
 	}
 	switch {
 	case found.Phase == phaseFailed:
-		s.State = StateFailed
+		s.State = RunFailed
 		return
 	case !held || !found.Owner.alive():
-		s.State = StateKilled
+		s.State = RunKilled
 	case found.Phase == phaseStarting:
-		s.State = StateStarting
+		s.State = RunStarting
 	default:
-		s.State = StateRunning
+		s.State = RunReady
 	}
 	if held {
 		s.Keeper = &ProcessStatus{
@@ -146,17 +149,17 @@ func (s *Status) ask(ctx context.Context, d runDir, found *state) {
 			s.Components[i].Ready = true
 		})
 	}
-	wait.Go(func() { s.Version = version(ctx, cfg) })
+	wait.Go(func() { s.Version = servedVersion(ctx, cfg) })
 	wait.Wait()
 	for _, c := range s.Components {
-		if !c.Ready && s.State == StateRunning {
-			s.State = StateDegraded
+		if !c.Ready && s.State == RunReady {
+			s.State = RunDegraded
 		}
 	}
 }
 
-// version asks the API server for its version, empty if it does not say.
-func version(ctx context.Context, cfg Config) string {
+// servedVersion asks the API server for its version, empty if it does not say.
+func servedVersion(ctx context.Context, cfg Config) string {
 	conf, err := apiServerTLS(cfg)
 	if err != nil {
 		return ""

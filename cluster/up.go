@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
 )
@@ -72,16 +73,22 @@ func newPlan(o UpOptions) (*plan, error) {
 	if err := o.checkPorts(); err != nil {
 		return nil, err
 	}
-	if p.check, err = checkRunnable(o.pki(), o.Now); err != nil {
+	settings, err := settingsOf(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if settings.ExternalEtcd {
+		return nil, failure.New(failure.Failed, "make a PKI for both with: pkictl cluster init --dir DIR", "etcd of %q runs elsewhere, so its PKI cannot run one here", o.Dir)
+	}
+	if p.check, err = checkRunnable(o.Dir, !o.WithoutControllerManager, o.Now); err != nil {
 		return nil, err
 	}
 	if err := p.readConfigs(); err != nil {
 		return nil, err
 	}
-	if p.services, p.domain, err = ranges(o.Dir); err != nil {
-		return nil, err
-	}
-	if p.serverName, err = serverName(filepath.Join(o.pki(), "apiserver.crt")); err != nil {
+	server := p.check.found["apiserver"].Certificate
+	p.services, p.domain = ranges(settings, server)
+	if p.serverName, err = serverName(server); err != nil {
 		return nil, err
 	}
 	if err := p.run.checkData(o.pki()); err != nil {
@@ -90,22 +97,14 @@ func newPlan(o UpOptions) (*plan, error) {
 	return p, p.checkAssets()
 }
 
-func (p *plan) readConfigs() error {
-	var err error
-	if p.admin, err = p.check.readLocal(p.confPath(adminConf)); err != nil {
+func (p *plan) readConfigs() (err error) {
+	if p.admin, err = p.check.local(NameAdmin); err != nil {
 		return err
 	}
-	if p.super, err = p.check.readLocal(p.confPath("super-admin.conf")); err != nil {
+	if p.super, err = p.check.local(NameSuperAdmin); err != nil {
 		return err
 	}
-	if p.WithoutControllerManager {
-		return nil
-	}
-	path := p.confPath(managerCnf)
-	p.manager, err = p.check.readLocal(path)
-	if err == nil && p.manager == nil {
-		return missing(path)
-	}
+	p.manager, err = p.check.local(managerCnf)
 	return err
 }
 
@@ -221,6 +220,9 @@ func (r *Running) start(ctx context.Context, p *plan) error {
 		return err
 	}
 	p.progress("the certificates and keys fit together", true)
+	if p.check.noSigning != "" {
+		p.progress("ca.key "+p.check.noSigning+", so that no CertificateSigningRequest will be signed", true)
+	}
 	if err := r.run.noteData(p.pki()); err != nil {
 		return err
 	}
@@ -266,7 +268,7 @@ func (p *plan) prepareAdmin(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	p.admin, err = p.check.mint(ctx, "kubernetes-admin", groupAdmins, adminValidity)
+	p.admin, err = p.check.mint(ctx, "kubernetes-admin", GroupClusterAdmins, adminValidity)
 	return err
 }
 
@@ -325,6 +327,7 @@ func (p *plan) config(ports Ports) Config {
 	cfg := Config{
 		PKI: p.pki(), Dir: string(p.run), Assets: p.Assets, Ports: ports, ExtraArgs: p.ExtraArgs,
 		ServiceCIDR: p.services, DNSDomain: p.domain, UnsafeNoFsync: p.UnsafeNoFsync, Progress: p.Progress,
+		noSigning: p.check.noSigning != "",
 	}
 	if p.manager != nil {
 		cfg.ControllerManagerKubeconfig = p.run.path(managerCnf)
@@ -382,12 +385,12 @@ func (r *Running) bootstrap(ctx context.Context, p *plan) error {
 	if err := b.ensure(ctx); err != nil {
 		return r.died(p, err)
 	}
-	if slices.Contains(p.admin.groups(), groupAdmins) {
+	if slices.Contains(p.admin.groups(), GroupClusterAdmins) {
 		if err := b.await(ctx); err != nil {
 			return r.died(p, err)
 		}
 	}
-	p.progress("the bindings "+groupAdmins+" and "+kubeletClientBinding+" are there", true)
+	p.progress("the bindings "+GroupClusterAdmins+" and "+kubeletClientBinding+" are there", true)
 	return nil
 }
 
@@ -411,7 +414,7 @@ func (r *Running) superClient(ctx context.Context, p *plan) (*kubeclient.Client,
 	super := p.super
 	if super == nil {
 		var err error
-		if super, err = p.check.mint(ctx, superName, groupMasters, superValidity); err != nil {
+		if super, err = p.check.mint(ctx, superName, ca.GroupMasters, superValidity); err != nil {
 			return nil, failure.Wrap(err, failure.Failed, "bring super-admin.conf back, or the CA's key",
 				"there is no super-admin.conf, and none can be made")
 		}

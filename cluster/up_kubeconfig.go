@@ -3,9 +3,6 @@ package cluster
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io/fs"
-	"path/filepath"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -23,19 +20,16 @@ type localConfig struct {
 	config *api.Config
 }
 
-// readLocal reads a kubeconfig and checks that the components will take what it
-// holds. It returns nil where there is none.
-func (c *runCheck) readLocal(path string) (*localConfig, error) {
-	config, err := kubeconfig.Load(path)
-	if errors.Is(err, fs.ErrNotExist) {
+// local returns the kubeconfig of that name, which was checked; nil where there
+// is none.
+func (c *runCheck) local(name string) (*localConfig, error) {
+	f := c.found[name]
+	if f == nil {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	const hint = "see what is wrong with: pkictl kubeconfig check"
+	config, path := f.Config.DeepCopy(), f.Entry.CertPath(c.dir)
 	if err := api.MinifyConfig(config); err != nil {
-		return nil, failure.New(failure.Failed, hint, "kubeconfig %q has no current context with a user and a cluster", path)
+		return nil, failure.New(failure.Failed, repairHint, "kubeconfig %q has no current context with a user and a cluster", path)
 	}
 	for _, user := range config.AuthInfos {
 		user.LocationOfOrigin = path
@@ -43,15 +37,14 @@ func (c *runCheck) readLocal(path string) (*localConfig, error) {
 	for _, server := range config.Clusters {
 		server.LocationOfOrigin = path
 	}
-	if err := clientcmd.ResolveLocalPaths(config); err != nil {
-		return nil, failure.New(failure.Failed, hint, "kubeconfig %q names files that cannot be found", path)
+	err := clientcmd.ResolveLocalPaths(config)
+	if err == nil {
+		err = api.FlattenConfig(config)
 	}
-	// Its error quotes the file that cannot be read, and nothing of the others.
-	if err := api.FlattenConfig(config); err != nil {
-		return nil, failure.Wrap(err, failure.Failed, hint, "kubeconfig %q names files that cannot be read", path)
+	if err != nil { // it names the file, and quotes nothing of the others
+		return nil, failure.Wrap(err, failure.Failed, repairHint, "kubeconfig %q names files that cannot be read", path)
 	}
-	local := &localConfig{path, config}
-	return local, c.checkLocal(local)
+	return &localConfig{path, config}, nil
 }
 
 func (l *localConfig) user() *api.AuthInfo {
@@ -70,48 +63,6 @@ func (l *localConfig) groups() []string {
 	return nil
 }
 
-// checkLocal checks the client certificate, where the user has one, and that the
-// API server's is trusted.
-func (c *runCheck) checkLocal(l *localConfig) error {
-	user := l.user()
-	if len(user.ClientCertificateData) > 0 {
-		if err := c.checkClient(l, user); err != nil {
-			return err
-		}
-	}
-	trusted := l.cluster().CertificateAuthorityData
-	items, err := ca.Decode(trusted, "certificate-authority-data in "+l.path)
-	if err != nil {
-		return err
-	}
-	roots := ca.Roots{Name: l.path, Certificates: ca.Certificates(items)}
-	if _, check := roots.Check(c.server[0], c.server[1:], c.now); check.Status == ca.CheckFailed {
-		return failure.New(failure.Failed, repairHint, "kubeconfig %q does not trust %q: %s", l.path, c.path("apiserver.crt"), check.Found)
-	}
-	return nil
-}
-
-func (c *runCheck) checkClient(l *localConfig, user *api.AuthInfo) error {
-	certs := kubeconfig.Certificates(user)
-	if len(certs) == 0 {
-		return failure.New(failure.Failed, repairHint, "the client certificate in kubeconfig %q cannot be read", l.path)
-	}
-	if check := ca.CheckTime(certs[0], nil, c.now); check.Status == ca.CheckFailed {
-		return failure.New(failure.Failed, "renew it with: pkictl cluster renew", "the client certificate in kubeconfig %q is %s", l.path, check.Found)
-	}
-	if _, check := c.cas["ca"].Check(certs[0], certs[1:], c.now); check.Status == ca.CheckFailed {
-		return failure.New(failure.Failed, repairHint, "the client certificate in kubeconfig %q is not by the CA %q: %s", l.path, c.path("ca.crt"), check.Found)
-	}
-	items, err := ca.Decode(user.ClientKeyData, "client-key-data in "+l.path)
-	if err != nil {
-		return err
-	}
-	if key := ca.PrivateKey(items); key == nil || key.Public == nil || !ca.EqualKeys(key.Public, certs[0].PublicKey) {
-		return failure.New(failure.Failed, repairHint, "the key in kubeconfig %q does not belong to its client certificate", l.path)
-	}
-	return nil
-}
-
 // at returns the kubeconfig for an API server on this machine: its URL, and the
 // name to check its certificate for. It holds the private key.
 func (l *localConfig) at(url, serverName string) ([]byte, error) {
@@ -125,7 +76,7 @@ func (l *localConfig) at(url, serverName string) ([]byte, error) {
 // and returns it as a kubeconfig. The inventory of the PKI directory knows it.
 func (c *runCheck) mint(ctx context.Context, name, group, validity string) (*localConfig, error) {
 	credential, _, err := ca.Mint(ctx, ca.IssueOptions{
-		Dir: c.pki, CommonName: name, Groups: []string{group}, Validity: validity, Now: c.now,
+		Dir: PKIDir(c.dir), CommonName: name, Groups: []string{group}, Validity: validity, Now: c.now,
 	})
 	if err != nil {
 		return nil, err
@@ -152,6 +103,3 @@ func writeConfig(path string, data []byte) error {
 	}
 	return store.ReplaceFile(store.File{Path: path, Data: data, Mode: 0o600})
 }
-
-// confPath returns the path of a kubeconfig of the cluster directory.
-func (o UpOptions) confPath(name string) string { return filepath.Join(o.Dir, name) }

@@ -63,7 +63,7 @@ func (o UpOptions) absolute() (UpOptions, error) {
 	return o, nil
 }
 
-func (o UpOptions) pki() string { return filepath.Join(o.Dir, "pki") }
+func (o UpOptions) pki() string { return PKIDir(o.Dir) }
 
 func (o UpOptions) progress(step string, done bool) {
 	if o.Progress != nil {

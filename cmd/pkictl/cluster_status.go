@@ -43,17 +43,17 @@ runs at all.`,
 func (a *app) writeStatus(w io.Writer, s *cluster.Status) {
 	dir := printable(a.clusterDir)
 	switch s.State {
-	case cluster.StateStopped:
-		fmt.Fprintf(w, "Nothing runs of %s\nNext: pkictl cluster up\n", dir)
+	case cluster.RunStopped:
+		fmt.Fprintf(w, "Nothing runs of %s\nNext: pkictl cluster up%s\n", dir, dirFlag(a.clusterDir))
 		return
-	case cluster.StateFailed:
+	case cluster.RunFailed:
 		a.writeFailed(w, s)
 		return
-	case cluster.StateKilled:
-		fmt.Fprintf(w, "The process that ran the control plane of %s was killed\nNext: pkictl cluster up\n", dir)
-	case cluster.StateStarting:
+	case cluster.RunKilled:
+		fmt.Fprintf(w, "The process that ran the control plane of %s was killed\nNext: pkictl cluster up%s\n", dir, dirFlag(a.clusterDir))
+	case cluster.RunStarting:
 		fmt.Fprintf(w, "The control plane of %s is starting\n", dir)
-	case cluster.StateDegraded:
+	case cluster.RunDegraded:
 		fmt.Fprintf(w, "The control plane of %s is not ready\n", dir)
 	default:
 		fmt.Fprintf(w, "The control plane of %s is ready\n", dir)
@@ -70,7 +70,7 @@ func (a *app) writeFailed(w io.Writer, s *cluster.Status) {
 	for _, line := range s.Failure.Tail {
 		fmt.Fprintf(w, "  %s\n", printable(line))
 	}
-	fmt.Fprintln(w, "Next: pkictl cluster up")
+	fmt.Fprintf(w, "Next: pkictl cluster up%s\n", dirFlag(a.clusterDir))
 }
 
 func extraArgs(s *cluster.Status) string {

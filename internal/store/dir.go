@@ -164,6 +164,17 @@ func wait(ctx context.Context, lock *flock.Flock, waiting func()) error {
 	}
 }
 
+// Path is the directory's, absolute and free of symbolic links.
+func (d *Dir) Path() string { return d.path }
+
+// Make makes a directory below this one, or beside it, and those above it that
+// are missing, with mode 0700. Abandon takes them back.
+func (d *Dir) Make(path string) error {
+	missing := missingAbove(path)
+	d.made = append(d.made, missing...)
+	return diskError(os.MkdirAll(path, 0o700), "make directory %q", path)
+}
+
 // Unlock frees the lock.
 func (d *Dir) Unlock() {
 	if d.lock.Unlock() != nil {

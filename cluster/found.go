@@ -1,0 +1,271 @@
+package cluster
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+	"github.com/pkictl/pkictl/kubeconfig"
+)
+
+// PKIDir returns the PKI directory of a cluster directory.
+func PKIDir(dir string) string { return filepath.Join(dir, "pki") }
+
+// CertPath returns the path of the file with the entry's certificate: the
+// kubeconfig, of one of those; empty for keys without a certificate.
+func (e Entry) CertPath(dir string) string {
+	switch e.Kind {
+	case KindKubeconfig:
+		return filepath.Join(dir, e.Name)
+	case KindKeyPair:
+		return ""
+	}
+	return e.below(dir, ".crt")
+}
+
+// KeyPath returns the path of the file with the entry's private key.
+func (e Entry) KeyPath(dir string) string {
+	if e.Kind == KindKubeconfig {
+		return filepath.Join(dir, e.Name)
+	}
+	return e.below(dir, ".key")
+}
+
+// PublicPath returns the path of the public key of a KindKeyPair.
+func (e Entry) PublicPath(dir string) string { return e.below(dir, ".pub") }
+
+func (e Entry) below(dir, suffix string) string {
+	return filepath.Join(PKIDir(dir), filepath.FromSlash(e.Name)+suffix)
+}
+
+// Paths are the paths of all the entry's files.
+func (e Entry) Paths(dir string) []string {
+	switch e.Kind {
+	case KindKubeconfig:
+		return []string{e.KeyPath(dir)}
+	case KindKeyPair:
+		return []string{e.KeyPath(dir), e.PublicPath(dir)}
+	}
+	return []string{e.CertPath(dir), e.KeyPath(dir)}
+}
+
+// sharedPaths are the paths of all files that nodes share, some of which need
+// not be there.
+func (e Entry) sharedPaths(dir string) []string {
+	paths := e.Paths(dir)
+	if e.Kind == KindCA {
+		paths = append(paths, e.below(dir, "-chain.crt"))
+	}
+	return paths
+}
+
+// modeOf is the mode of a file of the PKI, as kubeadm has it.
+func modeOf(path string) fs.FileMode {
+	if strings.HasSuffix(path, ".crt") {
+		return 0o644
+	}
+	return 0o600
+}
+
+// Found is what stands in the files of an entry.
+type Found struct {
+	Entry   Entry
+	Dir     string   // the cluster directory
+	Missing []string // paths of files that are not there
+
+	Certificate *x509.Certificate   // nil where there is none, or it cannot be read
+	Behind      []*x509.Certificate // those after it in the file
+	// Key is the public part of the private key; nil where there is none, or
+	// KeyProblem says why it is not known.
+	Key        crypto.PublicKey
+	KeyProblem string
+	Public     crypto.PublicKey // in sa.pub
+
+	// Config is the kubeconfig of a KindKubeconfig, of which Cluster and User
+	// are those of the current context.
+	Config  *api.Config
+	Cluster *api.Cluster
+	User    *api.AuthInfo
+	CAs     []*x509.Certificate // that the kubeconfig trusts
+	// Rotated is the file with the certificate where the kubeconfig names one, as
+	// a kubelet's does that renews its own.
+	Rotated string
+
+	// Problems say what of it cannot be read.
+	Problems []error
+}
+
+// Absent says whether there is none of the entry's files.
+func (f *Found) Absent() bool { return len(f.Missing) == len(f.Entry.Paths(f.Dir)) }
+
+// IsMissing says whether the file at path is not there.
+func (f *Found) IsMissing(path string) bool {
+	for _, missing := range f.Missing {
+		if missing == path {
+			return true
+		}
+	}
+	return false
+}
+
+// Find reads the files of an entry in a cluster directory. What is wrong with
+// them is in the result.
+func Find(dir string, e Entry) *Found {
+	f := &Found{Entry: e, Dir: dir}
+	for _, path := range e.Paths(dir) {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			f.Missing = append(f.Missing, path)
+		}
+	}
+	if f.Absent() {
+		return f
+	}
+	switch e.Kind {
+	case KindKubeconfig:
+		f.readKubeconfig()
+		return f
+	case KindKeyPair:
+		f.readPublic()
+	default:
+		f.readCertificate()
+	}
+	f.readKey()
+	return f
+}
+
+func (f *Found) problem(err error) { f.Problems = append(f.Problems, err) }
+
+func (f *Found) readCertificate() {
+	path := f.Entry.CertPath(f.Dir)
+	if f.IsMissing(path) {
+		return
+	}
+	items, err := decodeFile(path)
+	if err != nil {
+		f.problem(err)
+		return
+	}
+	f.takeCertificates(items, path)
+}
+
+func (f *Found) takeCertificates(items []ca.Item, path string) {
+	certs := ca.Certificates(items)
+	if len(certs) == 0 {
+		f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no certificate in %q", path))
+		return
+	}
+	f.Certificate, f.Behind = certs[0], certs[1:]
+}
+
+func (f *Found) readKey() {
+	path := f.Entry.KeyPath(f.Dir)
+	if f.IsMissing(path) {
+		return
+	}
+	key, err := ca.KeyBeside(path)
+	if err != nil {
+		f.problem(err)
+		return
+	}
+	f.takeKey(key)
+}
+
+func (f *Found) takeKey(key *ca.KeyInfo) {
+	switch {
+	case key.Encrypted:
+		f.KeyProblem = "is encrypted"
+	case key.Public == nil:
+		f.KeyProblem = "is in a PKCS#11 token"
+	default:
+		f.Key = key.Public
+	}
+}
+
+func (f *Found) readPublic() {
+	path := f.Entry.PublicPath(f.Dir)
+	if f.IsMissing(path) {
+		return
+	}
+	items, err := decodeFile(path)
+	if err != nil {
+		f.problem(err)
+		return
+	}
+	for _, item := range items {
+		if item.Kind == ca.ItemPublicKey {
+			f.Public = item.Key.Public
+			return
+		}
+	}
+	f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
+}
+
+func decodeFile(path string) ([]ca.Item, error) {
+	data, err := store.Read(path, store.MaxPEM)
+	if err != nil {
+		return nil, err
+	}
+	return ca.Decode(data, path)
+}
+
+func (f *Found) readKubeconfig() {
+	path := f.Entry.CertPath(f.Dir)
+	config, err := kubeconfig.Load(path)
+	if err != nil {
+		f.problem(err)
+		return
+	}
+	bad := func(what string) {
+		f.problem(failure.New(failure.Failed, "restore the file from a backup", "kubeconfig %q has no %s", path, what))
+	}
+	f.Config = config
+	context := config.Contexts[config.CurrentContext]
+	if context == nil {
+		bad("current context")
+		return
+	}
+	if f.Cluster = config.Clusters[context.Cluster]; f.Cluster == nil {
+		bad("cluster in its current context")
+		return
+	}
+	if f.User = config.AuthInfos[context.AuthInfo]; f.User == nil {
+		bad("user in its current context")
+		return
+	}
+	f.readParts(kubeconfig.Reader{Config: config, Name: path, Dir: filepath.Dir(path)})
+}
+
+func (f *Found) readParts(r kubeconfig.Reader) {
+	if part := r.ClusterCA(f.Cluster); part != nil {
+		if part.Err != nil {
+			f.problem(part.Err)
+		}
+		f.CAs = ca.Certificates(part.Items)
+	}
+	if part := r.ClientCertificate(f.User); part != nil {
+		f.Rotated = part.File
+		if part.Err != nil {
+			f.problem(part.Err)
+		} else {
+			f.takeCertificates(part.Items, r.Name)
+		}
+	}
+	part := r.ClientKey(f.User)
+	if part == nil {
+		return
+	}
+	if part.Err != nil {
+		f.problem(part.Err)
+	} else if key := ca.PrivateKey(part.Items); key != nil {
+		f.takeKey(key)
+	}
+}

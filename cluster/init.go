@@ -1,0 +1,146 @@
+package cluster
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// InitOptions is what the command cluster init takes.
+type InitOptions struct {
+	Dir      string // the cluster directory; with several nodes, that above theirs
+	Settings Settings
+	// Repair replaces what is there and not as it should be. Keys that others
+	// rely on, of CAs and of service accounts, are never replaced.
+	Repair     bool
+	DryRun     bool // do everything but make keys, sign and write
+	Now        time.Time
+	Waiting    func(dir string) // called when a directory is locked by another; may be nil
+	Passphrase ca.Passphrase    // asked when a CA's key is encrypted; may be nil
+}
+
+// State is what Init did with an entry, or would do.
+type State string
+
+// The states of an entry after Init.
+const (
+	StateKept     State = "kept"     // it was there, and right
+	StateMade     State = "made"     // it was not there
+	StateCopied   State = "copied"   // from the directory of another node
+	StateRepaired State = "repaired" // it was there, and wrong
+	StateWrong    State = "wrong"    // it is there, wrong, and was not touched
+)
+
+// EntryResult is one entry of the layout in one cluster directory.
+type EntryResult struct {
+	Name     string     `json:"name"`
+	Files    []string   `json:"files"`
+	State    State      `json:"state"`
+	NotAfter *time.Time `json:"notAfter,omitempty"`
+	Wrong    []string   `json:"wrong,omitempty"` // differences, in words
+}
+
+// NodeResult is the cluster directory of one node.
+type NodeResult struct {
+	Node    string        `json:"node"`
+	Dir     string        `json:"dir"`
+	Entries []EntryResult `json:"entries"`
+}
+
+// InitResult is what Init found and did.
+type InitResult struct {
+	Nodes    []NodeResult `json:"nodes"`
+	Warnings []string     `json:"-"`
+	// Differences are what is wrong and was not repaired. Where there are any,
+	// nothing was written.
+	Differences []Difference `json:"differences,omitempty"`
+}
+
+// NodeDir returns the cluster directory of a node: dir itself where it is alone.
+func NodeDir(dir string, nodes []Node, i int) string {
+	if len(nodes) == 1 {
+		return dir
+	}
+	return filepath.Join(dir, nodes[i].Name)
+}
+
+// Init makes the keys, certificates and kubeconfigs of a control plane, as
+// Layout has them, as far as they are not there. What is there and right is not
+// touched. If something is wrong, and o.Repair does not say to replace it,
+// nothing is written, and the result says what. All of one node's directory is written as one step; after a
+// crash the same call completes the rest.
+func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
+	nodes, err := o.Settings.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	p := &initPlan{InitOptions: o, authorities: map[string]*authority{}}
+	for i, node := range nodes {
+		p.nodes = append(p.nodes, &nodePlan{node: node, dir: NodeDir(o.Dir, nodes, i)})
+	}
+	if !o.DryRun {
+		if err := p.lock(ctx); err != nil {
+			return nil, err
+		}
+	}
+	result, err := p.run()
+	p.unlock(err != nil || result.Differences != nil)
+	return result, err
+}
+
+// lock takes the locks of all PKI directories, in the order of their paths as
+// every command does.
+func (p *initPlan) lock(ctx context.Context) error {
+	for _, n := range sortedByDir(p.nodes) {
+		waiting := func() {
+			if p.Waiting != nil {
+				p.Waiting(n.dir)
+			}
+		}
+		dir, err := store.Create(ctx, PKIDir(n.dir), waiting)
+		if err != nil {
+			p.unlock(true)
+			return err
+		}
+		n.store = dir
+	}
+	return nil
+}
+
+// unlock frees the locks; what was made for a change that was not, is taken back.
+func (p *initPlan) unlock(failed bool) {
+	for _, n := range p.nodes {
+		switch {
+		case n.store == nil:
+		case failed:
+			n.store.Abandon()
+		default:
+			n.store.Unlock()
+		}
+	}
+}
+
+func (p *initPlan) run() (*InitResult, error) {
+	if err := p.look(); err != nil {
+		return nil, err
+	}
+	result := &InitResult{}
+	if wrong := p.wrong(); wrong != nil && !p.Repair {
+		result.Differences = wrong
+		result.Nodes = p.results()
+		return result, nil
+	}
+	if err := p.checkPossible(); err != nil {
+		return nil, err
+	}
+	if !p.DryRun {
+		if err := p.make(result); err != nil {
+			return nil, err
+		}
+	}
+	result.Nodes = p.results()
+	return result, nil
+}

@@ -1,0 +1,363 @@
+package cluster
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// Node is what the PKI of one node of the control plane is made for: settings
+// that were checked, with the defaults filled in.
+type Node struct {
+	Cluster    string // what kubeconfigs call it
+	Name       string
+	Address    netip.Addr
+	Port       int
+	Endpoint   string // HOST:PORT that clients dial; empty: Address and Port
+	ServiceIP  netip.Addr
+	DNSDomain  string
+	Key        ca.KeyKind
+	CAValidity time.Duration
+	Validity   time.Duration
+	// ExternalEtcd says that etcd runs elsewhere, with a PKI of its own.
+	ExternalEtcd bool
+
+	kubernetes                         *version.Version
+	sans, etcdServerSANs, etcdPeerSANs altNames
+}
+
+// altNames are names as they were written, in two kinds.
+type altNames struct{ dns, ips []string }
+
+func (a altNames) with(dns, ips []string) (allDNS, allIPs []string) {
+	return unique(append(dns, a.dns...)), unique(append(ips, a.ips...))
+}
+
+// unique drops names that come again: two reasons for one name are no mistake.
+func unique(names []string) []string {
+	var list []string
+	for _, name := range names {
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// Validity that kubeadm gives (cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go).
+const (
+	DefaultValidity   = ca.Year
+	DefaultCAValidity = 10 * ca.Year
+)
+
+// Resolve checks the settings and returns the nodes of the control plane, the
+// first of them first. Errors are of kind Usage and name the setting.
+func (s Settings) Resolve() ([]Node, error) {
+	base, err := s.base()
+	if err != nil {
+		return nil, err
+	}
+	settings := s.Nodes
+	if len(settings) == 0 {
+		settings = []NodeSettings{{}}
+	}
+	var nodes []Node
+	for _, own := range settings {
+		node, err := base.named(own)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range nodes {
+			switch {
+			case other.Name == node.Name:
+				return nil, failure.New(failure.Usage, "name each node once", "node %q is given twice", node.Name)
+			case other.Address == node.Address:
+				return nil, failure.New(failure.Usage, "write it as NAME=ADDRESS, as in cp-1=10.0.0.11",
+					"nodes %q and %q have the same address %s", other.Name, node.Name, node.Address)
+			}
+		}
+		nodes = append(nodes, node)
+	}
+	if len(nodes) > 1 && base.Endpoint == "" {
+		return nil, failure.New(failure.Usage, "give the load balancer's or a DNS name with --endpoint, as in k8s.example.com:6443",
+			"%d nodes have no endpoint in common", len(nodes))
+	}
+	return nodes, nil
+}
+
+// base is what all nodes have in common.
+func (s Settings) base() (Node, error) {
+	n := Node{
+		Cluster: cmp.Or(s.Name, DefaultName), Port: cmp.Or(s.Port, DefaultPort),
+		DNSDomain: cmp.Or(s.DNSDomain, DefaultDNSDomain), ExternalEtcd: s.ExternalEtcd,
+		Validity: DefaultValidity, CAValidity: DefaultCAValidity,
+	}
+	if n.Port < 1 || n.Port > 65535 {
+		return n, failure.New(failure.Usage, "a port is a number from 1 to 65535", "port %d does not exist", n.Port)
+	}
+	if problems := validation.IsDNS1123Subdomain(n.DNSDomain); problems != nil {
+		return n, failure.New(failure.Usage, "write it like cluster.local", "DNS domain %q is not a DNS name", n.DNSDomain)
+	}
+	for _, set := range []func(*Node) error{s.setName, s.setKey, s.setVersion, s.setValidity, s.setEndpoint, s.setServiceIP, s.setSANs} {
+		if err := set(&n); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// setName checks what becomes the name of a cluster and part of that of a context.
+func (s Settings) setName(n *Node) error {
+	if problems := validation.IsDNS1123Subdomain(strings.ToLower(n.Cluster)); problems != nil {
+		return failure.New(failure.Usage, "write letters, digits, '-' and '.'", "cluster name %q cannot be used", n.Cluster)
+	}
+	return nil
+}
+
+func (s Settings) setKey(n *Node) error {
+	var err error
+	n.Key, err = ca.ParseKeyKind(s.Key)
+	if err == nil && n.Key == ca.Ed25519 {
+		kinds := slices.DeleteFunc(ca.KeyKindNames(), func(kind string) bool { return kind == string(ca.Ed25519) })
+		return failure.New(failure.Usage, "choose one of "+strings.Join(kinds, ", "),
+			"an Ed25519 key cannot serve a control plane: kubeadm and parts of Kubernetes do not load it")
+	}
+	return err
+}
+
+func (s Settings) setVersion(n *Node) error {
+	text := cmp.Or(s.KubernetesVersion, DefaultKubernetesVersion)
+	v, err := version.ParseSemantic(text)
+	if err != nil || v.Major() != 1 {
+		return failure.New(failure.Usage, "write it like v1.36.3", "Kubernetes version %q cannot be read", text)
+	}
+	n.kubernetes = v
+	return nil
+}
+
+func (s Settings) setValidity(n *Node) error {
+	for text, into := range map[string]*time.Duration{s.Validity: &n.Validity, s.CAValidity: &n.CAValidity} {
+		if text == "" {
+			continue
+		}
+		d, err := ca.ParseValidity(text)
+		if err != nil {
+			return err
+		}
+		*into = d
+	}
+	if n.Validity > n.CAValidity {
+		return failure.New(failure.Usage, "give the CAs a longer one with --ca-validity, or the others a shorter one with --validity",
+			"certificates of %s would outlive their CA of %s", ca.FormatValidity(n.Validity), ca.FormatValidity(n.CAValidity))
+	}
+	return nil
+}
+
+// setEndpoint reads HOST or HOST:PORT.
+func (s Settings) setEndpoint(n *Node) error {
+	if s.Endpoint == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(s.Endpoint)
+	if err != nil {
+		host, port = strings.Trim(s.Endpoint, "[]"), strconv.Itoa(n.Port)
+	}
+	if number, err := strconv.Atoi(port); err != nil || number < 1 || number > 65535 {
+		return failure.New(failure.Usage, "a port is a number from 1 to 65535", "endpoint %s has the port %q", shown(s.Endpoint), shown(port))
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		host = addr.Unmap().String()
+	} else if problems := validation.IsDNS1123Subdomain(host); problems != nil {
+		return failure.New(failure.Usage, "write it like k8s.example.com:6443 or 10.0.0.10:6443, without https://; a DNS name has at most 253 characters",
+			"endpoint %s is neither a DNS name nor an IP address", shown(s.Endpoint))
+	}
+	n.Endpoint = net.JoinHostPort(host, port)
+	return nil
+}
+
+// shown quotes what a user wrote, not all of what is too long to read.
+func shown(text string) string {
+	if len(text) > 80 {
+		return fmt.Sprintf("%q… (%d characters)", text[:80], len(text))
+	}
+	return strconv.Quote(text)
+}
+
+// The sizes that kubeadm allows for the range of services
+// (cmd/kubeadm/app/constants: MinimumAddressesInServiceSubnet,
+// MaximumBitsForServiceSubnet).
+const (
+	minServiceAddresses = 10
+	maxServiceBits      = 20
+)
+
+// setServiceIP finds the address of the service kubernetes: the first of the
+// first range.
+func (s Settings) setServiceIP(n *Node) error {
+	text := cmp.Or(s.ServiceCIDR, DefaultServiceCIDR)
+	var ranges []netip.Prefix
+	for part := range strings.SplitSeq(text, ",") {
+		prefix, err := netip.ParsePrefix(part)
+		if err != nil {
+			return failure.New(failure.Usage, "write it like 10.96.0.0/12, or with a second range of the other family, 10.96.0.0/12,fd00:96::/112",
+				"service range %s cannot be read", shown(part))
+		}
+		switch bits := prefix.Addr().BitLen() - prefix.Bits(); {
+		case bits < 4:
+			return failure.New(failure.Usage, fmt.Sprintf("kubeadm asks for at least %d addresses", minServiceAddresses),
+				"service range %s has %d", part, 1<<bits)
+		case bits > maxServiceBits:
+			return failure.New(failure.Usage, fmt.Sprintf("kube-apiserver allows /%d at the widest", prefix.Addr().BitLen()-maxServiceBits),
+				"service range %s is too large", part)
+		}
+		ranges = append(ranges, prefix.Masked())
+	}
+	if len(ranges) > 2 || (len(ranges) == 2 && ranges[0].Addr().Is4() == ranges[1].Addr().Is4()) {
+		return failure.New(failure.Usage, "write one range, or one of IPv4 and one of IPv6", "service ranges %q do not go together", text)
+	}
+	n.ServiceIP = ranges[0].Addr().Next()
+	return nil
+}
+
+func (s Settings) setSANs(n *Node) error {
+	for _, list := range []struct {
+		names []string
+		into  *altNames
+	}{{s.SANs, &n.sans}, {s.EtcdServerSANs, &n.etcdServerSANs}, {s.EtcdPeerSANs, &n.etcdPeerSANs}} {
+		for _, name := range list.names {
+			if addr, err := netip.ParseAddr(name); err == nil && addr.Zone() == "" {
+				list.into.ips = append(list.into.ips, addr.Unmap().String())
+				continue
+			}
+			if _, err := ca.ParseSANs([]string{name}, nil, nil, nil); err != nil {
+				return err
+			}
+			list.into.dns = append(list.into.dns, name)
+		}
+	}
+	return nil
+}
+
+// named completes what is common with what is a node's own.
+func (n Node) named(own NodeSettings) (Node, error) {
+	n.Name = own.Name
+	if n.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return n, failure.Wrap(err, failure.Failed, "name the node with --node", "this machine's name is not known")
+		}
+		n.Name = strings.ToLower(host) // as the kubelet does
+	}
+	if problems := validation.IsDNS1123Subdomain(n.Name); problems != nil {
+		return n, failure.New(failure.Usage, "write lower-case letters, digits, '-' and '.', as in cp-1", "node name %s cannot be used", shown(n.Name))
+	}
+	// system:node:NAME is a common name (RFC 5280, appendix A.1: ub-common-name).
+	if len(n.Name) > 64-len("system:node:") {
+		return n, failure.New(failure.Usage, fmt.Sprintf("X.509 leaves %d characters for it", 64-len("system:node:")),
+			"node name %s has %d characters", shown(n.Name), len(n.Name))
+	}
+	if own.Address == "" {
+		ip, err := utilnet.ChooseHostInterface()
+		if err != nil {
+			return n, failure.Wrap(err, failure.Usage, "give the address with --advertise-address, or as --node NAME=ADDRESS",
+				"node %q has no address", n.Name)
+		}
+		own.Address = ip.String()
+	}
+	addr, err := netip.ParseAddr(own.Address)
+	if err != nil || addr.Zone() != "" {
+		return n, failure.New(failure.Usage, "write it like 10.0.0.10 or fd00::10", "address %s of node %q is not an IP address", shown(own.Address), n.Name)
+	}
+	if addr = addr.Unmap(); addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() {
+		return n, failure.New(failure.Usage, "give the address that other nodes dial, as in 10.0.0.10",
+			"address %s of node %q cannot be dialled from other nodes", addr, n.Name)
+	}
+	n.Address = addr
+	return n, nil
+}
+
+func (n Node) name() string { return n.Name }
+
+func (n Node) hasEtcd() bool { return !n.ExternalEtcd }
+
+// isAtLeast compares the Kubernetes version; one that is not known is the newest.
+func (n Node) isAtLeast(v string) bool {
+	return n.kubernetes == nil || n.kubernetes.AtLeast(version.MustParseSemantic(v))
+}
+
+// hasSuperAdmin: before v1.29 admin.conf was in system:masters itself.
+func (n Node) hasSuperAdmin() bool { return n.isAtLeast("v1.29.0") }
+
+func (n Node) adminGroups() []string {
+	if n.hasSuperAdmin() {
+		return []string{GroupClusterAdmins}
+	}
+	return []string{ca.GroupMasters}
+}
+
+func (n Node) kubeletClientGroups() []string {
+	if n.isAtLeast("v1.36.1") {
+		return nil // a ClusterRoleBinding names the user
+	}
+	return n.adminGroups()
+}
+
+func (n Node) apiServerNames() []string {
+	dns := []string{n.Name, "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc." + n.DNSDomain}
+	if host, isIP := n.endpointHost(); host != "" && !isIP {
+		dns = append(dns, host)
+	}
+	dns, _ = n.sans.with(dns, nil)
+	return dns
+}
+
+func (n Node) apiServerIPs() []string {
+	ips := []string{n.ServiceIP.String(), n.Address.String()}
+	if host, isIP := n.endpointHost(); isIP {
+		ips = append(ips, host)
+	}
+	_, ips = n.sans.with(nil, ips)
+	return ips
+}
+
+func (n Node) endpointHost() (host string, isIP bool) {
+	host, _, err := net.SplitHostPort(n.Endpoint)
+	if err != nil {
+		return "", false
+	}
+	_, err = netip.ParseAddr(host)
+	return host, err == nil
+}
+
+func (n Node) etcdNames(more altNames) (dns, ips []string) {
+	return more.with([]string{n.Name, "localhost"}, []string{n.Address.String(), loopback, "::1"})
+}
+
+func (n Node) etcdServerNames() []string { dns, _ := n.etcdNames(n.etcdServerSANs); return dns }
+func (n Node) etcdServerIPs() []string   { _, ips := n.etcdNames(n.etcdServerSANs); return ips }
+func (n Node) etcdPeerNames() []string   { dns, _ := n.etcdNames(n.etcdPeerSANs); return dns }
+func (n Node) etcdPeerIPs() []string     { _, ips := n.etcdNames(n.etcdPeerSANs); return ips }
+
+func (n Node) localURL() string {
+	return "https://" + net.JoinHostPort(n.Address.String(), strconv.Itoa(n.Port))
+}
+
+func (n Node) endpointURL() string {
+	if n.Endpoint == "" {
+		return n.localURL()
+	}
+	return "https://" + n.Endpoint
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/cluster"
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// clusterInitFlags are the flags of cluster init as they are written.
+type clusterInitFlags struct {
+	cluster.InitOptions
+	config   string
+	nodes    []string
+	address  string
+	etcdSANs []string
+}
+
+func (a *app) clusterInitCmd() *cobra.Command {
+	var f clusterInitFlags
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make the PKI and the kubeconfigs of a control plane",
+		Long: `Make the keys, certificates and kubeconfigs of a control plane, with the names,
+subjects, usages and modes that kubeadm gives them: copy the directory to
+/etc/kubernetes on the node, and kubeadm init keeps every file.
+
+What is there and right is not touched, so that the same command completes what
+an earlier one began. What is there and wrong is said, field by field, and
+nothing is written; --repair replaces it. A CA and the keys of service accounts
+are never replaced.
+
+With several --node there is a directory for each below the cluster directory,
+all with the same CAs. The settings are kept in cluster.yaml, where the next
+command finds them; --config reads them from a file of that form, or from
+kubeadm's (ClusterConfiguration and InitConfiguration, v1beta3 or v1beta4).`,
+		Example: `  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11
+  pkictl cluster init --dir ha --endpoint k8s.example.com:6443 --node cp-1=10.0.0.11 --node cp-2=10.0.0.12
+  pkictl cluster init --dir ha --san api.example.com --repair`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.clusterInit(cmd, f) },
+	}
+	flags, s := cmd.Flags(), &f.Settings
+	flags.StringVar(&f.config, "config", "", "read the settings from this `FILE`: as cluster.yaml, or kubeadm's; flags come before it")
+	flags.StringVar(&s.Name, "name", "", "`NAME` of the cluster in kubeconfigs (default "+cluster.DefaultName+")")
+	flags.StringArrayVar(&f.nodes, "node", nil, "`NAME[=ADDRESS]` of a node of the control plane; may be given several times (default this machine)")
+	flags.StringVar(&f.address, "advertise-address", "", "`ADDRESS` of a node that is alone (default that of the interface with the default route)")
+	flags.StringVar(&s.Endpoint, "endpoint", "", "`HOST[:PORT]` that clients dial, such as a load balancer's (default the node's own)")
+	flags.IntVar(&s.Port, "port", 0, fmt.Sprintf("`PORT` of the API servers (default %d)", cluster.DefaultPort))
+	flags.StringVar(&s.ServiceCIDR, "service-cidr", "", "`RANGE` of services; a second one of the other family after a comma (default "+cluster.DefaultServiceCIDR+")")
+	flags.StringVar(&s.DNSDomain, "dns-domain", "", "`DOMAIN` of the cluster (default "+cluster.DefaultDNSDomain+")")
+	flags.StringArrayVar(&s.SANs, "san", nil, "another `NAME` or address of the API servers; may be given several times")
+	flags.StringArrayVar(&f.etcdSANs, "etcd-san", nil, "another `NAME` or address of etcd; may be given several times")
+	flags.StringVar(&s.Key, "key", "", "`KIND` of keys: "+clusterKeyKinds()+" (default "+string(ca.ECDSAP256)+")")
+	flags.StringVar(&s.KubernetesVersion, "kubernetes-version", "", "`VERSION` of the control plane, which decides about some subjects (default "+cluster.DefaultKubernetesVersion+")")
+	flags.StringVar(&s.CAValidity, "ca-validity", "", "`TIME` for which CAs are valid (default 10y)")
+	flags.StringVar(&s.Validity, "validity", "", "`TIME` for which the others are valid (default 1y)")
+	flags.BoolVar(&f.Repair, "repair", false, "replace what is there and wrong")
+	f.Passphrase = a.addPassphrase(cmd)
+	addDryRun(cmd, &f.DryRun)
+	complete(cmd, "key", strings.Split(clusterKeyKinds(), ", ")...)
+	return cmd
+}
+
+// clusterKeyKinds are those that all parts of Kubernetes can load.
+func clusterKeyKinds() string {
+	kinds := slices.DeleteFunc(ca.KeyKindNames(), func(kind string) bool { return kind == string(ca.Ed25519) })
+	return strings.Join(kinds, ", ")
+}
+
+// settings are those of the flags over those of the file.
+func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
+	s := &f.Settings
+	s.EtcdServerSANs, s.EtcdPeerSANs = f.etcdSANs, f.etcdSANs
+	for _, text := range f.nodes {
+		name, address, _ := strings.Cut(text, "=")
+		s.Nodes = append(s.Nodes, cluster.NodeSettings{Name: name, Address: address})
+	}
+	if f.config == "" {
+		base, _, err := cluster.ReadSettings(dir)
+		if err != nil {
+			return nil, err
+		}
+		*s = s.Over(base)
+	} else {
+		data, err := store.Read(f.config, store.MaxYAML)
+		if err != nil {
+			return nil, err
+		}
+		base, warned, err := cluster.ParseSettings(data, f.config)
+		if err != nil {
+			return nil, err
+		}
+		*s, warnings = s.Over(base), warned
+	}
+	if f.address == "" {
+		return warnings, nil
+	}
+	if len(s.Nodes) > 1 {
+		return nil, failure.New(failure.Usage, "write each as --node NAME=ADDRESS", "--advertise-address is for one node, and there are %d", len(s.Nodes))
+	}
+	if len(s.Nodes) == 0 {
+		s.Nodes = []cluster.NodeSettings{{}}
+	}
+	s.Nodes[0].Address = f.address
+	return warnings, nil
+}
+
+func (a *app) clusterInit(cmd *cobra.Command, f clusterInitFlags) error {
+	f.Dir, f.Now, f.Waiting = a.clusterDir, a.now(), a.waitingFor
+	warnings, err := f.settings(f.Dir)
+	if err != nil {
+		return err
+	}
+	steps := a.newSteps()
+	steps.begin("making keys and certificates")
+	result, err := cluster.Init(cmd.Context(), f.InitOptions)
+	steps.clear()
+	if err != nil {
+		return err
+	}
+	a.warn(append(warnings, result.Warnings...)...)
+	value := struct {
+		typeMeta
+		*cluster.InitResult
+		DryRun bool `json:"dryRun,omitempty"`
+	}{kind("ClusterInit"), result, f.DryRun}
+	if err := a.print(value, func(w io.Writer) { a.showClusterInit(w, f, result) }); err != nil {
+		return err
+	}
+	if result.Differences != nil {
+		return errFound
+	}
+	return nil
+}
+
+func (a *app) showClusterInit(w io.Writer, f clusterInitFlags, result *cluster.InitResult) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, node := range result.Nodes {
+		for _, entry := range node.Entries {
+			end := ""
+			if entry.NotAfter != nil {
+				end = "ends " + utc(*entry.NotAfter)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\n", printable(strings.TrimSuffix(entry.Files[0], ".crt")), state(entry.State, f.DryRun), end)
+		}
+	}
+	_ = t.Flush() // w is a buffer
+	if result.Differences != nil {
+		fmt.Fprintf(w, "\nNothing was written, for this is not as it should be:\n")
+		for _, d := range result.Differences {
+			fmt.Fprintf(w, "  %s\n", printable(d.String()))
+		}
+		fmt.Fprintln(w, "Add --repair to replace it.")
+		return
+	}
+	if !f.DryRun && len(result.Nodes) > 0 {
+		first := filepath.Join(result.Nodes[0].Dir, cluster.NameSuperAdmin)
+		fmt.Fprintf(w, "\nTry it here: pkictl cluster up%s\nOn a node:   copy %s to /etc/kubernetes, but keep %s away from it\n",
+			dirFlag(a.clusterDir), printable(result.Nodes[0].Dir), printable(first))
+	}
+}
+
+func dirFlag(dir string) string {
+	if dir == cluster.DefaultDir {
+		return ""
+	}
+	return " --dir " + printable(ca.ShellQuote(dir))
+}
+
+// state says what happened to an entry, or would.
+func state(s cluster.State, dryRun bool) string {
+	would := map[cluster.State]string{
+		cluster.StateMade: "would be made", cluster.StateCopied: "would be copied", cluster.StateRepaired: "would be repaired",
+	}
+	if dryRun {
+		return cmp.Or(would[s], string(s))
+	}
+	return string(s)
+}
