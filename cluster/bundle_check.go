@@ -201,16 +201,7 @@ func (b *Bundle) checkSettings() error {
 	if f == nil {
 		return nil
 	}
-	file := settingsFile{f.path}
-	documents, err := file.documents(f.Data)
-	if err != nil {
-		return err
-	}
-	meta, err := file.meta(documents[0])
-	if err != nil {
-		return err
-	}
-	settings, err := file.own(documents, meta)
+	settings, err := parseOwnSettings(f.Data, f.path)
 	if err != nil {
 		return err
 	}

@@ -20,8 +20,8 @@ type bundleSite struct {
 	recipient *age.X25519Recipient
 }
 
-// kubeadmConfig is for a node cp1, with keys that are made quickly.
-const kubeadmConfig = `apiVersion: kubeadm.k8s.io/v1beta4
+// kubeadmForBundle is for a node cp1, with keys that are made quickly.
+const kubeadmForBundle = `apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
 localAPIEndpoint: {advertiseAddress: 10.0.0.10}
 nodeRegistration: {name: cp1}
@@ -49,7 +49,7 @@ func newBundleSite(t testing.TB) bundleSite {
 func kubeadmInit(t testing.TB, dir string) {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "kubeadm.yaml")
-	ok(t, os.WriteFile(config, fmt.Appendf(nil, kubeadmConfig, dir), 0o600))
+	ok(t, os.WriteFile(config, fmt.Appendf(nil, kubeadmForBundle, dir), 0o600))
 	kubeadm, err := filepath.Abs("../../tools/bin/kubeadm")
 	ok(t, err)
 	if out, err := exec.Command(kubeadm, "init", "phase", "certs", "all", "--config", config).CombinedOutput(); err != nil {
