@@ -47,21 +47,26 @@ func ReadSettings(dir string) (Settings, bool, error) {
 	if err != nil {
 		return Settings{}, false, err
 	}
+	s, err := parseOwnSettings(data, path)
+	return s, err == nil, err
+}
+
+// parseOwnSettings reads what Marshal has written, and nothing else.
+func parseOwnSettings(data []byte, path string) (Settings, error) {
 	file := newSettingsFile(path)
 	documents, err := file.documents(data)
 	if err != nil {
-		return Settings{}, false, err
+		return Settings{}, err
 	}
 	meta, err := file.meta(documents[0])
 	if err != nil {
-		return Settings{}, false, err
+		return Settings{}, err
 	}
 	if strings.HasPrefix(meta.APIVersion, kubeadmGroup) {
-		return Settings{}, false, file.ErrorAt(documents[0], "move it elsewhere, and name it with --config",
+		return Settings{}, file.ErrorAt(documents[0], "move it elsewhere, and name it with --config",
 			"it is a configuration of kubeadm; this place is for what pkictl writes")
 	}
-	s, err := file.own(documents, meta)
-	return s, err == nil, err
+	return file.own(documents, meta)
 }
 
 // Marshal returns the settings as cluster.yaml has them: YAML with a comment
