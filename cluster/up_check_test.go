@@ -70,7 +70,10 @@ func TestCheckUp(t *testing.T) {
 		{name: "key of another", spoil: swap("pki/apiserver.key", "pki/apiserver-etcd-client.key"), says: `apiserver-etcd-client.key" does not belong to`, hint: check},
 		{name: "CA's key of another", spoil: from("pki/ca.key"), says: `pki/ca.key" does not belong to`, hint: check},
 		{name: "sa.pub of another", spoil: from("pki/sa.pub"), says: `sa.key" does not belong to`, hint: check},
-		{name: "certificate by another CA", spoil: func(t *testing.T, dir string) { from("pki/etcd/server.crt")(t, dir); from("pki/etcd/server.key")(t, dir) },
+		{name: "certificate by another CA", spoil: func(t *testing.T, dir string) {
+			from("pki/etcd/server.crt")(t, dir)
+			from("pki/etcd/server.key")(t, dir)
+		},
 			says: `etcd/server.crt" is not by the CA`, hint: check},
 		{name: "CA of another", spoil: func(t *testing.T, dir string) { from("pki/ca.crt")(t, dir); from("pki/ca.key")(t, dir) },
 			says: `apiserver.crt" is not by the CA`, hint: check},
