@@ -71,20 +71,24 @@ func mayBeMissing(e Entry) bool { return e.Name == NameSuperAdmin }
 // setAside takes the problems that say nothing about the file from it: that
 // somebody may not read it, and that what a copy of it names is on the node.
 func (c *checker) setAside(n *CheckedNode, found *Found) {
+	isElsewhere := false
 	found.Problems = slices.DeleteFunc(found.Problems, func(problem error) bool {
 		switch {
 		case errors.Is(problem, fs.ErrPermission):
 			c.report.Unread = append(c.report.Unread, problem)
 			return true
 		case found.Rotated != "" && errors.Is(problem, fs.ErrNotExist) && !isDir(filepath.Dir(found.Rotated)):
-			c.note(n, Difference{
-				Entry: found.Entry.Name, File: found.Entry.CertPath(found.Dir), Field: FieldFile,
-				Wanted: "the certificate in " + found.Rotated, Found: "no such directory on this machine",
-			}, "look at it on the node")
+			isElsewhere = true // twice, with the key
 			return true
 		}
 		return false
 	})
+	if isElsewhere {
+		c.note(n, Difference{
+			Entry: found.Entry.Name, File: found.Entry.CertPath(found.Dir), Field: FieldFile,
+			Wanted: "the certificate in " + found.Rotated, Found: "no such directory on this machine",
+		}, "look at it on the node")
+	}
 }
 
 // describe fills in what is shown of a certificate.
