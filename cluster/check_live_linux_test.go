@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"bytes"
+	"crypto/x509"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +73,7 @@ func waitForRootCA(t *testing.T, dir, server string) {
 func TestCheckLive(t *testing.T) {
 	t.Parallel()
 	s := spoiled{t, copyOfKubeadms(t)}
+	s.resign(nameAPIServer, nil, func(c *x509.Certificate) { c.IPAddresses = append(c.IPAddresses, net.ParseIP(loopback)) })
 	cp := runOn(t, s.dir)
 	server, etcd := address(cp.Ports().APIServer), address(cp.Ports().Etcd)
 	waitForRootCA(t, s.dir, server)
