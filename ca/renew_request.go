@@ -135,3 +135,10 @@ func (h *Holding) validity() time.Duration {
 	}
 	return validity
 }
+
+// isOfAYear says whether a certificate that began with its CA was made for a
+// year all the same: kubeadm's kubeconfigs are a moment younger than their CA.
+func (h *Holding) isOfAYear() bool {
+	more := h.Certificate.NotAfter.Sub(h.Certificate.NotBefore) - Year
+	return more >= 0 && more < Day
+}
