@@ -60,6 +60,8 @@ type NodeRenewal struct {
 	Node    string    `json:"node,omitempty"` // empty where nothing says it
 	Dir     string    `json:"dir"`
 	Entries []Renewal `json:"entries"`
+	// Restarts are what follows from it for the components of the node.
+	Restarts []Restart `json:"restarts,omitempty"`
 }
 
 // Renewed returns the names of the entries that were renewed, or would be, in

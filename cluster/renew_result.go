@@ -22,6 +22,7 @@ func (p *renewPlan) result() *RenewResult {
 				result.warn(item.path(), text)
 			}
 		}
+		node.Restarts = RestartOrder(node.Renewed())
 		result.Nodes = append(result.Nodes, node)
 	}
 	return result

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -19,8 +20,13 @@ import (
 type clusterRenewFlags struct {
 	cluster.RenewOptions
 	expiring string
+	restart  string
+	yes      bool
 	explain  bool
 }
+
+// staticPods is the value of --restart.
+const staticPods = "static-pods"
 
 func (a *app) clusterRenewCmd() *cobra.Command {
 	var f clusterRenewFlags
@@ -45,7 +51,10 @@ directory may be one that kubeadm made, like /etc/kubernetes; or one above the
 directories of several nodes, which are all renewed unless --node names one.
 
 Some components read new files by themselves, others when they start: what to
-restart, and in which order, is said at the end.`,
+restart, and in which order, is said at the end. On a node that kubeadm has set
+up, --restart static-pods does it: one after the other, each manifest is moved
+out of the kubelet's directory (manifests in the cluster directory) and back,
+and the next one follows when the component is healthy.`,
 		Example: `  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11
   pkictl cluster renew --dry-run
   pkictl cluster renew --expiring 30d
@@ -61,10 +70,13 @@ restart, and in which order, is said at the end.`,
 	flags.StringVar(&f.Validity, "validity", "", "`TIME` for which they are valid, as in 90d or 1y (default as long as before)")
 	flags.StringVar(&f.Key, "key", "", "`KIND` of the new keys (default as before): "+clusterKeyKinds())
 	flags.BoolVar(&f.ReuseKey, "reuse-key", false, "keep the keys")
+	flags.StringVar(&f.restart, "restart", "", "then restart these `COMPONENTS` of this node: "+staticPods)
+	flags.BoolVarP(&f.yes, "yes", "y", false, "restart without a question")
 	f.Passphrase = a.addPassphrase(cmd)
 	addDryRun(cmd, &f.DryRun)
 	addExplain(cmd, &f.explain)
 	complete(cmd, "key", strings.Split(clusterKeyKinds(), ", ")...)
+	complete(cmd, "restart", staticPods)
 	return cmd
 }
 
@@ -100,6 +112,9 @@ func (a *app) clusterRenew(cmd *cobra.Command, args []string, f clusterRenewFlag
 		recipe, err := cluster.ExplainRenew(cmd.Context(), f.RenewOptions, a.opensslPass(a.passphraseFile, envVariable))
 		return a.explain(recipe, err)
 	}
+	if err := a.checkRestart(cmd.Context(), f); err != nil {
+		return err
+	}
 	bar := a.newProgress(0)
 	f.Progress = func(done, total int) {
 		bar.total = total
@@ -113,21 +128,31 @@ func (a *app) clusterRenew(cmd *cobra.Command, args []string, f clusterRenewFlag
 	for _, w := range result.Warnings {
 		a.warn(strings.Join(w.Files, ", ") + ": " + w.Text)
 	}
-	return a.finishClusterRenew(f, result)
+	return a.finishClusterRenew(cmd.Context(), f, result)
 }
 
-// finishClusterRenew prints what was done, and returns what went wrong.
-func (a *app) finishClusterRenew(f clusterRenewFlags, result *cluster.RenewResult) error {
+// clusterRenewal is the result in JSON and YAML.
+type clusterRenewal struct {
+	typeMeta
+	*cluster.RenewResult
+	DryRun bool `json:"dryRun,omitempty"`
+	// Restarted is there with --restart, if something was renewed.
+	Restarted *cluster.RestartResult `json:"restarted,omitempty"`
+}
+
+// finishClusterRenew restarts what is to be restarted, prints what was done, and
+// returns what went wrong.
+func (a *app) finishClusterRenew(ctx context.Context, f clusterRenewFlags, result *cluster.RenewResult) error {
 	failures := failuresOf(result)
 	if renewedIn(result) == 0 && len(failures) == 1 {
 		return failures[0].err
 	}
-	value := struct {
-		typeMeta
-		*cluster.RenewResult
-		DryRun bool `json:"dryRun,omitempty"`
-	}{kind("ClusterRenewal"), result, f.DryRun}
-	if err := a.print(value, func(w io.Writer) { a.showClusterRenewal(w, f, result) }); err != nil {
+	value := clusterRenewal{typeMeta: kind("ClusterRenewal"), RenewResult: result, DryRun: f.DryRun}
+	var restartErr error
+	if f.restart != "" && !f.DryRun && renewedIn(result) > 0 {
+		value.Restarted, restartErr = a.restartStaticPods(ctx, f, result.Nodes[0])
+	}
+	if err := a.print(value, func(w io.Writer) { a.showClusterRenewal(w, value) }); err != nil {
 		return err
 	}
 	failed := 0
@@ -135,8 +160,8 @@ func (a *app) finishClusterRenew(f clusterRenewFlags, result *cluster.RenewResul
 		failed += len(same.files)
 		fmt.Fprintf(a.err, "%s: %s\n", printableAll(same.files), oneLine(strings.TrimSuffix(same.err.Error()+"; "+failure.HintOf(same.err), "; ")))
 	}
-	if failed == 0 {
-		return nil
+	if failed == 0 || restartErr != nil {
+		return restartErr
 	}
 	return failure.New(failure.KindOf(failures[0].err), "mend these and run it again", "%d of %d were not renewed", failed, failed+renewedIn(result))
 }
@@ -174,25 +199,33 @@ func renewedIn(result *cluster.RenewResult) int {
 	return n
 }
 
-func (a *app) showClusterRenewal(w io.Writer, f clusterRenewFlags, result *cluster.RenewResult) {
-	if f.DryRun {
+func (a *app) showClusterRenewal(w io.Writer, value clusterRenewal) {
+	if value.DryRun {
 		fmt.Fprintln(w, "Dry run: nothing was signed or written.")
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "FILE\tSTATE\tOLD END\tNEW END")
-	for _, node := range result.Nodes {
+	for _, node := range value.Nodes {
 		for _, entry := range node.Entries {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", printable(entry.Files[0]), renewalState(entry.State, f.DryRun), day(entry.OldNotAfter), day(entry.NotAfter))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", printable(entry.Files[0]), renewalState(entry.State, value.DryRun), day(entry.OldNotAfter), day(entry.NotAfter))
 		}
 	}
 	_ = t.Flush() // w is a buffer
-	for _, node := range result.Nodes {
+	for _, node := range value.Nodes {
 		for _, entry := range node.Entries {
 			if entry.State == cluster.RenewalSkipped {
 				fmt.Fprintf(w, "%s is not renewed: %s\n", printable(entry.Files[0]), printable(entry.Why))
 			}
 		}
 	}
+	if value.DryRun {
+		return
+	}
+	if value.Restarted != nil {
+		showRestarted(w, value.Restarted)
+		return
+	}
+	showRestarts(w, value.RenewResult)
 }
 
 // renewalState says what happened to an entry, or would.
