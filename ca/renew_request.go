@@ -127,7 +127,7 @@ func (h *Holding) validity() time.Duration {
 	validity := cert.NotAfter.Sub(cert.NotBefore)
 	switch {
 	case cert.NotAfter.After(h.issued) && h.issued.After(cert.NotBefore):
-		return cert.NotAfter.Sub(h.issued)
+		return cert.NotAfter.Sub(h.issued.Truncate(time.Second)) // certificates know no fractions of one
 	case h.beginsWithCA:
 		return min(validity, Year) // as kubeadm makes them
 	case validity > Backdate && validity%time.Hour == Backdate:

@@ -155,6 +155,9 @@ func (a *app) finishClusterRenew(ctx context.Context, f clusterRenewFlags, resul
 	if err := a.print(value, func(w io.Writer) { a.showClusterRenewal(w, value) }); err != nil {
 		return err
 	}
+	if renewedIn(result) == 0 && failures == nil {
+		return checkElsewhere(result)
+	}
 	failed := 0
 	for _, same := range failures {
 		failed += len(same.files)
@@ -164,6 +167,20 @@ func (a *app) finishClusterRenew(ctx context.Context, f clusterRenewFlags, resul
 		return restartErr
 	}
 	return failure.New(failure.KindOf(failures[0].err), "mend these and run it again", "%d of %d were not renewed", failed, failed+renewedIn(result))
+}
+
+// checkElsewhere refuses to call it a success if there was something to renew, and
+// all of it is for others to sign: nobody would look before the end.
+func checkElsewhere(result *cluster.RenewResult) error {
+	for _, node := range result.Nodes {
+		for _, entry := range node.Entries {
+			if entry.State == cluster.RenewalSkipped && entry.Name != cluster.NameKubelet {
+				return failure.New(failure.Failed, "renew it where the keys of the CAs are kept, or bring them here for the moment",
+					"nothing was renewed: %s", entry.Why)
+			}
+		}
+	}
+	return nil
 }
 
 // renewalFailure is one thing that went wrong, for one file or several.
