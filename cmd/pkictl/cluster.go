@@ -36,6 +36,7 @@ PKI below it in pki.`,
 		a.clusterBundleCmd(), a.clusterRestoreCmd(),
 		a.clusterUpCmd(), a.clusterDownCmd(), a.clusterStatusCmd(), a.clusterKeepCmd(),
 		a.clusterInitCmd(), a.clusterCheckCmd(), a.clusterLayoutCmd(),
+		a.clusterInitCmd(), a.clusterLayoutCmd(), a.clusterRenewCmd(),
 	)
 	// Not the root's: a cluster directory holds a PKI directory.
 	cmd.PersistentFlags().StringVar(&a.clusterDir, "dir", cluster.DefaultDir, "cluster `DIRECTORY`, like /etc/kubernetes on a node")
