@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
 	"k8s.io/client-go/tools/clientcmd/api"
 
@@ -88,7 +90,9 @@ type Found struct {
 	// KeyProblem says why it is not known.
 	Key        crypto.PublicKey
 	KeyProblem string
-	Public     crypto.PublicKey // in sa.pub
+	// Public are the keys in sa.pub: while the key of service accounts is being
+	// replaced, more than one.
+	Public []crypto.PublicKey
 
 	// Config is the kubeconfig of a KindKubeconfig, of which Cluster and User
 	// are those of the current context.
@@ -109,12 +113,7 @@ func (f *Found) Absent() bool { return len(f.Missing) == len(f.Entry.Paths(f.Dir
 
 // IsMissing says whether the file at path is not there.
 func (f *Found) IsMissing(path string) bool {
-	for _, missing := range f.Missing {
-		if missing == path {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Missing, path)
 }
 
 // Find reads the files of an entry in a cluster directory. What is wrong with
@@ -122,7 +121,8 @@ func (f *Found) IsMissing(path string) bool {
 func Find(dir string, e Entry) *Found {
 	f := &Found{Entry: e, Dir: dir}
 	for _, path := range e.Paths(dir) {
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		// Where a file stands in a directory's place there is nothing, either.
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			f.Missing = append(f.Missing, path)
 		}
 	}
@@ -171,9 +171,14 @@ func (f *Found) readKey() {
 	if f.IsMissing(path) {
 		return
 	}
-	key, err := ca.KeyBeside(path)
+	items, err := decodeFile(path)
 	if err != nil {
 		f.problem(err)
+		return
+	}
+	key := ca.PrivateKey(items)
+	if key == nil {
+		f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no private key in %q", path))
 		return
 	}
 	f.takeKey(key)
@@ -201,20 +206,30 @@ func (f *Found) readPublic() {
 		return
 	}
 	for _, item := range items {
-		if item.Kind == ca.ItemPublicKey {
-			f.Public = item.Key.Public
-			return
+		// As ParsePublicKeysPEM in k8s.io/client-go/util/keyutil takes them.
+		switch {
+		case item.Kind == ca.ItemPublicKey && item.Key != nil:
+			f.Public = append(f.Public, item.Key.Public)
+		case item.Certificate != nil:
+			f.Public = append(f.Public, item.Certificate.X509.PublicKey)
 		}
 	}
-	f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
+	if f.Public == nil {
+		f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
+	}
 }
 
+// decodeFile reads PEM, the one form that Kubernetes takes.
 func decodeFile(path string) ([]ca.Item, error) {
 	data, err := store.Read(path, store.MaxPEM)
 	if err != nil {
 		return nil, err
 	}
-	return ca.Decode(data, path)
+	items, err := ca.Decode(data, path)
+	if err == nil && (len(items) == 0 || items[0].Block == 0) {
+		return nil, failure.New(failure.Failed, "convert it with openssl, and -outform PEM", "%q is not PEM", path)
+	}
+	return items, err
 }
 
 func (f *Found) readKubeconfig() {
