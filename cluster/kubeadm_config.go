@@ -230,7 +230,14 @@ func (d *strictDecoder) validity(path string, period *metav1.Duration) (string, 
 	case period.Duration < time.Second:
 		return "", d.errorAt(d.places[path], "write it like 8760h0m0s", "%s is shorter than a second", path)
 	}
-	return strings.TrimSuffix(period.Truncate(time.Second).String(), "0m0s"), nil
+	text := period.Truncate(time.Second).String()
+	if whole, isWhole := strings.CutSuffix(text, "m0s"); isWhole { // of minutes; then of hours
+		text = strings.TrimSuffix(whole+"m", "h0m")
+		if !strings.HasSuffix(text, "m") {
+			text += "h"
+		}
+	}
+	return text, nil
 }
 
 // version returns kubernetesVersion with its v. Labels like stable-1 stand for
