@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,7 +72,11 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 		}
 	}
 	for _, problem := range f.Problems {
-		d.add(f.Entry.Paths(f.Dir)[0], FieldFile, "what can be read", problem.Error())
+		path := f.Entry.Paths(f.Dir)[0]
+		if about := (*fileError)(nil); errors.As(problem, &about) {
+			path = about.path
+		}
+		d.add(path, FieldFile, "what can be read", problem.Error())
 	}
 	switch f.Entry.Kind {
 	case KindKeyPair:

@@ -142,7 +142,19 @@ func Find(dir string, e Entry) *Found {
 	return f
 }
 
-func (f *Found) problem(err error) { f.Problems = append(f.Problems, err) }
+// problem notes what is wrong with the file at path.
+func (f *Found) problem(path string, err error) {
+	f.Problems = append(f.Problems, &fileError{path, err})
+}
+
+// fileError is an error that is known to be about a file.
+type fileError struct {
+	path string
+	err  error
+}
+
+func (e *fileError) Error() string { return e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
 
 func (f *Found) readCertificate() {
 	path := f.Entry.CertPath(f.Dir)
@@ -151,7 +163,7 @@ func (f *Found) readCertificate() {
 	}
 	items, err := decodeFile(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	f.takeCertificates(items, path)
@@ -160,7 +172,7 @@ func (f *Found) readCertificate() {
 func (f *Found) takeCertificates(items []ca.Item, path string) {
 	certs := ca.Certificates(items)
 	if len(certs) == 0 {
-		f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no certificate in %q", path))
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no certificate in %q", path))
 		return
 	}
 	f.Certificate, f.Behind = certs[0], certs[1:]
@@ -173,12 +185,12 @@ func (f *Found) readKey() {
 	}
 	items, err := decodeFile(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	key := ca.PrivateKey(items)
 	if key == nil {
-		f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no private key in %q", path))
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no private key in %q", path))
 		return
 	}
 	f.takeKey(key)
@@ -202,7 +214,7 @@ func (f *Found) readPublic() {
 	}
 	items, err := decodeFile(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	for _, item := range items {
@@ -215,7 +227,7 @@ func (f *Found) readPublic() {
 		}
 	}
 	if f.Public == nil {
-		f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
 	}
 }
 
@@ -236,11 +248,11 @@ func (f *Found) readKubeconfig() {
 	path := f.Entry.CertPath(f.Dir)
 	config, err := kubeconfig.Load(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	bad := func(what string) {
-		f.problem(failure.New(failure.Failed, "restore the file from a backup", "kubeconfig %q has no %s", path, what))
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "kubeconfig %q has no %s", path, what))
 	}
 	f.Config = config
 	context := config.Contexts[config.CurrentContext]
@@ -262,14 +274,14 @@ func (f *Found) readKubeconfig() {
 func (f *Found) readParts(r kubeconfig.Reader) {
 	if part := r.ClusterCA(f.Cluster); part != nil {
 		if part.Err != nil {
-			f.problem(part.Err)
+			f.problem(r.Name, part.Err)
 		}
 		f.CAs = ca.Certificates(part.Items)
 	}
 	if part := r.ClientCertificate(f.User); part != nil {
 		f.Rotated = part.File
 		if part.Err != nil {
-			f.problem(part.Err)
+			f.problem(r.Name, part.Err)
 		} else {
 			f.takeCertificates(part.Items, r.Name)
 		}
@@ -279,7 +291,7 @@ func (f *Found) readParts(r kubeconfig.Reader) {
 		return
 	}
 	if part.Err != nil {
-		f.problem(part.Err)
+		f.problem(r.Name, part.Err)
 	} else if key := ca.PrivateKey(part.Items); key != nil {
 		f.takeKey(key)
 	}

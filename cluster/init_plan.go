@@ -140,7 +140,7 @@ func (f *Found) lacks() int { return len(f.Missing) + len(f.Problems) }
 func (p *initPlan) open(item *planItem) {
 	opened, err := ca.OpenNamed(PKIDir(item.found.Dir), caName(item.entry.Name))
 	if err != nil {
-		item.found.problem(err)
+		item.found.problem(item.entry.CertPath(item.found.Dir), err)
 		return
 	}
 	p.authorities[item.entry.Name] = &authority{
