@@ -272,6 +272,9 @@ func (s Settings) setSANs(n *Node) error {
 				list.into.ips = append(list.into.ips, addr.Unmap().String())
 				continue
 			}
+			if len(name) > validation.DNS1123SubdomainMaxLength {
+				return failure.New(failure.Usage, "a DNS name has at most 253 characters", "%s is not a DNS name", shown(name))
+			}
 			if _, err := ca.ParseSANs([]string{name}, nil, nil, nil); err != nil {
 				return err
 			}
