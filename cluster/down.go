@@ -60,7 +60,7 @@ func Down(ctx context.Context, o DownOptions) (*DownResult, error) {
 		}
 	}
 	if err != nil && !held {
-		s = nil // damaged, and nothing runs that would care
+		s = &state{} // damaged, and nothing runs that would care
 	}
 	if s != nil {
 		result.Ended = s.running()

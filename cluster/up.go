@@ -58,10 +58,11 @@ func CheckUp(o UpOptions) error {
 	if err != nil {
 		return err
 	}
-	if old, err := p.run.read(); old != nil || err != nil {
-		return nil // what it has left may have the ports; Up ends that first
+	// What an earlier run has left may have the ports; Up ends that first.
+	if old, err := p.run.read(); err == nil && old == nil {
+		return p.checkPortsFree()
 	}
-	return p.checkPortsFree()
+	return nil
 }
 
 func newPlan(o UpOptions) (*plan, error) {
