@@ -15,14 +15,14 @@ func (r *CheckReport) Metrics() ([]byte, error) {
 	for _, n := range r.Nodes {
 		for _, e := range n.Entries {
 			if e.NotAfter != nil {
-				ends = append(ends, ca.Sample{Value: unix(*e.NotAfter), Labels: []string{
+				ends = append(ends, ca.Sample{Value: seconds(*e.NotAfter), Labels: []string{
 					"ca", e.found.Entry.CA, "cn", e.CommonName, "name", e.Name, "node", n.Node, "serial", e.Serial,
 				}})
 			}
 		}
 		for _, s := range n.Servers {
 			if s.NotAfter != nil {
-				served = append(served, ca.Sample{Value: unix(*s.NotAfter), Labels: []string{
+				served = append(served, ca.Sample{Value: seconds(*s.NotAfter), Labels: []string{
 					"address", s.Address, "component", s.Component, "node", n.Node, "serial", s.Serial,
 				}})
 			}
@@ -43,11 +43,11 @@ func (r *CheckReport) Metrics() ([]byte, error) {
 		ca.Gauge("pkictl_cluster_certificate_not_after_seconds", "When a certificate of the control plane ends, as it stands on disk.", ends...),
 		ca.Gauge("pkictl_cluster_served_not_after_seconds", "When the certificate ends that a component shows.", served...),
 		ca.Gauge("pkictl_cluster_findings", "How much the last check found, by what it looked at.", found...),
-		ca.Gauge("pkictl_cluster_check_time_seconds", "When the last check was made.", ca.Sample{Value: unix(r.Time)}),
+		ca.Gauge("pkictl_cluster_check_time_seconds", "When the last check was made.", ca.Sample{Value: seconds(r.Time)}),
 	)
 }
 
-func unix(t time.Time) float64 { return float64(t.Unix()) }
+func seconds(t time.Time) float64 { return float64(t.Unix()) }
 
 // WriteMetrics writes what Metrics returns to a file for the textfile collector
 // of node_exporter, as ca.WriteMetrics does.

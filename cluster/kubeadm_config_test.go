@@ -71,6 +71,14 @@ func TestKubeadmConfigRead(t *testing.T) {
 			Settings{Nodes: []NodeSettings{{"a", ""}, {"b", ""}}, Port: 6443},
 			[]string{"line 1: JoinConfiguration alone says nothing of the cluster", "line 4: controlPlane.localAPIEndpoint.bindPort is not heeded"},
 		},
+		{
+			"periods", ccHead + "caCertificateValidityPeriod: 1h10m0s\ncertificateValidityPeriod: 10m\n",
+			Settings{CAValidity: "1h10m0s", Validity: "10m0s"}, nil,
+		},
+		{
+			"odd periods", ccHead + "caCertificateValidityPeriod: 100h30s\ncertificateValidityPeriod: 1.5h\n",
+			Settings{CAValidity: "100h0m30s", Validity: "1h30m0s"}, nil,
+		},
 		{"version without v", ccHead + "kubernetesVersion: 1.34.2\n", Settings{KubernetesVersion: "v1.34.2"}, nil},
 		{"pre-release", ccHead + "kubernetesVersion: v1.37.0-alpha.1\n", Settings{KubernetesVersion: "v1.37.0-alpha.1"}, nil},
 		{"build", ccHead + "kubernetesVersion: ci/v1.36.1-5+0123456789abcd\n", Settings{KubernetesVersion: "v1.36.1-5+0123456789abcd"}, nil},

@@ -162,7 +162,8 @@ func TestSettingsRefused(t *testing.T) {
 		{"key is a list", ownHead + "[a]: b\n", "has no plain name", ""},
 
 		{"escapes in a field", ownHead + "\"\\e[2J\": a\n", `unknown field "\x1b[2J"`, ""},
-		{"escapes in a flag", strings.Replace(ccHead, "v1beta4", "v1beta3", 1) + "scheduler: {extraArgs: {\"\\e[2J\": 5}}\n", `scheduler.extraArgs."\x1b[2J" is a number`, ""},
+		{"escapes in a flag", strings.Replace(ccHead, "v1beta4", "v1beta3", 1) + "scheduler: {extraArgs: {\"\\e[2J\": 5}}\n", `"scheduler.extraArgs.\x1b[2J" is a number`, ""},
+		{"a field without end", ownHead + "? " + strings.Repeat("a", 1<<20) + "\n: b\n", "… (1048576 characters) in Cluster", "known: "},
 		{"escapes in a kind", "apiVersion: \"a\\e\"\nkind: \"b\\u202e\"\n", `"a\x1b" of kind "b\u202e" is not what`, ""},
 
 		{"tab", ownHead + "nodes:\n\t- name: a\n", "is not valid YAML: line 4", "tabs"},
@@ -194,6 +195,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"no period", ccHead + "certificateValidityPeriod: 0s\n", "certificateValidityPeriod is shorter than a second", "8760h0m0s"},
 		{"negative period", ccHead + "caCertificateValidityPeriod: -1h\n", "caCertificateValidityPeriod is shorter", ""},
 		{"no version", ccHead + "kubernetesVersion: foo\n", `kubernetesVersion "foo" is not a version`, "v1.36.3"},
+		{"label with more", ccHead + "kubernetesVersion: stable-1.36x\n", `kubernetesVersion "stable-1.36x" is not a version`, "v1.36.3"},
 		{"label of another minor", ccHead + "kubernetesVersion: stable-1.30\n", `line 3, column 1: kubernetesVersion "stable-1.30" would have to be looked up`, "like v1.30.0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
