@@ -126,11 +126,6 @@ func findDirs(dir string) ([]*renewDir, error) {
 	return list, nil
 }
 
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
 // look finds out what there is, and what is to be done about it.
 func (p *renewPlan) look(ctx context.Context) error {
 	some := false

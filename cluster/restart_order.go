@@ -70,20 +70,21 @@ var restartRules = []restartRule{{
 	why: "kube-scheduler reads its kubeconfig when it starts, and never again",
 }, {
 	// buildKubeletClientConfig in cmd/kubelet/app/server.go.
-	files: []string{"kubelet.conf"}, component: ComponentKubelet, must: true,
+	files: []string{NameKubelet}, component: ComponentKubelet, must: true,
 	why: "the kubelet reads its kubeconfig when it starts; what it renews by itself is in /var/lib/kubelet/pki",
 }, {
 	files: []string{"etcd/healthcheck-client"},
 	why:   "no process holds it: probes and etcdctl read it each time",
 }, {
-	files: []string{"admin.conf", "super-admin.conf"},
+	files: []string{NameAdmin, NameSuperAdmin},
 	why:   "no process holds them: kubectl reads its kubeconfig each time",
 }}
 
 // RestartOrder says which components need a restart after files were renewed,
 // in the order in which they must restart, and which do not and why. The names
-// are those of the layout, such as apiserver, etcd/server and scheduler.conf;
-// one that is not there concerns nobody. Restarts without a component are last.
+// are those of the Layout, such as apiserver, etcd/server and scheduler.conf. What
+// is not renewed, CAs and the keys of service accounts, is passed over: to
+// replace it takes more than restarts. Restarts without a component are last.
 func RestartOrder(renewed []string) []Restart {
 	var order []Restart
 	for _, rule := range restartRules {
@@ -114,7 +115,7 @@ func (r restartRule) restart(files []string) Restart {
 		restart.How, restart.StaticPod = howStaticPod, true
 	case r.component == ComponentKubelet:
 		restart.How = howKubelet
-	case slices.Contains(files, "admin.conf"), slices.Contains(files, "super-admin.conf"):
+	case slices.Contains(r.files, NameAdmin):
 		restart.How = howAdmin
 	}
 	return restart

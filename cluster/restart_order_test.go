@@ -8,9 +8,11 @@ import (
 
 func TestRestartOrder(t *testing.T) {
 	t.Parallel()
-	all := []string{
-		"super-admin.conf", "scheduler.conf", "kubelet.conf", "front-proxy-client", "etcd/server", "etcd/peer",
-		"etcd/healthcheck-client", "controller-manager.conf", "apiserver-kubelet-client", "apiserver-etcd-client", "apiserver", "admin.conf",
+	var all []string // in the order of the layout
+	for _, e := range Layout() {
+		if e.Kind == KindLeaf || e.Kind == KindKubeconfig {
+			all = append(all, e.Name)
+		}
 	}
 	for _, tt := range []struct {
 		name    string
@@ -25,7 +27,7 @@ func TestRestartOrder(t *testing.T) {
 		{"a kubeconfig that is read at the start", []string{"scheduler.conf"}, "kube-scheduler!", "kube-scheduler"},
 		{"the kubelet is no static pod", []string{"kubelet.conf"}, "kubelet!", ""},
 		{"nobody holds them", []string{"admin.conf", "etcd/healthcheck-client"}, "- -", ""},
-		{"not of the layout", []string{"jane", "etcd", "apiserver.crt"}, "", ""},
+		{"what is not renewed", []string{"jane", "etcd", "apiserver.crt", "ca", "sa"}, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

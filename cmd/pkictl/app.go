@@ -31,6 +31,9 @@ type app struct {
 	clusterDir string // of the commands below cluster
 	output     string
 	quiet      bool
+	// stopsOthers says that the command, told to end, first ends what it runs,
+	// however long that takes.
+	stopsOthers func()
 	// passphraseFile is the value of --passphrase-file.
 	passphraseFile string
 }
@@ -172,7 +175,7 @@ var errFound = failure.New(failure.Finding, "", "the check found something")
 func (a *app) printError(err error) {
 	fmt.Fprintf(a.err, "error: %s\n", oneLine(err.Error()))
 	if hint := failure.HintOf(err); hint != "" {
-		fmt.Fprintf(a.err, "hint: %s\n", oneLine(a.asCalled(hint)))
+		fmt.Fprintf(a.err, "hint: %s\n", oneLine(a.asCalled(a.inClusterDir(hint))))
 	}
 }
 
