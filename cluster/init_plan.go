@@ -176,6 +176,19 @@ func (p *initPlan) wrong() []Difference {
 	return list
 }
 
+// awaited lists the requests of keys that wait for their certificates.
+func (p *initPlan) awaited() []string {
+	var paths []string
+	for _, n := range p.nodes {
+		for _, item := range n.items {
+			if item.found.IsRequested() {
+				paths = append(paths, item.entry.RequestPath(n.dir))
+			}
+		}
+	}
+	return paths
+}
+
 // checkPossible refuses what cannot be made with what is there.
 func (p *initPlan) checkPossible() error {
 	for _, n := range p.nodes {
@@ -190,6 +203,9 @@ func (p *initPlan) checkPossible() error {
 
 func (p *initPlan) checkItem(n *nodePlan, item *planItem) error {
 	switch {
+	case item.state == StateRepaired && item.found.IsRequested():
+		return failure.New(failure.Failed, "bring its certificate in with: pkictl cluster finish --certs DIR; to do without, move key and request away",
+			"the key %q waits for the certificate that %q asks for", item.entry.KeyPath(n.dir), item.entry.RequestPath(n.dir))
 	case item.state == StateRepaired && item.entry.Kind == KindCA:
 		return failure.New(failure.Failed, "restore it from a backup, or make a new cluster in another directory: all that a CA has signed goes with it",
 			"a CA is not repaired: %s", item.differences[0])
@@ -269,7 +285,10 @@ func (p *initPlan) results() []NodeResult {
 	for _, n := range p.nodes {
 		result := NodeResult{Node: n.node.Name, Dir: n.dir}
 		for _, item := range n.items {
-			entry := EntryResult{Name: item.entry.Name, Files: item.entry.Paths(n.dir), State: item.state}
+			entry := EntryResult{Name: item.entry.Name, Files: item.entry.Paths(n.dir), State: item.state, CA: item.entry.CA}
+			if item.state == StateRequested || item.state == StateAwaited {
+				entry.Request = item.entry.RequestPath(n.dir)
+			}
 			for _, d := range item.differences {
 				entry.Wrong = append(entry.Wrong, fmt.Sprintf("%s: wanted %s; found %s", d.Field, d.Wanted, d.Found))
 			}

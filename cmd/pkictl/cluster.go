@@ -13,7 +13,7 @@ check and renew them, and run a control plane on them.
 
 A cluster directory is what /etc/kubernetes is on a node: kubeconfigs, and the
 PKI below it in pki.`,
-		a.clusterInitCmd(), a.clusterLayoutCmd(),
+		a.clusterInitCmd(), a.clusterFinishCmd(), a.clusterLayoutCmd(),
 	)
 	// Not the root's: a cluster directory holds a PKI directory.
 	cmd.PersistentFlags().StringVar(&a.clusterDir, "dir", cluster.DefaultDir, "cluster `DIRECTORY`, like /etc/kubernetes on a node")
