@@ -13,6 +13,8 @@ PREFIX ?= /usr/local
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 KUBERNETES := $(shell sed -n 's|.*k8s.io/kubernetes v\([0-9.]*\).*|\1|p' tools/go.mod)
+# The one that is linked.
+AGE := $(shell sed -n 's|.*filippo.io/age \(v[0-9.]*\).*|\1|p' go.mod)
 
 .PHONY: build pkcs11 install demo test check bench fuzz cross reproducible lint-tools clean
 
@@ -47,7 +49,11 @@ tools/bin/.peers: tools/go.mod tools/go.sum
 	mv tools/bin/server tools/bin/etcd
 	touch $@
 
-test: tools/bin/.peers
+# Not in tools/go.mod, where it would move what Kubernetes is built with.
+$(GOBIN)/age:
+	GOBIN=$(GOBIN) go install filippo.io/age/cmd/age@$(AGE) filippo.io/age/cmd/age-keygen@$(AGE)
+
+test: tools/bin/.peers $(GOBIN)/age
 	@for need in openssl softhsm2-util pkcs11-tool /usr/share/easy-rsa/easyrsa setsid cc; do \
 	  command -v $$need >/dev/null || { echo "error: the tests need $$need; on Debian: apt-get install openssl softhsm2 opensc easy-rsa util-linux gcc" >&2; exit 1; }; done
 	go test $(RACE) -timeout 60m ./...

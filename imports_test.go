@@ -19,11 +19,12 @@ const module = "github.com/pkictl/pkictl/"
 var mayImport = map[string][]string{
 	"internal/failure":    {},
 	"internal/store":      {"internal/failure"},
+	"internal/yamlfile":   {"internal/failure"},
 	"internal/kubeclient": {"internal/store", "internal/failure"},
-	"ca":                  {"internal/store", "internal/failure"},
+	"ca":                  {"internal/yamlfile", "internal/store", "internal/failure"},
 	"kubeconfig":          {"ca", "internal/kubeclient", "internal/store", "internal/failure"},
 	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
-	"cluster":             {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
+	"cluster":             {"ca", "kubeconfig", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/failure"},
 	"cmd/pkictl":          {"ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
 }
 

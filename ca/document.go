@@ -12,10 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/yamlfile"
 )
-
-// maxDepth is more than any configuration needs.
-const maxDepth = 32
 
 const documentHint = "see pkictl issue --help for what goes into such a file"
 
@@ -30,7 +28,7 @@ func (d document) parse(data []byte) (*yaml.Node, error) {
 	trimmed := bytes.TrimLeft(data, " \t\r\n")
 	switch {
 	case len(trimmed) == 0:
-		return nil, d.empty()
+		return nil, d.file().Empty()
 	case trimmed[0] == '{':
 		return d.parseJSON(data)
 	}
@@ -38,57 +36,26 @@ func (d document) parse(data []byte) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return root, d.checkNodes(root, 0)
+	return root, d.file().Check(root)
 }
+
+func (d document) file() yamlfile.File { return yamlfile.File{Name: d.name, Hint: documentHint} }
 
 // decode reads the one document of a YAML file.
 func (d document) decode(data []byte) (*yaml.Node, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var root, more yaml.Node
-	err := decoder.Decode(&root)
-	if errors.Is(err, io.EOF) { // comments alone
-		return nil, d.empty()
-	}
+	roots, err := d.file().Documents(data)
 	if err != nil {
-		return nil, d.syntax(err)
+		return nil, err
 	}
-	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
-		if err != nil {
-			return nil, d.syntax(err)
-		}
-		return nil, d.errorAt(&more, "put one document into a file", "a second document begins")
+	if len(roots) > 1 {
+		return nil, d.errorAt(roots[1], "put one document into a file", "a second document begins")
 	}
-	return root.Content[0], nil
-}
-
-func (d document) empty() error {
-	return failure.New(failure.Usage, documentHint, "%q is empty", d.name)
-}
-
-func (d document) syntax(err error) error {
-	return failure.New(failure.Usage, "check indentation and quotes", "%q is not valid YAML: %s", d.name, strings.TrimPrefix(err.Error(), "yaml: "))
-}
-
-// checkNodes refuses what makes a small document large: aliases, and nodes in
-// nodes without end.
-func (d document) checkNodes(n *yaml.Node, depth int) error {
-	switch {
-	case n.Kind == yaml.AliasNode:
-		return d.errorAt(n, "write the value out", "alias %q is not allowed", "*"+n.Value)
-	case depth > maxDepth:
-		return d.errorAt(n, documentHint, "it is nested more than %d levels deep", maxDepth)
-	}
-	for _, child := range n.Content {
-		if err := d.checkNodes(child, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
+	return roots[0], nil
 }
 
 // errorAt is an error that says where in the document it is.
 func (d document) errorAt(n *yaml.Node, hint, format string, args ...any) error {
-	return failure.New(failure.Usage, hint, "%q, line %d, column %d: %s", d.name, n.Line, n.Column, fmt.Sprintf(format, args...))
+	return d.file().ErrorAt(n, hint, format, args...)
 }
 
 // at adds the place in the document to an error.
@@ -254,8 +221,8 @@ func (r *readJSON) value(depth int) (*yaml.Node, error) {
 	if err != nil {
 		return nil, r.broken(err)
 	}
-	if depth > maxDepth {
-		return nil, r.errorAt(&node, documentHint, "it is nested more than %d levels deep", maxDepth)
+	if depth > yamlfile.MaxDepth {
+		return nil, r.file().TooDeep(&node)
 	}
 	node.Kind = yaml.ScalarNode
 	switch token := token.(type) {

@@ -70,3 +70,7 @@ func distance(a, b string) int {
 // Closest returns the known word that was probably meant by one with a slip or
 // two in it; empty if there is none.
 func Closest(word string, known []string) string { return closest(word, known) }
+
+// Suggest returns a hint for a word that is none of those known: the one that
+// was probably meant, and all.
+func Suggest(word string, known []string) string { return suggest(word, known) }

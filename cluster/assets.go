@@ -17,6 +17,11 @@ const (
 	ComponentControllerManager = "kube-controller-manager"
 )
 
+// componentNames lists them in the order of their start.
+func componentNames() []string {
+	return []string{ComponentEtcd, ComponentAPIServer, ComponentControllerManager}
+}
+
 // The environment variables that may name the directory of the binaries.
 // KUBEBUILDER_ASSETS is the one that envtest's users have set already.
 const (

@@ -30,17 +30,29 @@ type Config struct {
 	// given here replaces the one that Start would set.
 	ExtraArgs map[string][]string
 
+	// ServiceCIDR is the range of the services, or two of both families with a
+	// comma between; DNSDomain is that of the cluster. Empty: kubeadm's defaults.
+	ServiceCIDR, DNSDomain string
+
 	// UnsafeNoFsync lets etcd skip fsync, for tests: faster, and the data may
 	// be lost when the machine (not the process) crashes.
 	UnsafeNoFsync bool
 
-	// Progress is told each step in words. It may be nil.
-	Progress func(step string)
+	// Progress is told each step in words: what begins, and with done what has
+	// ended. It may be nil.
+	Progress func(step string, done bool)
+
+	// noSigning keeps ca.key from kube-controller-manager, which could not read it.
+	noSigning bool
+	// started is told each process when it has begun. It may be nil.
+	started func(name string, port, pid int) error
 }
 
-// pkiFiles are the files of Config.PKI that the processes read.
+// pkiFiles are the files of Config.PKI without which the processes do not run.
+// There may be more: without ca.key kube-controller-manager signs nothing, as
+// with kubeadm's external CA; and kubelets and front proxies are another's.
 var pkiFiles = [...]string{
-	"ca.crt", "ca.key",
+	"ca.crt",
 	"apiserver.crt", "apiserver.key",
 	"apiserver-etcd-client.crt", "apiserver-etcd-client.key",
 	"sa.key", "sa.pub",
@@ -53,7 +65,7 @@ func (c Config) check() error {
 		return errors.New("control plane: the PKI directory and the data directory must both be given")
 	}
 	for name := range c.ExtraArgs {
-		if !slices.Contains([]string{ComponentEtcd, ComponentAPIServer, ComponentControllerManager}, name) {
+		if !slices.Contains(componentNames(), name) {
 			return fmt.Errorf("extra arguments for %q: there is no such component", name)
 		}
 	}
@@ -86,10 +98,24 @@ func (c Config) checkControllerManager() error {
 // pki returns the path of a PKI file, named with slashes as in pkiFiles.
 func (c Config) pki(name string) string { return filepath.Join(c.PKI, filepath.FromSlash(name)) }
 
+// has says whether all of these PKI files are there.
+func (c Config) has(names ...string) bool {
+	for _, name := range names {
+		if _, err := os.Stat(c.pki(name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 func (c Config) logPath(component string) string { return filepath.Join(c.Dir, component+".log") }
 
-func (c Config) progress(format string, args ...any) {
+func (c Config) begin(format string, args ...any) { c.progress(false, format, args...) }
+
+func (c Config) done(format string, args ...any) { c.progress(true, format, args...) }
+
+func (c Config) progress(done bool, format string, args ...any) {
 	if c.Progress != nil {
-		c.Progress(fmt.Sprintf(format, args...))
+		c.Progress(fmt.Sprintf(format, args...), done)
 	}
 }

@@ -234,6 +234,9 @@ func (d *differences) compareServer(n Node) {
 	if d.found.Cluster == nil {
 		return
 	}
+	if d.found.Entry.Name == NameKubelet && d.found.Cluster.Server == n.endpointURL() {
+		return // as kubeadm wrote it before ControlPlaneKubeletLocalMode, and a kubelet works with both
+	}
 	if want := d.found.Entry.Server(n); d.found.Cluster.Server != want {
 		d.add(d.path(), FieldServer, want, cmp.Or(d.found.Cluster.Server, "none"))
 	}

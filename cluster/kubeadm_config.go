@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -46,6 +48,7 @@ type kubeadmReader struct {
 	settingsFile
 	settings Settings
 	warnings []string
+	alone    bool // there is a JoinConfiguration and no ClusterConfiguration
 }
 
 func (f settingsFile) kubeadm(documents []*yaml.Node) (Settings, []string, error) {
@@ -57,7 +60,7 @@ func (f settingsFile) kubeadm(documents []*yaml.Node) (Settings, []string, error
 			return Settings{}, nil, err
 		}
 		if first := byKind[meta.Kind]; first != nil {
-			return Settings{}, nil, f.errorAt(root, fmt.Sprintf("the first begins in line %d; keep one of the two", first.Line),
+			return Settings{}, nil, f.ErrorAt(root, fmt.Sprintf("the first begins in line %d; keep one of the two", first.Line),
 				"there are two documents of kind %s", meta.Kind)
 		}
 		byKind[meta.Kind] = root
@@ -65,6 +68,7 @@ func (f settingsFile) kubeadm(documents []*yaml.Node) (Settings, []string, error
 	read := map[string]func(*yaml.Node) error{
 		"ClusterConfiguration": r.cluster, "InitConfiguration": r.init, "JoinConfiguration": r.join,
 	}
+	r.alone = byKind["ClusterConfiguration"] == nil
 	found := false
 	for _, kind := range kubeadmKinds { // the first node of the settings is that of init
 		root := byKind[kind]
@@ -77,7 +81,7 @@ func (f settingsFile) kubeadm(documents []*yaml.Node) (Settings, []string, error
 		}
 	}
 	if !found {
-		return Settings{}, nil, f.errorAt(documents[0], "add one of kind "+strings.Join(kubeadmKinds, ", "), "there is no document of kubeadm")
+		return Settings{}, nil, f.ErrorAt(documents[0], "add one of kind "+strings.Join(kubeadmKinds, ", "), "there is no document of kubeadm")
 	}
 	return r.settings, r.warnings, nil
 }
@@ -97,17 +101,14 @@ func (f settingsFile) kubeadmMeta(root *yaml.Node) (typeMeta, error) {
 			group == "kubeproxy.config.k8s.io" && meta.Kind == "KubeProxyConfiguration" {
 			return meta, nil
 		}
-		return meta, f.errorAt(root, settingsHint+" ("+kubeadmGroup+v1beta4+")", "%s %s is not what this version of pkictl reads here", meta.APIVersion, meta.Kind)
+		return meta, f.ErrorAt(root, settingsHint+" ("+kubeadmGroup+v1beta4+")", "%s of kind %s is not what this version of pkictl reads here", shown(meta.APIVersion), shown(meta.Kind))
 	case migratesKubeadm(apiVersion) != "":
-		return meta, f.errorAt(root, migrateHint+", of kubeadm "+migratesKubeadm(apiVersion), "%s is too old", meta.APIVersion)
+		return meta, f.ErrorAt(root, migrateHint+", of kubeadm "+migratesKubeadm(apiVersion), "%s is too old", meta.APIVersion)
 	case apiVersion != v1beta3 && apiVersion != v1beta4:
-		return meta, f.errorAt(root, "write it in "+kubeadmGroup+v1beta4+" or "+v1beta3, "%s is not known to this version of pkictl", meta.APIVersion)
+		return meta, f.ErrorAt(root, "write it in "+kubeadmGroup+v1beta4+" or "+v1beta3, "%s is not known to this version of pkictl", shown(meta.APIVersion))
 	case !slices.Contains(kubeadmKinds, meta.Kind):
-		hint := "known: " + strings.Join(kubeadmKinds, ", ")
-		if similar := ca.Closest(meta.Kind, kubeadmKinds); similar != "" {
-			hint = "did you mean " + similar + "? " + hint
-		}
-		return meta, f.errorAt(root, hint, "a document of kind %q is not what a cluster's PKI is made from", meta.Kind)
+		return meta, f.ErrorAt(root, ca.Suggest(meta.Kind, kubeadmKinds),
+			"a document of kind %s is not what a cluster's PKI is made from", shown(meta.Kind))
 	}
 	return meta, nil
 }
@@ -136,7 +137,9 @@ func (r *kubeadmReader) cluster(root *yaml.Node) error {
 	s.Endpoint = c.ControlPlaneEndpoint
 	s.ServiceCIDR = c.Networking.ServiceSubnet
 	s.DNSDomain = c.Networking.DNSDomain
-	s.SANs = c.APIServer.CertSANs
+	for _, name := range c.APIServer.CertSANs {
+		s.SANs = append(s.SANs, strings.ToLower(name)) // LowercaseSANs in cmd/kubeadm/app/util/config/common.go
+	}
 	s.EtcdServerSANs = c.Etcd.Local.ServerCertSANs
 	s.EtcdPeerSANs = c.Etcd.Local.PeerCertSANs
 	s.ExternalEtcd = c.Etcd.External != nil
@@ -178,6 +181,9 @@ func (r *kubeadmReader) join(root *yaml.Node) error {
 		r.warnAt(root, "JoinConfiguration has no controlPlane: it is for a worker, which has no part in this PKI")
 		return nil
 	}
+	if r.alone {
+		r.warnAt(root, "JoinConfiguration alone says nothing of the cluster: its settings are the defaults, and its CAs have to be there")
+	}
 	r.node(d, c.NodeRegistration, c.ControlPlane.LocalAPIEndpoint, "controlPlane.localAPIEndpoint")
 	r.warnNode(d, c.NodeRegistration)
 	r.warnPhases(d, c.SkipPhases, c.DryRun)
@@ -192,8 +198,9 @@ func (r *kubeadmReader) node(d *strictDecoder, registration kubeadmNodeRegistrat
 	if endpoint.AdvertiseAddress == "1.2.3.4" { // placeholderToken and its like in cmd/kubeadm/app/util/config
 		r.warn(d, path+".advertiseAddress", "is 1.2.3.4, which kubeadm config print writes as an example: is it this node's?")
 	}
-	if registration.Name != "" || endpoint.AdvertiseAddress != "" {
-		r.settings.Nodes = append(r.settings.Nodes, NodeSettings{Name: registration.Name, Address: endpoint.AdvertiseAddress})
+	name := strings.ToLower(strings.TrimSpace(registration.Name)) // GetHostname in k8s.io/component-helpers/node/util/hostname.go
+	if name != "" || endpoint.AdvertiseAddress != "" {
+		r.settings.Nodes = append(r.settings.Nodes, NodeSettings{Name: name, Address: endpoint.AdvertiseAddress})
 	}
 	port := int(endpoint.BindPort)
 	switch {
@@ -215,11 +222,7 @@ func (d *strictDecoder) key(algorithm string) (string, error) {
 	if slices.Contains(names, algorithm) {
 		return strings.ToLower(algorithm), nil // as ca.KeyKind has it
 	}
-	hint := "known: " + strings.Join(names, ", ")
-	if similar := ca.Closest(algorithm, names); similar != "" {
-		hint = "did you mean " + similar + "? " + hint
-	}
-	return "", d.errorAt(d.places["encryptionAlgorithm"], hint, "unknown encryptionAlgorithm %q", algorithm)
+	return "", d.ErrorAt(d.places["encryptionAlgorithm"], ca.Suggest(algorithm, names), "unknown encryptionAlgorithm %s", shown(algorithm))
 }
 
 // validity returns a period as ca.ParseValidity reads it.
@@ -228,10 +231,20 @@ func (d *strictDecoder) validity(path string, period *metav1.Duration) (string, 
 	case period == nil:
 		return "", nil
 	case period.Duration < time.Second:
-		return "", d.errorAt(d.places[path], "write it like 8760h0m0s", "%s is shorter than a second", path)
+		return "", d.ErrorAt(d.places[path], "write it like 8760h0m0s", "%s is shorter than a second", path)
 	}
-	return strings.TrimSuffix(period.Truncate(time.Second).String(), "0m0s"), nil
+	text := period.Truncate(time.Second).String()
+	if hours, whole := strings.CutSuffix(text, "h0m0s"); whole {
+		return hours + "h", nil
+	}
+	return text, nil
 }
+
+// kubernetesLabel is what stands for a version (kubeReleaseLabelRegex in
+// cmd/kubeadm/app/util/version.go), with the minor version, if there is one.
+var kubernetesLabel = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:latest|stable)(?:-1(?:\.([1-9][0-9]?))?)?$`)
+})
 
 // version returns kubernetesVersion with its v. Labels like stable-1 stand for
 // what dl.k8s.io says today, and nobody is asked here.
@@ -243,14 +256,13 @@ func (r *kubeadmReader) version(d *strictDecoder, text string) (string, error) {
 	if parsed, err := version.ParseSemantic(plain); err == nil {
 		return "v" + parsed.String(), nil
 	}
-	label, minor, _ := strings.Cut(plain, "-1")
-	ours := version.MustParseSemantic(DefaultKubernetesVersion)
-	if label != "stable" && label != "latest" {
-		return "", d.errorAt(d.places["kubernetesVersion"], "write it like "+DefaultKubernetesVersion, "kubernetesVersion %q is not a version", text)
-	}
-	if minor != "" && minor != fmt.Sprintf(".%d", ours.Minor()) {
-		return "", d.errorAt(d.places["kubernetesVersion"], "write the version out, like v1"+minor+".0: subjects of certificates follow it",
-			"kubernetesVersion %q would have to be looked up", text)
+	at, ours := d.places["kubernetesVersion"], version.MustParseSemantic(DefaultKubernetesVersion)
+	switch label := kubernetesLabel().FindStringSubmatch(plain); {
+	case label == nil:
+		return "", d.ErrorAt(at, "write it like "+DefaultKubernetesVersion, "kubernetesVersion %s is not a version", shown(text))
+	case label[1] != "" && label[1] != fmt.Sprint(ours.Minor()):
+		return "", d.ErrorAt(at, "write the version out, like v1."+label[1]+".0: subjects of certificates follow it",
+			"kubernetesVersion %s would have to be looked up", shown(text))
 	}
 	r.warn(d, "kubernetesVersion", "is a label that is not looked up; "+DefaultKubernetesVersion+" is assumed")
 	return "", nil

@@ -59,13 +59,25 @@ func TestKubeadmConfigRead(t *testing.T) {
 		{"no node", initHead, Settings{}, nil},
 		{"node without address", initHead + "nodeRegistration: {name: a}\n", Settings{Nodes: []NodeSettings{{"a", ""}}}, nil},
 		{"node without name", initHead + "localAPIEndpoint: {advertiseAddress: 10.0.0.1}\n", Settings{Nodes: []NodeSettings{{"", "10.0.0.1"}}}, nil},
+		{
+			"capitals", ccHead + "apiServer: {certSANs: [API.example.com]}\n---\n" + initHead + "nodeRegistration: {name: CP-1}\n",
+			Settings{SANs: []string{"api.example.com"}, Nodes: []NodeSettings{{"cp-1", ""}}}, nil,
+		},
 		{"port as a float", initHead + "localAPIEndpoint: {bindPort: 7443.0}\n", Settings{Port: 7443}, nil},
 		{"date as a name", ccHead + "clusterName: 2030-01-02\n", Settings{Name: "2030-01-02"}, nil},
 		{
 			"init behind join", joinHead + "nodeRegistration: {name: b}\ncontrolPlane: {localAPIEndpoint: {bindPort: 7443}}\n---\n" +
 				initHead + "nodeRegistration: {name: a}\nlocalAPIEndpoint: {bindPort: 6443}\n",
 			Settings{Nodes: []NodeSettings{{"a", ""}, {"b", ""}}, Port: 6443},
-			[]string{"line 4: controlPlane.localAPIEndpoint.bindPort is not heeded"},
+			[]string{"line 1: JoinConfiguration alone says nothing of the cluster", "line 4: controlPlane.localAPIEndpoint.bindPort is not heeded"},
+		},
+		{
+			"periods", ccHead + "caCertificateValidityPeriod: 1h10m0s\ncertificateValidityPeriod: 10m\n",
+			Settings{CAValidity: "1h10m0s", Validity: "10m0s"}, nil,
+		},
+		{
+			"odd periods", ccHead + "caCertificateValidityPeriod: 100h30s\ncertificateValidityPeriod: 1.5h\n",
+			Settings{CAValidity: "100h0m30s", Validity: "1h30m0s"}, nil,
 		},
 		{"version without v", ccHead + "kubernetesVersion: 1.34.2\n", Settings{KubernetesVersion: "v1.34.2"}, nil},
 		{"pre-release", ccHead + "kubernetesVersion: v1.37.0-alpha.1\n", Settings{KubernetesVersion: "v1.37.0-alpha.1"}, nil},
@@ -86,7 +98,7 @@ func TestKubeadmConfigRead(t *testing.T) {
 			[]string{"line 4: apiServer.extraArgs tls-cert-file", "line 5: controllerManager.extraArgs root-ca-file", "line 6: scheduler.extraArgs kubeconfig", "line 9: etcd.local.extraArgs name"},
 		},
 		{"flags of v1beta3", v3(ccHead) + "apiServer:\n  extraArgs:\n    v: \"4\"\n    secure-port: \"7443\"\n", Settings{}, []string{"line 6: apiServer.extraArgs secure-port"}},
-		{"CA of a joining node", joinHead + "caCertPath: /opt/ca.crt\ncontrolPlane: {}\n", Settings{}, []string{"line 3: caCertPath is not heeded"}},
+		{"CA of a joining node", joinHead + "caCertPath: /opt/ca.crt\ncontrolPlane: {}\n", Settings{}, []string{"JoinConfiguration alone", "line 3: caCertPath is not heeded"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -61,7 +61,7 @@ func judge(t *testing.T, config []byte) (verdict, string) {
 	case strings.Contains(out, "the bootstrap token"): // which decodes itself
 		return invalid, out
 	case strings.Contains(out, "error unmarshaling configuration"), strings.Contains(out, "strict decoding error"),
-		strings.Contains(out, "json: cannot unmarshal"), strings.Contains(out, "yaml: "), strings.Contains(out, "unknown configuration APIs"):
+		strings.Contains(out, "json: "), strings.Contains(out, "yaml: "), strings.Contains(out, "unknown configuration APIs"):
 		return malformed, out
 	}
 	return invalid, out
@@ -162,6 +162,69 @@ func TestKubeadmConfigMutated(t *testing.T) {
 			t.Logf("kubeadm accepts %d, calls %d malformed and %d invalid", count[accepted], count[malformed], count[invalid])
 			if count[malformed] < 20 {
 				t.Errorf("%d malformed configurations only", count[malformed])
+			}
+		})
+	}
+}
+
+// What YAML 1.1 and the decoder of Kubernetes make of odd spellings.
+func TestKubeadmConfigSpelling(t *testing.T) {
+	t.Parallel()
+	cc := ccHead + "kubernetesVersion: v1.36.3\n"
+	for name, test := range map[string]struct {
+		data string
+		want verdict
+	}{
+		"JSON":                 {`{"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "kubernetesVersion": "v1.36.3"}`, accepted},
+		"JSON with tabs":       {"{\n\t\"apiVersion\": \"kubeadm.k8s.io/v1beta4\",\n\t\"kind\": \"ClusterConfiguration\",\n\t\"kubernetesVersion\": \"v1.36.3\"}", accepted},
+		"JSON, field twice":    {`{"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "clusterName": "a", "clusterName": "a"}`, malformed},
+		"CRLF":                 {strings.ReplaceAll(cc+"dns:\n  disabled: true\n", "\n", "\r\n"), accepted},
+		"leading separator":    {"---\n" + cc, accepted},
+		"end of document":      {cc + "...\n", accepted},
+		"comment":              {"# a\n" + cc + "# b\n", accepted},
+		"flow":                 {cc + "apiServer: {certSANs: [a, 'b', \"c\"]}\n", accepted},
+		"block text":           {cc + "clusterName: >-\n  a\n", accepted},
+		"tagged text":          {cc + "clusterName: !!str 5\n", accepted},
+		"quoted keys":          {cc + "\"clusterName\": a\n", accepted},
+		"case of a field":      {cc + "clustername: a\n", malformed},
+		"case of another":      {cc + "ClusterName: a\n", malformed},
+		"yes":                  {cc + "dns: {disabled: yes}\n", accepted},
+		"off":                  {cc + "dns: {disabled: OFF}\n", accepted},
+		"True":                 {cc + "dns: {disabled: True}\n", accepted},
+		"quoted true":          {cc + "dns: {disabled: \"true\"}\n", malformed},
+		"yes for a text":       {cc + "clusterName: yes\n", malformed},
+		"y for a text":         {cc + "clusterName: y\n", malformed},
+		"quoted yes":           {cc + "clusterName: \"yes\"\n", accepted},
+		"date for a text":      {cc + "clusterName: 2030-01-02\n", accepted},
+		"version as a number":  {ccHead + "kubernetesVersion: 1.36\n", malformed},
+		"sexagesimal":          {cc + "clusterName: 1:30\n", accepted},
+		"octal port":           {initHead + "localAPIEndpoint: {bindPort: 010000}\n", accepted},
+		"octal port of today":  {initHead + "localAPIEndpoint: {bindPort: 0o10000}\n", accepted},
+		"hexadecimal port":     {initHead + "localAPIEndpoint: {bindPort: 0x1F90}\n", accepted},
+		"port as a float":      {initHead + "localAPIEndpoint: {bindPort: 6443.0}\n", accepted},
+		"port with underscore": {initHead + "localAPIEndpoint: {bindPort: 6_443}\n", accepted},
+		"fraction of a port":   {initHead + "localAPIEndpoint: {bindPort: 6443.5}\n", malformed},
+		"port beyond int32":    {initHead + "localAPIEndpoint: {bindPort: 6442450944}\n", malformed},
+		"port beyond int64":    {initHead + "localAPIEndpoint: {bindPort: 99999999999999999999}\n", malformed},
+		"infinite port":        {initHead + "localAPIEndpoint: {bindPort: .inf}\n", malformed},
+		"empty lists":          {cc + "apiServer: {certSANs: [], extraArgs: [], extraVolumes: }\n", accepted},
+		"twice in a map":       {cc + "featureGates: {RootlessControlPlane: true, RootlessControlPlane: true}\n", malformed},
+		"twice in a list":      {cc + "apiServer: {extraArgs: [{name: a, name: a}]}\n", malformed},
+		"twice, one quoted":    {cc + "clusterName: a\n\"clusterName\": a\n", malformed},
+		"flag twice":           {cc + "apiServer: {extraArgs: [{name: a, value: b}, {name: a, value: c}]}\n", accepted},
+		"status":               {cc + "status: {}\n", malformed},
+		"metadata":             {cc + "metadata: {name: a}\n", malformed},
+		"merge":                {cc + "<<: {clusterNam: a}\n", malformed},
+		"tab":                  {cc + "dns:\n\tdisabled: true\n", malformed},
+		"unclosed":             {cc + "dns: {\n", malformed},
+		"unknown version":      {strings.ReplaceAll(cc, "v1beta4", "v1beta9"), malformed},
+		"unknown kind":         {strings.ReplaceAll(cc, "ClusterConf", "ClustConf"), malformed},
+		"unknown group":        {strings.ReplaceAll(cc, "kubeadm.k8s.io", "kubeadm.example.com"), malformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if said := agree(t, name, []byte(test.data)); said != test.want {
+				t.Errorf("kubeadm: %d, want %d", said, test.want)
 			}
 		})
 	}

@@ -95,5 +95,5 @@ func (r *kubeadmReader) warn(d *strictDecoder, path, what string) {
 }
 
 func (r *kubeadmReader) warnAt(n *yaml.Node, what string) {
-	r.warnings = append(r.warnings, fmt.Sprintf("%q, line %d: %s", r.name, n.Line, what))
+	r.warnings = append(r.warnings, fmt.Sprintf("%q, line %d: %s", r.Name, n.Line, what))
 }

@@ -116,8 +116,9 @@ func Layout() []Entry {
 			commonName: always("kubernetes-super-admin"), groups: alwaysIn(ca.GroupMasters), server: Node.endpointURL,
 		},
 		{
+			// runKubeConfigFile in cmd/kubeadm/app/cmd/phases/init/kubeconfig.go unsets the endpoint.
 			Name: NameKubelet, Kind: KindKubeconfig, CA: NameCA, Profile: ca.ProfileClient, Purpose: "the node's kubelet",
-			commonName: func(n Node) string { return "system:node:" + n.Name }, groups: alwaysIn(groupNodes), server: Node.endpointURL,
+			commonName: func(n Node) string { return "system:node:" + n.Name }, groups: alwaysIn(groupNodes), server: Node.localURL,
 		},
 		{
 			Name: "controller-manager.conf", Kind: KindKubeconfig, CA: NameCA, Profile: ca.ProfileClient,

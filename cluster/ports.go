@@ -12,10 +12,10 @@ const loopback = "127.0.0.1"
 
 // Ports are the ports on 127.0.0.1. Zero asks Start to choose a free one.
 type Ports struct {
-	APIServer         int
-	Etcd              int
-	EtcdPeer          int
-	ControllerManager int
+	APIServer         int `json:"apiServer,omitempty"`
+	Etcd              int `json:"etcd,omitempty"`
+	EtcdPeer          int `json:"etcdPeer,omitempty"`
+	ControllerManager int `json:"controllerManager,omitempty"`
 }
 
 // PortError says that a component cannot have its port.

@@ -1,13 +1,16 @@
-//go:build unix && !linux
+//go:build unix
 
 package cluster
 
-import "syscall"
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
 
-// childAttributes give the process a group of its own, so that a Ctrl-C in
-// the terminal reaches us alone and we stop the components in order. These
-// systems have no parent-death signal: if we are killed with SIGKILL, the
-// components live on.
-func childAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true}
-}
+// detach gives a process a session of its own: the end of the terminal does not
+// reach it, nor Ctrl-C.
+func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+// endProcess asks a process to end.
+func endProcess(p *os.Process) error { return p.Signal(syscall.SIGTERM) }

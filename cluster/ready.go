@@ -12,6 +12,9 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // probe asks a component once whether it is ready; nil means yes.
@@ -37,8 +40,24 @@ func etcdProbe(cfg Config, ports Ports) (probe, error) {
 // apiServerProbe asks /readyz. That is ok only after the post-start hook
 // rbac/bootstrap-roles, whose own path an anonymous client may not read.
 func apiServerProbe(cfg Config, ports Ports) (probe, error) {
+	conf, err := apiServerTLS(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return httpProbe(conf, httpsURL(ports.APIServer)+"/readyz"), nil
+}
+
+// apiServerTLS is how to reach the API server.
+func apiServerTLS(cfg Config) (*tls.Config, error) {
 	conf, err := verifiedTLS(cfg.pki("ca.crt"))
 	if err != nil {
+		return nil, err
+	}
+	cert, err := ca.ReadCertificate(cfg.pki("apiserver.crt"))
+	if err != nil {
+		return nil, err
+	}
+	if conf.ServerName, err = serverName(cert); err != nil {
 		return nil, err
 	}
 	// Anonymous clients may ask by default. With --anonymous-auth=false a
@@ -47,8 +66,26 @@ func apiServerProbe(cfg Config, ports Ports) (probe, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	return httpProbe(conf, httpsURL(ports.APIServer)+"/readyz"), nil
+	return conf, nil
 }
+
+// serverName returns the name to check an API server's certificate for when it
+// is dialled at 127.0.0.1. kubeadm's do not name that, but they do kubernetes.
+// It is empty where the address is the only one of both that it names.
+func serverName(cert *x509.Certificate) (string, error) {
+	switch {
+	case cert.VerifyHostname(apiServerName) == nil:
+		return apiServerName, nil
+	case cert.VerifyHostname(loopback) == nil:
+		return "", nil
+	}
+	return "", failure.New(failure.Failed, "issue it again with the names that kubeadm gives it",
+		"certificate apiserver.crt names neither %s nor %s, so that nobody can trust an API server on this machine", apiServerName, loopback)
+}
+
+// apiServerName is a name in all certificates of API servers that kubeadm makes
+// (cmd/kubeadm/app/util/pkiutil: GetAPIServerAltNames).
+const apiServerName = "kubernetes"
 
 // controllerManagerProbe asks /healthz, which anonymous clients may do.
 // kube-controller-manager makes itself a certificate that nobody can verify.

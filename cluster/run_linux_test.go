@@ -72,7 +72,7 @@ func TestControlPlane(t *testing.T) {
 	killOwner(t, cfg)
 
 	cfg.ControllerManagerKubeconfig = testKubeconfig(t, pki, "controller-manager", free[0])
-	cfg.Progress = func(step string) { t.Log(step) }
+	cfg.Progress = func(step string, _ bool) { t.Log(step) }
 	cp, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

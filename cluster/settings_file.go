@@ -47,31 +47,40 @@ func ReadSettings(dir string) (Settings, bool, error) {
 	if err != nil {
 		return Settings{}, false, err
 	}
-	file := settingsFile{path}
+	s, err := parseOwnSettings(data, path)
+	return s, err == nil, err
+}
+
+// parseOwnSettings reads what Marshal has written, and nothing else.
+func parseOwnSettings(data []byte, path string) (Settings, error) {
+	file := newSettingsFile(path)
 	documents, err := file.documents(data)
 	if err != nil {
-		return Settings{}, false, err
+		return Settings{}, err
 	}
 	meta, err := file.meta(documents[0])
 	if err != nil {
-		return Settings{}, false, err
+		return Settings{}, err
 	}
 	if strings.HasPrefix(meta.APIVersion, kubeadmGroup) {
-		return Settings{}, false, file.errorAt(documents[0], "move it elsewhere, and name it with --config",
+		return Settings{}, file.ErrorAt(documents[0], "move it elsewhere, and name it with --config",
 			"it is a configuration of kubeadm; this place is for what pkictl writes")
 	}
-	s, err := file.own(documents, meta)
-	return s, err == nil, err
+	return file.own(documents, meta)
 }
 
 // Marshal returns the settings as cluster.yaml has them: YAML with a comment
 // on top, which ParseSettings reads. Empty fields are left out.
 func (s Settings) Marshal() ([]byte, error) {
-	data, err := kyaml.Marshal(settingsDocument{typeMeta{settingsAPIVersion, settingsKind}, s})
+	fields, err := kyaml.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte(settingsComment), data...), nil
+	head := settingsComment + "apiVersion: " + settingsAPIVersion + "\nkind: " + settingsKind + "\n"
+	if string(fields) == "{}\n" {
+		return []byte(head), nil
+	}
+	return append([]byte(head), fields...), nil
 }
 
 // ParseSettings reads settings in one of two forms: that of Marshal
@@ -84,7 +93,7 @@ func (s Settings) Marshal() ([]byte, error) {
 // Settings cannot hold, a line each. The name is what errors and warnings call
 // the data.
 func ParseSettings(data []byte, name string) (s Settings, warnings []string, err error) {
-	file := settingsFile{name}
+	file := newSettingsFile(name)
 	documents, err := file.documents(data)
 	if err != nil {
 		return Settings{}, nil, err
@@ -116,7 +125,7 @@ func (s Settings) Over(base Settings) Settings {
 func (f settingsFile) meta(root *yaml.Node) (typeMeta, error) {
 	var meta typeMeta
 	if root.Kind != yaml.MappingNode {
-		return meta, f.errorAt(root, settingsHint, "there are no settings")
+		return meta, f.ErrorAt(root, settingsHint, "there are no settings")
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
@@ -135,7 +144,7 @@ func (f settingsFile) meta(root *yaml.Node) (typeMeta, error) {
 		if meta.APIVersion != "" {
 			missing = "kind"
 		}
-		return meta, f.errorAt(root, settingsHint, "there is no %s", missing)
+		return meta, f.ErrorAt(root, settingsHint, "there is no %s", missing)
 	}
 	return meta, nil
 }
@@ -148,10 +157,10 @@ func (f settingsFile) own(documents []*yaml.Node, meta typeMeta) (Settings, erro
 		if similar := ca.Closest(meta.Kind, []string{settingsKind}); similar != "" && meta.Kind != settingsKind {
 			hint = "did you mean kind: " + similar + "?"
 		}
-		return Settings{}, f.errorAt(root, hint, "%s %s is not what this version of pkictl reads here", meta.APIVersion, meta.Kind)
+		return Settings{}, f.ErrorAt(root, hint, "%s of kind %s is not what this version of pkictl reads here", shown(meta.APIVersion), shown(meta.Kind))
 	}
 	if len(documents) > 1 {
-		return Settings{}, f.errorAt(documents[1], "put one document into a file", "a second document begins")
+		return Settings{}, f.ErrorAt(documents[1], "put one document into a file", "a second document begins")
 	}
 	d := strictDecoder{settingsFile: f, kind: settingsKind}
 	var document settingsDocument

@@ -133,13 +133,13 @@ func TestSettingsRefused(t *testing.T) {
 		{"no apiVersion", "kind: Cluster\n", "there is no apiVersion", "begin with"},
 		{"no kind", "apiVersion: pkictl.dev/v1\n", "there is no kind", "begin with"},
 		{"apiVersion is a number", "apiVersion: 1\nkind: Cluster\n", "there is no apiVersion", "begin with"},
-		{"other API", "apiVersion: v1\nkind: ConfigMap\n", "v1 ConfigMap is not what", "kubeadm.k8s.io/v1beta4"},
-		{"later own version", "apiVersion: pkictl.dev/v2\nkind: Cluster\n", "pkictl.dev/v2 Cluster is not what", "write apiVersion: pkictl.dev/v1"},
+		{"other API", "apiVersion: v1\nkind: ConfigMap\n", `"v1" of kind "ConfigMap" is not what`, "kubeadm.k8s.io/v1beta4"},
+		{"later own version", "apiVersion: pkictl.dev/v2\nkind: Cluster\n", `"pkictl.dev/v2" of kind "Cluster" is not what`, "write apiVersion: pkictl.dev/v1"},
 		{"kind misspelt", "apiVersion: pkictl.dev/v1\nkind: Clustre\n", "is not what", "did you mean kind: Cluster?"},
 		{"profiles", "apiVersion: pkictl.dev/v1\nkind: Profiles\n", "is not what", "kind: Cluster"},
 		{"two own", ownHead + "---\n" + ownHead, "line 4, column 1: a second document begins", "one document"},
 		{"own and kubeadm's", ownHead + "---\n" + ccHead, "a second document begins", "one document"},
-		{"kubeadm's and own", ccHead + "---\n" + ownHead, "pkictl.dev/v1 Cluster is not what", ""},
+		{"kubeadm's and own", ccHead + "---\n" + ownHead, `"pkictl.dev/v1" of kind "Cluster" is not what`, ""},
 
 		{"unknown field", ownHead + "san: [a]\n", `line 3, column 1: unknown field "san" in Cluster`, "did you mean sans? known: "},
 		{"case of a field", ownHead + "dnsdomain: a\n", `unknown field "dnsdomain"`, "did you mean dnsDomain?"},
@@ -161,6 +161,11 @@ func TestSettingsRefused(t *testing.T) {
 		{"text for a boolean", ownHead + "externalEtcd: \"true\"\n", "externalEtcd is a text, not true or false", "without quotes"},
 		{"key is a list", ownHead + "[a]: b\n", "has no plain name", ""},
 
+		{"escapes in a field", ownHead + "\"\\e[2J\": a\n", `unknown field "\x1b[2J"`, ""},
+		{"escapes in a flag", strings.Replace(ccHead, "v1beta4", "v1beta3", 1) + "scheduler: {extraArgs: {\"\\e[2J\": 5}}\n", `"scheduler.extraArgs.\x1b[2J" is a number`, ""},
+		{"a field without end", ownHead + "? " + strings.Repeat("a", 1<<20) + "\n: b\n", "… (1048576 characters) in Cluster", "known: "},
+		{"escapes in a kind", "apiVersion: \"a\\e\"\nkind: \"b\\u202e\"\n", `"a\x1b" of kind "b\u202e" is not what`, ""},
+
 		{"tab", ownHead + "nodes:\n\t- name: a\n", "is not valid YAML: line 4", "tabs"},
 		{"not closed", ownHead + "sans: [a\n", "is not valid YAML", "indentation and quotes"},
 		{"second document broken", ccHead + "---\na: [\n", "is not valid YAML", ""},
@@ -174,7 +179,7 @@ func TestSettingsRefused(t *testing.T) {
 
 		{"kubeadm v1beta2", "apiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\n", "kubeadm.k8s.io/v1beta2 is too old", "kubeadm config migrate --old-config FILE --new-config FILE, of kubeadm v1.22"},
 		{"kubeadm v1alpha1", "apiVersion: kubeadm.k8s.io/v1alpha1\nkind: MasterConfiguration\n", "too old", "kubeadm v1.11"},
-		{"kubeadm v1beta5", "apiVersion: kubeadm.k8s.io/v1beta5\nkind: ClusterConfiguration\n", "v1beta5 is not known", "kubeadm.k8s.io/v1beta4 or v1beta3"},
+		{"kubeadm v1beta5", "apiVersion: kubeadm.k8s.io/v1beta5\nkind: ClusterConfiguration\n", `v1beta5" is not known`, "kubeadm.k8s.io/v1beta4 or v1beta3"},
 		{"kubeadm without version", "apiVersion: kubeadm.k8s.io\nkind: ClusterConfiguration\n", "is not known", ""},
 		{"other kind", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ResetConfiguration\n", `kind "ResetConfiguration" is not what a cluster's PKI is made from`, "known: ClusterConfiguration"},
 		{"kind misspelt", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfigration\n", `kind "ClusterConfigration"`, "did you mean ClusterConfiguration?"},
@@ -190,6 +195,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"no period", ccHead + "certificateValidityPeriod: 0s\n", "certificateValidityPeriod is shorter than a second", "8760h0m0s"},
 		{"negative period", ccHead + "caCertificateValidityPeriod: -1h\n", "caCertificateValidityPeriod is shorter", ""},
 		{"no version", ccHead + "kubernetesVersion: foo\n", `kubernetesVersion "foo" is not a version`, "v1.36.3"},
+		{"label with more", ccHead + "kubernetesVersion: stable-1.36x\n", `kubernetesVersion "stable-1.36x" is not a version`, "v1.36.3"},
 		{"label of another minor", ccHead + "kubernetesVersion: stable-1.30\n", `line 3, column 1: kubernetesVersion "stable-1.30" would have to be looked up`, "like v1.30.0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,7 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -36,6 +38,9 @@ func FuzzParseSettings(f *testing.F) {
 		if err != nil {
 			if failure.KindOf(err) != failure.Usage || failure.HintOf(err) == "" {
 				t.Fatalf("kind %d, hint %q: %v", failure.KindOf(err), failure.HintOf(err), err)
+			}
+			if strings.ContainsFunc(err.Error()+failure.HintOf(err), func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Fatalf("%q", err)
 			}
 			return
 		}

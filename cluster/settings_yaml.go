@@ -3,92 +3,52 @@ package cluster
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
+	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
-const (
-	// maxSettingsDepth and maxSettingsValues are more than any configuration
-	// needs. A node of YAML takes up to 700 bytes of memory.
-	maxSettingsDepth  = 32
-	maxSettingsValues = 100_000
-)
+// maxSettingsValues is more than any configuration needs. A node of YAML takes
+// up to 700 bytes of memory.
+const maxSettingsValues = 100_000
 
 // settingsFile is a file of settings in YAML, or in the JSON that YAML reads.
-// Errors call it by its name.
-type settingsFile struct{ name string }
+type settingsFile struct{ yamlfile.File }
+
+func newSettingsFile(name string) settingsFile {
+	return settingsFile{yamlfile.File{Name: name, Hint: settingsHint}}
+}
 
 // documents returns the documents of a file, those without contents left out.
 func (f settingsFile) documents(data []byte) ([]*yaml.Node, error) {
 	if len(data) > store.MaxYAML {
-		return nil, failure.New(failure.Usage, "check that it is the file you mean", "%q is larger than %d MiB", f.name, store.MaxYAML>>20)
+		return nil, failure.New(failure.Usage, "check that it is the file you mean", "%q is larger than %d MiB", f.Name, store.MaxYAML>>20)
 	}
 	values := 0
 	for _, mark := range []byte{'\n', ',', ':', '[', '{'} {
 		values += bytes.Count(data, []byte{mark})
 	}
 	if values > maxSettingsValues {
-		return nil, failure.New(failure.Usage, "check that it is the file you mean", "%q holds more than some %d values", f.name, maxSettingsValues)
+		return nil, failure.New(failure.Usage, "check that it is the file you mean", "%q holds more than some %d values", f.Name, maxSettingsValues)
 	}
-	var list []*yaml.Node
-	for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; {
-		var document yaml.Node
-		err := decoder.Decode(&document)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, f.syntax(data, err)
-		}
-		if root := document.Content[0]; !isNull(root) {
-			list = append(list, root)
-		}
+	roots, err := f.Documents(data)
+	if err != nil {
+		return nil, err
 	}
-	if len(list) == 0 {
-		return nil, failure.New(failure.Usage, settingsHint, "%q is empty", f.name)
+	if roots = slices.DeleteFunc(roots, isNull); len(roots) == 0 {
+		return nil, f.Empty()
 	}
-	return list, nil
-}
-
-func (f settingsFile) syntax(data []byte, err error) error {
-	hint := "check indentation and quotes"
-	if bytes.HasPrefix(data, []byte("\t")) || bytes.Contains(data, []byte("\n\t")) {
-		hint = "indent with spaces; YAML takes no tabs there"
-	}
-	return failure.New(failure.Usage, hint, "%q is not valid YAML: %s", f.name, strings.TrimPrefix(err.Error(), "yaml: "))
-}
-
-// errorAt is an error that says where in the file it is.
-func (f settingsFile) errorAt(n *yaml.Node, hint, format string, args ...any) error {
-	return failure.New(failure.Usage, hint, "%q, line %d, column %d: %s", f.name, n.Line, n.Column, fmt.Sprintf(format, args...))
-}
-
-// check refuses what makes a small document large: aliases, and nodes in nodes
-// without end.
-func (f settingsFile) check(n *yaml.Node, depth int) error {
-	switch {
-	case n.Kind == yaml.AliasNode:
-		return f.errorAt(n, "write the value out", "alias %q is not allowed", "*"+n.Value)
-	case depth > maxSettingsDepth:
-		return f.errorAt(n, settingsHint, "it is nested more than %d levels deep", maxSettingsDepth)
-	}
-	for _, child := range n.Content {
-		if err := f.check(child, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
+	return roots, nil
 }
 
 // strictDecoder fills a struct from a document as Kubernetes' strict decoder
@@ -109,7 +69,7 @@ type strictDecoder struct {
 // decode fills what to points to.
 func (d *strictDecoder) decode(root *yaml.Node, to any) error {
 	d.places = map[string]*yaml.Node{}
-	if err := d.check(root, 0); err != nil {
+	if err := d.Check(root); err != nil {
 		return err
 	}
 	return d.value(root, "", reflect.ValueOf(to).Elem())
@@ -120,7 +80,7 @@ func (d *strictDecoder) value(n *yaml.Node, path string, to reflect.Value) error
 		if d.nulls {
 			return nil
 		}
-		return d.errorAt(n, "give it a value, or leave it out", "%s has no value", d.called(path))
+		return d.ErrorAt(n, "give it a value, or leave it out", "%s has no value", d.called(path))
 	}
 	if to.Kind() == reflect.Pointer {
 		to.Set(reflect.New(to.Type().Elem()))
@@ -164,10 +124,10 @@ func (d *strictDecoder) mapping(n *yaml.Node, path string, read func(key, value 
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
-			return d.errorAt(key, "write name: value", "a field of %s has no plain name", d.called(path))
+			return d.ErrorAt(key, "write name: value", "a field of %s has no plain name", d.called(path))
 		}
 		if line, again := seen[key.Value]; again {
-			return d.errorAt(key, fmt.Sprintf("it stands in line %d; keep one of the two", line), "field %q of %s is given twice", key.Value, d.called(path))
+			return d.ErrorAt(key, fmt.Sprintf("it stands in line %d; keep one of the two", line), "field %s of %s is given twice", shown(key.Value), d.called(path))
 		}
 		seen[key.Value] = key.Line
 		d.places[join(path, key.Value)] = key
@@ -226,7 +186,7 @@ func (d *strictDecoder) scalar(n *yaml.Node, path string, to reflect.Value) erro
 		}
 		to.SetInt(value)
 	default:
-		return d.errorAt(n, "", "%s cannot be read", d.called(path)) // no struct here has such a field
+		return d.ErrorAt(n, "", "%s cannot be read", d.called(path)) // no struct here has such a field
 	}
 	return nil
 }
@@ -251,7 +211,7 @@ func (d *strictDecoder) unmarshal(n *yaml.Node, path string, to json.Unmarshaler
 	if tag := scalarTag(n); tag == "!!int" || tag == "!!float" {
 		var number float64
 		if err := n.Decode(&number); err != nil {
-			return d.wrongType(n, path, "what belongs there", "")
+			return d.wrongType(n, path, "a number that can be read", "write it as a text, in quotes")
 		}
 		value = number
 	} else if tag != "!!str" {
@@ -262,7 +222,7 @@ func (d *strictDecoder) unmarshal(n *yaml.Node, path string, to json.Unmarshaler
 		err = to.UnmarshalJSON(encoded)
 	}
 	if err != nil {
-		return d.errorAt(n, "write a duration like 8760h0m0s, a time like 2030-01-02T03:04:05Z", "%s cannot be read", d.called(path))
+		return d.ErrorAt(n, "write a duration like 8760h0m0s, a time like 2030-01-02T03:04:05Z", "%s cannot be read", d.called(path))
 	}
 	return nil
 }
@@ -298,28 +258,31 @@ func (d *strictDecoder) field(key *yaml.Node, path string, of reflect.Value) (re
 		return found, nil
 	}
 	slices.Sort(names)
-	hint := "known: " + strings.Join(names, ", ")
-	if similar := ca.Closest(key.Value, names); similar != "" {
-		hint = "did you mean " + similar + "? " + hint
-	}
+	hint := ca.Suggest(key.Value, names)
 	if len(others) > 0 {
 		hint = "it is a field of " + kubeadmGroup + others[0]
 	}
-	return found, d.errorAt(key, hint, "unknown field %q in %s", key.Value, d.called(path))
+	return found, d.ErrorAt(key, hint, "unknown field %s in %s", shown(key.Value), d.called(path))
 }
 
 // wrongType does not show the value, which may be a token.
 func (d *strictDecoder) wrongType(n *yaml.Node, path, want, hint string) error {
-	return d.errorAt(n, hint, "%s is %s, not %s", d.called(path), kindOf(n), want)
+	return d.ErrorAt(n, hint, "%s is %s, not %s", d.called(path), kindOf(n), want)
 }
 
+// called returns what errors call the value at a path, in which the names of a
+// mapping may hold anything.
 func (d *strictDecoder) called(path string) string {
-	if path == "" {
+	switch {
+	case path == "":
 		return d.kind
+	case len(path) > 80 || strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return shown(path)
 	}
 	return path
 }
 
+// join adds a name to a path.
 func join(path, name string) string {
 	if path == "" {
 		return name

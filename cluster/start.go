@@ -18,7 +18,7 @@ const (
 	// stopGrace is the time between SIGTERM and SIGKILL, for each component.
 	stopGrace = 10 * time.Second
 
-	probeInterval = 100 * time.Millisecond
+	probeInterval = 50 * time.Millisecond
 )
 
 // ControlPlane is a running control plane.
@@ -113,13 +113,18 @@ func (cp *ControlPlane) start(ctx context.Context, c component) error {
 	if err := cp.checkPorts(c); err != nil {
 		return err
 	}
-	cp.cfg.progress("starting %s on port %d", c.name, c.ports[0])
+	cp.cfg.begin("starting %s on port %d", c.name, c.ports[0])
 	p, err := startProcess(c, cp.cfg.logPath(c.name))
 	if err != nil {
 		return err
 	}
 	cp.processes = append(cp.processes, p)
 	go cp.watch(p)
+	if cp.cfg.started != nil {
+		if err := cp.cfg.started(c.name, c.ports[0], p.cmd.Process.Pid); err != nil {
+			return err
+		}
+	}
 
 	err = cp.await(ctx, c)
 	if err != nil && p.ended() {
@@ -129,7 +134,7 @@ func (cp *ControlPlane) start(ctx context.Context, c component) error {
 		}
 	}
 	if err == nil {
-		cp.cfg.progress("%s is ready", c.name)
+		cp.cfg.done("%s is ready on port %d", c.name, c.ports[0])
 	}
 	return err
 }
@@ -242,8 +247,9 @@ func (cp *ControlPlane) Stop() error {
 		close(cp.stopping)
 		for i := len(cp.processes) - 1; i >= 0; i-- {
 			p := cp.processes[i]
-			cp.cfg.progress("stopping %s", p.name)
+			cp.cfg.begin("stopping %s", p.name)
 			cp.stopErr = errors.Join(cp.stopErr, p.stop(stopGrace))
+			cp.cfg.done("%s is stopped", p.name)
 		}
 	})
 	return cp.stopErr

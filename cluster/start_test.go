@@ -145,7 +145,7 @@ func TestStartChoosesPortsTwice(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t, "exit 1")
 	lost := map[int]bool{}
-	cfg.Progress = func(step string) {
+	cfg.Progress = func(step string, _ bool) {
 		var port int
 		if n, _ := fmt.Sscanf(step, "starting etcd on port %d", &port); n == 0 {
 			return

@@ -31,6 +31,9 @@ type app struct {
 	clusterDir string // of the commands below cluster
 	output     string
 	quiet      bool
+	// stopsOthers says that the command, told to end, first ends what it runs,
+	// however long that takes.
+	stopsOthers func()
 	// passphraseFile is the value of --passphrase-file.
 	passphraseFile string
 }

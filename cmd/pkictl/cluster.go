@@ -14,6 +14,8 @@ check and renew them, and run a control plane on them.
 A cluster directory is what /etc/kubernetes is on a node: kubeconfigs, and the
 PKI below it in pki.`,
 		a.clusterInitCmd(), a.clusterFinishCmd(), a.clusterLayoutCmd(),
+		a.clusterBundleCmd(), a.clusterRestoreCmd(),
+		a.clusterUpCmd(), a.clusterDownCmd(), a.clusterStatusCmd(), a.clusterKeepCmd(),
 	)
 	// Not the root's: a cluster directory holds a PKI directory.
 	cmd.PersistentFlags().StringVar(&a.clusterDir, "dir", cluster.DefaultDir, "cluster `DIRECTORY`, like /etc/kubernetes on a node")

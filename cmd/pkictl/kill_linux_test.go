@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // changing are the system calls that change files, or bring changes to the
@@ -20,7 +22,7 @@ import (
 var changing = []uint64{
 	syscall.SYS_OPENAT, syscall.SYS_MKDIRAT, syscall.SYS_WRITE, syscall.SYS_PWRITE64, syscall.SYS_FTRUNCATE, syscall.SYS_FCHMOD,
 	syscall.SYS_FSYNC, syscall.SYS_FDATASYNC, syscall.SYS_LINKAT, syscall.SYS_SYMLINKAT, syscall.SYS_RENAMEAT, syscall.SYS_UNLINKAT,
-	syscall.SYS_FLOCK,
+	syscall.SYS_FLOCK, unix.SYS_RENAMEAT2,
 }
 
 // From linux/ptrace.h and linux/wait.h; package syscall lacks them.
@@ -155,7 +157,7 @@ func isChange(thread int, dir string, fault syscall.Errno) bool {
 	switch info.number {
 	case syscall.SYS_OPENAT:
 		return fault&happened == 0 && info.args[2]&(syscall.O_CREAT|syscall.O_WRONLY|syscall.O_RDWR) != 0
-	case syscall.SYS_MKDIRAT, syscall.SYS_LINKAT, syscall.SYS_SYMLINKAT, syscall.SYS_RENAMEAT, syscall.SYS_UNLINKAT:
+	case syscall.SYS_MKDIRAT, syscall.SYS_LINKAT, syscall.SYS_SYMLINKAT, syscall.SYS_RENAMEAT, syscall.SYS_UNLINKAT, unix.SYS_RENAMEAT2:
 		return true
 	}
 	path, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", thread, int32(info.args[0])))

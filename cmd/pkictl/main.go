@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,22 +25,27 @@ func main() {
 	keepOwnRights()
 	// client-go logs to standard error, beside returning, what broke.
 	klog.SetLogger(klog.New(nil))
+	// One time for all that a command does and prints; certificates know no
+	// fractions of a second.
+	start := time.Now().Truncate(time.Second)
+	var stopsOthers atomic.Bool
+	a := &app{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
+		now:         func() time.Time { return start },
+		stopsOthers: func() { stopsOthers.Store(true) },
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	context.AfterFunc(ctx, func() {
 		stop() // the second Ctrl-C ends it at once, which does no harm
 		// What waits for a pipe that nobody writes to hears no first one.
 		time.AfterFunc(grace, func() {
+			if stopsOthers.Load() {
+				return
+			}
 			fmt.Fprintln(os.Stderr, "error: interrupted")
 			os.Exit(int(failure.Failed))
 		})
 	})
-	// One time for all that a command does and prints; certificates know no
-	// fractions of a second.
-	start := time.Now().Truncate(time.Second)
-	a := &app{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
-		now: func() time.Time { return start },
-	}
 	var args []string
 	a.display, args = calledAs(os.Args[0], os.Args[1:])
 	code := a.run(ctx, args)

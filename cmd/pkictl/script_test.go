@@ -16,6 +16,10 @@ import (
 var binDir string
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(restartVariable); dir != "" {
+		restartOnce(dir)
+		return
+	}
 	os.Exit(runTests(m))
 }
 

@@ -73,6 +73,15 @@ func (s *steps) done(format string, args ...any) {
 	}
 }
 
+// show is begin or done for a step that a library tells of.
+func (s *steps) show(step string, done bool) {
+	if done {
+		s.done("%s", printable(step))
+		return
+	}
+	s.begin("%s", printable(step))
+}
+
 // clear ends the step without a word: its error is printed elsewhere.
 func (s *steps) clear() {
 	s.end()
