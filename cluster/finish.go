@@ -209,8 +209,8 @@ func (item *planItem) compareChain(cert *x509.Certificate, above []*x509.Certifi
 	if issuer == nil && len(above) > 0 { // it is a CA's own
 		roots.Certificates[0] = above[len(above)-1]
 	}
-	if roots.Certificates[0] == nil {
-		return nil
+	if root := roots.Certificates[0]; root == nil || now.After(root.NotAfter) || now.Before(root.NotBefore) {
+		return nil // that is said of the CA itself
 	}
 	if _, check := roots.Check(cert, above, now); check.Status == ca.CheckFailed {
 		return []Difference{{Entry: item.entry.Name, File: item.entry.CertPath(item.found.Dir), Field: FieldCA, Wanted: check.Wanted, Found: check.Found}}

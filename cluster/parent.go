@@ -31,14 +31,20 @@ func (p *initPlan) makeBelow(ctx context.Context) error {
 	if result, err := p.rehearse(); err != nil || result.Differences != nil {
 		return err // run says the differences
 	}
-	if !p.DryRun {
-		if err := makeDirs(ctx, first, p.Waiting); err != nil {
+	ask := askedOnce(p.Passphrase)
+	for _, entry := range missing {
+		if err := p.makeOneBelow(ctx, first, entry, ask, true); err != nil {
 			return err
 		}
 	}
-	ask := askedOnce(p.Passphrase)
+	if p.DryRun {
+		return nil
+	}
+	if err := makeDirs(ctx, first, p.Waiting); err != nil {
+		return err
+	}
 	for _, entry := range missing {
-		if err := p.makeOneBelow(ctx, first, entry, ask); err != nil {
+		if err := p.makeOneBelow(ctx, first, entry, ask, false); err != nil {
 			return err
 		}
 	}
@@ -106,14 +112,20 @@ func makeDirs(ctx context.Context, n *nodePlan, waiting func(string)) error {
 	return nil
 }
 
-func (p *initPlan) makeOneBelow(ctx context.Context, n *nodePlan, entry Entry, ask ca.Passphrase) error {
+// makeOneBelow makes one CA, or only checks that it can be made, for which any
+// key will do.
+func (p *initPlan) makeOneBelow(ctx context.Context, n *nodePlan, entry Entry, ask ca.Passphrase, dryRun bool) error {
 	sans, err := entry.SANs(n.node)
 	if err != nil {
 		return err
 	}
+	key := n.node.Key
+	if dryRun {
+		key = ca.ECDSAP256
+	}
 	_, err = ca.Init(ctx, ca.InitOptions{
 		Dir: PKIDir(n.dir), Name: caName(entry.Name), Parent: p.Parent, CommonName: entry.CommonName(n.node), DNS: sans.DNS,
-		Key: string(n.node.Key), Validity: p.Settings.CAValidity, DryRun: p.DryRun, Now: p.Now, Passphrase: ask,
+		Key: string(key), Validity: p.Settings.CAValidity, DryRun: dryRun, Now: p.Now, Passphrase: ask,
 		Waiting: func() {
 			if p.Waiting != nil {
 				p.Waiting(n.dir + " or " + p.Parent)
