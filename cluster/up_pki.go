@@ -157,7 +157,7 @@ func purposesOf(e Entry) []ca.Purpose {
 // keyPair checks that the key by which tokens are signed is the one by which
 // they are verified.
 func (c *runCheck) keyPair(f *Found) error {
-	if f.Key == nil || !ca.EqualKeys(f.Key, f.Public) {
+	if f.Key == nil || !f.isVerified() {
 		return failure.New(failure.Failed, repairHint, "key %q does not belong to %q", f.Entry.KeyPath(c.dir), f.Entry.PublicPath(c.dir))
 	}
 	return nil
