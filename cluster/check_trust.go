@@ -147,9 +147,8 @@ func (c *checker) client(n *CheckedNode, name string) (*kubeclient.Client, error
 		return nil, err
 	}
 	cluster := &api.Cluster{Server: "https://" + hostOf(server), TLSServerName: server.Hostname()}
-	if c.o.Servers != nil {
-		// A name that the API server always has: the address may be another.
-		cluster.Server, cluster.TLSServerName = "https://"+c.o.Servers[0], "kubernetes"
+	if address, other := c.otherServer(n); other {
+		cluster.Server, cluster.TLSServerName = "https://"+address, apiServerName
 	}
 	cluster.CertificateAuthorityData = ca.EncodeCertificates(n.certs[NameCA]...)
 	user := found.User.DeepCopy()
@@ -164,6 +163,18 @@ func (c *checker) client(n *CheckedNode, name string) (*kubeclient.Client, error
 		Contexts: map[string]*api.Context{"x": {Cluster: "c", AuthInfo: "u"}}, CurrentContext: "x",
 	}
 	return kubeclient.FromConfig(config, kubeclient.Options{Context: "x", Timeout: c.o.Timeout, Agent: c.o.Agent})
+}
+
+// otherServer is the API server to ask where that is not the one in the
+// kubeconfigs.
+func (c *checker) otherServer(n *CheckedNode) (hostPort string, other bool) {
+	switch {
+	case c.o.Servers != nil:
+		return c.o.Servers[0], true
+	case n.local != nil:
+		return address(n.local.APIServer), true
+	}
+	return "", false
 }
 
 func (c *checker) judgeHandedOut(h *handedOut) {
