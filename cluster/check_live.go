@@ -50,7 +50,7 @@ func (c *checker) checkLive(ctx context.Context) error {
 		return err
 	}
 	handed := &handedOut{}
-	c.inParallel(ctx, len(calls)+1, func(i int) {
+	callAll(ctx, len(calls)+1, func(i int) {
 		if i == len(calls) {
 			c.askHandedOut(ctx, handed)
 			return
@@ -64,21 +64,14 @@ func (c *checker) checkLive(ctx context.Context) error {
 	return nil
 }
 
-// inParallel does n things, a few at a time, and says how far it is.
-func (c *checker) inParallel(ctx context.Context, n int, do func(i int)) {
+// callAll asks n servers, a few at a time.
+func callAll(ctx context.Context, n int, do func(i int)) {
 	var wait sync.WaitGroup
 	next := make(chan int)
-	done := 0
 	for range min(n, liveWorkers) {
 		wait.Go(func() {
 			for i := range next {
 				do(i)
-				c.progress.Lock()
-				done++
-				if c.o.Progress != nil {
-					c.o.Progress(done, n)
-				}
-				c.progress.Unlock()
 			}
 		})
 	}
@@ -197,6 +190,7 @@ func (c *checker) ask(ctx context.Context, call *call) {
 
 // judge compares what a server shows with what is on disk.
 func (c *checker) judge(call *call) {
+	c.assign(call)
 	n := call.node
 	shown := CheckedServer{Component: call.component, Address: call.address, Entry: call.entry}
 	d := Difference{Entry: call.entry, File: call.address, Field: FieldServed}
@@ -222,8 +216,29 @@ func (c *checker) judge(call *call) {
 	n.Servers = append(n.Servers, shown)
 }
 
+// assign finds the node of a server that was named by its address: the one that
+// has its certificate.
+func (c *checker) assign(call *call) {
+	for _, n := range c.report.Nodes {
+		if found := n.found(call.entry); found != nil && found.Certificate != nil && call.certs != nil && call.certs[0].Equal(found.Certificate) {
+			call.node = n
+			return
+		}
+	}
+}
+
+// found is an entry of the node; nil where it has none of that name.
+func (n *CheckedNode) found(name string) *Found {
+	for _, e := range n.Entries {
+		if e.Name == name {
+			return e.found
+		}
+	}
+	return nil
+}
+
 func (call *call) flag() string {
-	return map[string]string{ComponentAPIServer: "--server", ComponentEtcd: "--etcd"}[call.component]
+	return map[string]string{ComponentAPIServer: "--server", ComponentEtcd: "--etcd", "kubelet": "--kubelet"}[call.component]
 }
 
 // reasonOf returns the cause of an error whose own line names the server.
@@ -238,11 +253,10 @@ func reasonOf(err error) string {
 // judgeEntry says whether a component shows what is on disk.
 func (c *checker) judgeEntry(call *call) bool {
 	n, cert := call.node, call.certs[0]
-	i := slices.IndexFunc(n.Entries, func(e CheckedEntry) bool { return e.Name == call.entry })
-	if i < 0 {
+	found := n.found(call.entry)
+	if found == nil {
 		return false
 	}
-	found := n.Entries[i].found
 	d := Difference{Entry: call.entry, File: call.address, Field: FieldServed}
 	isCurrent := found.Certificate != nil && bytes.Equal(found.Certificate.Raw, cert.Raw)
 	switch certs := n.certs[found.Entry.CA]; {
@@ -274,11 +288,11 @@ func (c *checker) judgeOwn(call *call) {
 	n, cert := call.node, call.certs[0]
 	d := Difference{File: call.address, Field: FieldServed, Wanted: "a certificate of " + call.component + " that stays valid", Found: "one that ends " + c.showEnd(cert)}
 	if c.o.Now.After(cert.NotAfter) || c.o.Now.Before(cert.NotBefore) || c.o.endsSoon(cert.NotBefore, cert.NotAfter) {
-		hint := "it makes a new one when it starts: restart " + call.component
 		if call.component == "kubelet" {
-			hint = "remove /var/lib/kubelet/pki/kubelet.crt and kubelet.key, and restart the kubelet; where it has serverTLSBootstrap, approve its request: pkictl csr list"
+			c.find(n, d, "", "remove /var/lib/kubelet/pki/kubelet.crt and kubelet.key, and restart the kubelet; where it has serverTLSBootstrap, approve its request: pkictl csr list")
+		} else { // probes do not verify it
+			c.note(n, d, "it makes a new one when it starts: restart "+call.component)
 		}
-		c.find(n, d, "", hint)
 		return
 	}
 	if certs := n.certs[NameCA]; call.component == "kubelet" && certs != nil && !c.isBy(call, certs) {

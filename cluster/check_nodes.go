@@ -94,7 +94,7 @@ func (c *checker) nodesOfFiles() ([]*CheckedNode, error) {
 	if !isDir(PKIDir(c.dir)) {
 		entries, err := os.ReadDir(c.dir)
 		if err != nil {
-			return nil, failure.Wrap(err, failure.Failed, "name a directory like /etc/kubernetes on a node", "cannot look into %q", c.dir)
+			return nil, failure.Wrap(err, failure.Failed, "name a directory like /etc/kubernetes on a node, or make one with: pkictl cluster init", "cannot look into %q", c.dir)
 		}
 		for _, entry := range entries {
 			if dir := filepath.Join(c.dir, entry.Name()); isDir(PKIDir(dir)) {

@@ -138,11 +138,10 @@ func clusterInfoCA(text string) []*x509.Certificate {
 // client calls the API server as the user of a kubeconfig in the directory. It
 // trusts the CA on disk and no other.
 func (c *checker) client(n *CheckedNode, name string) (*kubeclient.Client, error) {
-	i := slices.IndexFunc(n.Entries, func(e CheckedEntry) bool { return e.Name == name })
-	if i < 0 || n.Entries[i].found.User == nil {
+	found := n.found(name)
+	if found == nil || found.User == nil {
 		return nil, nil
 	}
-	found := n.Entries[i].found
 	server, err := url.Parse(found.Cluster.Server)
 	if err != nil {
 		return nil, err

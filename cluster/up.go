@@ -252,7 +252,7 @@ func (r *Running) takeOver(ctx context.Context) error {
 		old = nil // what was damaged is written anew
 	}
 	if old != nil {
-		if _, err := endAll(ctx, old.Processes); err != nil {
+		if err := endAll(ctx, old.Processes); err != nil {
 			return err
 		}
 	}
