@@ -2,6 +2,7 @@ package ca
 
 import (
 	"crypto/x509"
+	"slices"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/store"
@@ -43,7 +44,8 @@ type Member struct {
 // WriteTogether signs certificates of one CA or of several, records them in the
 // inventory of a locked PKI directory, and writes their files, and others, as
 // one step: after any crash there are all of them or none. Unless replace is
-// set, none of the files may exist.
+// set, none of the files may exist. Where none did, they come one by one: first
+// the others, then those of the members, in this order.
 func WriteTogether(dir *store.Dir, now time.Time, replace bool, members []Member, others ...store.File) error {
 	if len(members) == 0 {
 		return dir.Commit(others, replace, nil)
@@ -62,7 +64,7 @@ func WriteTogether(dir *store.Dir, now time.Time, replace bool, members []Member
 	files := certs[0].files
 	certs[0].files = func(cert *x509.Certificate) ([]store.File, error) {
 		own, err := files(cert)
-		return append(own, others...), err
+		return append(slices.Clone(others), own...), err
 	}
 	return existsError(issuance{inv: inv, dir: dir, now: now, replace: replace}.run(certs...))
 }
