@@ -31,6 +31,14 @@ const (
 	FieldBegin  Field = "begin"
 	FieldEnd    Field = "end"
 	FieldServer Field = "server" // of a kubeconfig
+
+	// Those that Check alone looks at.
+	FieldChain  Field = "chain"  // from a CA up to its root
+	FieldMode   Field = "mode"   // what others may do with a file or directory
+	FieldOwner  Field = "owner"  // of a file or directory
+	FieldShared Field = "shared" // not the same in all nodes
+	FieldServed Field = "served" // what a component shows or accepts now
+	FieldTrust  Field = "trust"  // the CA that others were given
 )
 
 // Difference is one thing about an entry that is not as the layout has it.
@@ -228,8 +236,11 @@ func (d *differences) compareServer(n Node) {
 	if d.found.Cluster == nil {
 		return
 	}
-	if d.found.Entry.Name == NameKubelet && d.found.Cluster.Server == n.endpointURL() {
-		return // as kubeadm wrote it before ControlPlaneKubeletLocalMode, and a kubelet works with both
+	if !n.Address.IsValid() {
+		return // nothing says what it should be
+	}
+	if (d.found.Entry.Name == NameKubelet || n.kubernetes == nil) && d.found.Cluster.Server == n.endpointURL() {
+		return // as older versions of kubeadm wrote it, such as before ControlPlaneKubeletLocalMode; both work
 	}
 	if want := d.found.Entry.Server(n); d.found.Cluster.Server != want {
 		d.add(d.path(), FieldServer, want, cmp.Or(d.found.Cluster.Server, "none"))

@@ -120,13 +120,24 @@ func (f *Found) IsMissing(path string) bool {
 // them is in the result.
 func Find(dir string, e Entry) *Found {
 	f := &Found{Entry: e, Dir: dir}
+	plain := true
 	for _, path := range e.Paths(dir) {
+		info, err := os.Lstat(path)
 		// Where a file stands in a directory's place there is nothing, either.
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			f.Missing = append(f.Missing, path)
+			continue
+		}
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			info, err = os.Stat(path)
+		}
+		// A named pipe would be waited for without end.
+		if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "%q is not a plain file", path))
+			plain = false
 		}
 	}
-	if f.Absent() {
+	if f.Absent() || !plain {
 		return f
 	}
 	switch e.Kind {

@@ -228,7 +228,7 @@ func emptied(path string) damage {
 	return edited(path, func(string) string { return "" })
 }
 
-func spoiled(path string) damage {
+func overwritten(path string) damage {
 	return edited(path, func(string) string { return "\x00\xff\x1b[31m\x01" + strings.Repeat("\xfe", 100) })
 }
 
@@ -349,9 +349,9 @@ var repairs = []struct {
 	{"empty certificate", emptied("pki/etcd/peer.crt"), []Field{FieldFile}, "pki/etcd/peer.crt", pair("etcd/peer"), ""},
 	{"empty key", emptied("pki/etcd/peer.key"), []Field{FieldFile}, "pki/etcd/peer.key", pair("etcd/peer"), ""},
 	{"empty kubeconfig", emptied("kubelet.conf"), []Field{FieldFile}, "kubelet.conf", []string{"kubelet.conf"}, ""},
-	{"noise for a certificate", spoiled("pki/apiserver.crt"), []Field{FieldFile}, "pki/apiserver.crt", pair("apiserver"), ""},
-	{"noise for a key", spoiled("pki/apiserver.key"), []Field{FieldFile}, "pki/apiserver.key", pair("apiserver"), ""},
-	{"noise for a kubeconfig", spoiled("admin.conf"), []Field{FieldFile}, "admin.conf", []string{"admin.conf"}, ""},
+	{"noise for a certificate", overwritten("pki/apiserver.crt"), []Field{FieldFile}, "pki/apiserver.crt", pair("apiserver"), ""},
+	{"noise for a key", overwritten("pki/apiserver.key"), []Field{FieldFile}, "pki/apiserver.key", pair("apiserver"), ""},
+	{"noise for a kubeconfig", overwritten("admin.conf"), []Field{FieldFile}, "admin.conf", []string{"admin.conf"}, ""},
 	{"certificate in DER", edited("pki/apiserver.crt", func(s string) string { return der(s) }), []Field{FieldFile}, "pki/apiserver.crt", pair("apiserver"), ""},
 	{"no key", removed("pki/apiserver.key"), []Field{FieldFile}, "pki/apiserver.key", pair("apiserver"), ""},
 	{"no certificate", removed("pki/etcd/server.crt"), []Field{FieldFile}, "pki/etcd/server.crt", pair("etcd/server"), ""},

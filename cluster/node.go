@@ -47,11 +47,12 @@ func (a altNames) with(dns, ips []string) (allDNS, allIPs []string) {
 	return unique(append(dns, a.dns...)), unique(append(ips, a.ips...))
 }
 
-// unique drops names that come again: two reasons for one name are no mistake.
+// unique drops names that come again, for two reasons for one name are no
+// mistake, and one that is not known.
 func unique(names []string) []string {
 	var list []string
 	for _, name := range names {
-		if !slices.Contains(list, name) {
+		if name != "" && !slices.Contains(list, name) {
 			list = append(list, name)
 		}
 	}
@@ -365,7 +366,7 @@ func (n Node) apiServerNames() []string {
 }
 
 func (n Node) apiServerIPs() []string {
-	ips := []string{n.ServiceIP.String(), n.Address.String()}
+	ips := known(n.ServiceIP, n.Address)
 	if host, isIP := n.endpointHost(); isIP {
 		ips = append(ips, host)
 	}
@@ -383,7 +384,19 @@ func (n Node) endpointHost() (host string, isIP bool) {
 }
 
 func (n Node) etcdNames(more altNames) (dns, ips []string) {
-	return more.with([]string{n.Name, "localhost"}, []string{n.Address.String(), loopback, "::1"})
+	return more.with([]string{n.Name, "localhost"}, append(known(n.Address), loopback, "::1"))
+}
+
+// known leaves out an address that nobody has said, as in a directory of which
+// files are missing.
+func known(addresses ...netip.Addr) []string {
+	var list []string
+	for _, addr := range addresses {
+		if addr.IsValid() {
+			list = append(list, addr.String())
+		}
+	}
+	return list
 }
 
 func (n Node) etcdServerNames() []string { dns, _ := n.etcdNames(n.etcdServerSANs); return dns }
@@ -392,7 +405,12 @@ func (n Node) etcdPeerNames() []string   { dns, _ := n.etcdNames(n.etcdPeerSANs)
 func (n Node) etcdPeerIPs() []string     { _, ips := n.etcdNames(n.etcdPeerSANs); return ips }
 
 func (n Node) localURL() string {
-	return "https://" + net.JoinHostPort(n.Address.String(), strconv.Itoa(n.Port))
+	return "https://" + hostPort(n.Address, n.Port)
+}
+
+// hostPort is an address with a port, as URLs have it.
+func hostPort(addr netip.Addr, port int) string {
+	return net.JoinHostPort(addr.String(), strconv.Itoa(port))
 }
 
 func (n Node) endpointURL() string {
