@@ -76,9 +76,9 @@ func (m Member) pending(dir *store.Dir) (*pending, error) {
 	if m.Prepared == nil {
 		return p, m.root(p)
 	}
-	p.meta.Out = recordedPath(dir.Path(), realPath(p.meta.Out))
+	p.meta.Out = recordedBeside(dir.Path(), realPath(p.meta.Out))
 	for i, path := range p.meta.Also {
-		p.meta.Also[i] = recordedPath(dir.Path(), realPath(path))
+		p.meta.Also[i] = recordedBeside(dir.Path(), realPath(path))
 	}
 	keyPEM, err := m.Prepared.keyPEM()
 	if err != nil {
@@ -118,6 +118,15 @@ func (p *Prepared) keyPEM() ([]byte, error) {
 		return nil, nil
 	}
 	return MarshalKey(p.key)
+}
+
+// recordedBeside is recordedPath for files that may also stand beside the PKI
+// directory, and move with it, as the kubeconfigs of a cluster do.
+func recordedBeside(dir, path string) string {
+	if filepath.Dir(path) == filepath.Dir(dir) {
+		return filepath.Join("..", filepath.Base(path))
+	}
+	return recordedPath(dir, path)
 }
 
 // realPath returns the path of a file as that of a locked directory is: absolute,
