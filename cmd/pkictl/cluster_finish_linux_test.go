@@ -219,8 +219,6 @@ func TestKillFinish(t *testing.T) {
 						placed++
 					}
 				}
-				// A new file appears where it will stand after the switch was turned: until
-				// the next command all of them are those of before.
 				if placed == len(names) {
 					done++
 				} else {
