@@ -113,9 +113,9 @@ func (c *CA) explainPresented(certPath string) string {
 	case n == 0 || c.Certificate.Raw == nil:
 		return ""
 	case n == 1:
-		return fmt.Sprintf("cat -- %s >> %s", ShellQuote(CertPath(c.Dir)), certPath)
+		return fmt.Sprintf("cat -- %s >> %s", ShellQuote(c.CertPath()), certPath)
 	default:
-		return fmt.Sprintf("awk '/BEGIN CERTIFICATE/ { n++ } n <= %d' %s >> %s", n, ShellQuote(ChainPath(c.Dir)), certPath)
+		return fmt.Sprintf("awk '/BEGIN CERTIFICATE/ { n++ } n <= %d' %s >> %s", n, ShellQuote(filesOf(c.Dir, c.Name).chain), certPath)
 	}
 }
 

@@ -33,7 +33,7 @@ func (c *CA) ExplainRenew(h *Holding, o RenewOptions, pass string, also func(cer
 		r.Genpkey, r.Key = "", ShellQuote(h.KeyPath)
 	}
 	after := []string{
-		fmt.Sprintf("openssl verify -CAfile %s %s", ShellQuote(BundlePath(c.Dir)), r.Cert),
+		fmt.Sprintf("openssl verify -CAfile %s %s", ShellQuote(c.bundlePath()), r.Cert),
 	}
 	if line := c.explainPresented(r.Cert); line != "" {
 		after = append(after, line)

@@ -106,7 +106,8 @@ func (c *CA) HoldingOf(ctx context.Context, cert *x509.Certificate, now time.Tim
 		}
 	}
 	h := &Holding{Certificate: cert, Name: name, Profile: profileNameOf(cert)}
-	h.beginsWithCA = cert.NotBefore.Equal(c.Certificate.NotBefore)
+	// kubeadm's, made in the same second as its CA, say it all the same.
+	h.beginsWithCA = cert.NotBefore.Equal(c.Certificate.NotBefore) && (cert.NotAfter.Sub(cert.NotBefore)-Backdate)%Day != 0
 	return h, nil
 }
 

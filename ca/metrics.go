@@ -41,7 +41,13 @@ func Metrics(ctx context.Context, dir string, now time.Time) ([]byte, error) {
 	}
 	families = append(families, more...)
 	families = append(families, authority.crlMetrics()...)
-	families = append(families, gauge("pkictl_textfile_written_seconds", "When this file was written.", sample{value: seconds(now)}))
+	families = append(families, Gauge("pkictl_textfile_written_seconds", "When this file was written.", Sample{Value: seconds(now)}))
+	return EncodeMetrics(families...)
+}
+
+// EncodeMetrics writes metrics in Prometheus' text format. Those without a value
+// are left out.
+func EncodeMetrics(families ...*dto.MetricFamily) ([]byte, error) {
 	var b bytes.Buffer
 	for _, family := range families {
 		if len(family.Metric) == 0 {
@@ -54,20 +60,21 @@ func Metrics(ctx context.Context, dir string, now time.Time) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// sample is one value, with pairs of label and value.
-type sample struct {
-	value  float64
-	labels []string
+// Sample is one value, with pairs of label and value.
+type Sample struct {
+	Value  float64
+	Labels []string
 }
 
-func gauge(name, help string, samples ...sample) *dto.MetricFamily {
+// Gauge returns a metric that goes up and down, for EncodeMetrics.
+func Gauge(name, help string, samples ...Sample) *dto.MetricFamily {
 	family := &dto.MetricFamily{Name: &name, Help: &help, Type: dto.MetricType_GAUGE.Enum()}
 	for _, s := range samples {
-		metric := &dto.Metric{Gauge: &dto.Gauge{Value: &s.value}}
-		for i := 0; i+1 < len(s.labels); i += 2 {
+		metric := &dto.Metric{Gauge: &dto.Gauge{Value: &s.Value}}
+		for i := 0; i+1 < len(s.Labels); i += 2 {
 			// The format is UTF-8, names in certificates need not be.
-			value := strings.ToValidUTF8(s.labels[i+1], "\uFFFD")
-			metric.Label = append(metric.Label, &dto.LabelPair{Name: &s.labels[i], Value: &value})
+			value := strings.ToValidUTF8(s.Labels[i+1], "\uFFFD")
+			metric.Label = append(metric.Label, &dto.LabelPair{Name: &s.Labels[i], Value: &value})
 		}
 		family.Metric = append(family.Metric, metric)
 	}
@@ -77,13 +84,13 @@ func gauge(name, help string, samples ...sample) *dto.MetricFamily {
 func seconds(t time.Time) float64 { return float64(t.Unix()) }
 
 func (c *CA) caMetrics() *dto.MetricFamily {
-	var samples []sample
+	var samples []Sample
 	for i, cert := range c.Bundle() {
-		samples = append(samples, sample{seconds(cert.NotAfter), []string{
+		samples = append(samples, Sample{seconds(cert.NotAfter), []string{
 			"cn", cert.Subject.CommonName, "level", strconv.Itoa(i), "serial", FormatSerial(cert.SerialNumber),
 		}})
 	}
-	return gauge("pkictl_ca_not_after_seconds", "When the CA (level 0) and those above it end.", samples...)
+	return Gauge("pkictl_ca_not_after_seconds", "When the CA (level 0) and those above it end.", samples...)
 }
 
 // certificateMetrics are those of the inventory; a CA that something else made
@@ -115,16 +122,16 @@ func (c *CA) certificateMetrics(ctx context.Context, now time.Time) ([]*dto.Metr
 		leftOut = 1
 	}
 	return []*dto.MetricFamily{
-		gauge("pkictl_certificate_not_after_seconds",
+		Gauge("pkictl_certificate_not_after_seconds",
 			"When a certificate ends that is neither revoked nor replaced; one that has ended stays for 30 days.", samples...),
-		gauge("pkictl_certificates_left_out",
-			fmt.Sprintf("1 if there are more certificates than the first %d to end, which have a series.", maxSeries), sample{value: leftOut}),
-		gauge("pkictl_certificates_revoked", "How many certificates of the CA are revoked.", sample{value: float64(revoked)}),
+		Gauge("pkictl_certificates_left_out",
+			fmt.Sprintf("1 if there are more certificates than the first %d to end, which have a series.", maxSeries), Sample{Value: leftOut}),
+		Gauge("pkictl_certificates_revoked", "How many certificates of the CA are revoked.", Sample{Value: float64(revoked)}),
 	}, nil
 }
 
-func (c *CA) certificateSamples(rows []store.Row, now time.Time) ([]sample, error) {
-	var samples []sample
+func (c *CA) certificateSamples(rows []store.Row, now time.Time) ([]Sample, error) {
+	var samples []Sample
 	for _, row := range rows[:min(len(rows), maxSeries)] {
 		entry, err := newEntry(row, c.Dir, now)
 		if err != nil {
@@ -136,7 +143,7 @@ func (c *CA) certificateSamples(rows []store.Row, now time.Time) ([]sample, erro
 		if isReplaced || isCA {
 			continue
 		}
-		samples = append(samples, sample{seconds(entry.NotAfter), []string{
+		samples = append(samples, Sample{seconds(entry.NotAfter), []string{
 			"cn", entry.CommonName, "issuer_id", entry.aki, "name", entry.Name, "profile", entry.Profile, "serial", entry.Serial,
 		}})
 	}
@@ -150,12 +157,12 @@ func (c *CA) crlMetrics() []*dto.MetricFamily {
 		return nil
 	}
 	families := []*dto.MetricFamily{
-		gauge("pkictl_crl_this_update_seconds", "When the revocation list was signed.", sample{value: seconds(list.List.ThisUpdate)}),
-		gauge("pkictl_crl_entries", "How many certificates are on the revocation list.", sample{value: float64(len(list.List.RevokedCertificateEntries))}),
+		Gauge("pkictl_crl_this_update_seconds", "When the revocation list was signed.", Sample{Value: seconds(list.List.ThisUpdate)}),
+		Gauge("pkictl_crl_entries", "How many certificates are on the revocation list.", Sample{Value: float64(len(list.List.RevokedCertificateEntries))}),
 	}
 	if !list.List.NextUpdate.IsZero() {
-		families = append(families, gauge("pkictl_crl_next_update_seconds",
-			"When the revocation list ends.", sample{value: seconds(list.List.NextUpdate)}))
+		families = append(families, Gauge("pkictl_crl_next_update_seconds",
+			"When the revocation list ends.", Sample{Value: seconds(list.List.NextUpdate)}))
 	}
 	return families
 }

@@ -130,6 +130,14 @@ func (c *CA) Bundle() []*x509.Certificate {
 	return append([]*x509.Certificate{c.Certificate}, c.Chain...)
 }
 
+// bundlePath returns the path of the file that holds what Bundle returns.
+func (c *CA) bundlePath() string {
+	if len(c.Chain) > 0 {
+		return filesOf(c.Dir, c.Name).chain
+	}
+	return c.CertPath()
+}
+
 // Presented returns what the holder of a certificate shows behind it: the CAs
 // between it and the root, which the other side has.
 func (c *CA) Presented() []*x509.Certificate {

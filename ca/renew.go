@@ -73,23 +73,33 @@ func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, e
 	if err := c.LoadKey(nil); err != nil {
 		return nil, err
 	}
-	p, err := c.Prepare(req, o.Now)
+	p, warnings, err := c.prepareRenewal(h, req, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkNames(h.Certificate, p.Linted); err != nil {
-		return nil, err
-	}
-	renewal := &Renewal{Holding: h, Renewed: p.Linted, Warnings: append(p.Warnings, lostExtensions(h.Certificate, p.Linted)...)}
-	if h.beginsWithCA && o.Validity == "" {
-		renewal.Warnings = append(renewal.Warnings, fmt.Sprintf(
-			"the old certificate began with its CA, so that it does not say for how long it was made; the new one is for %s, or as --validity says",
-			FormatValidity(req.Profile.Validity())))
-	}
+	renewal := &Renewal{Holding: h, Renewed: p.Linted, Warnings: append(p.Warnings, warnings...)}
 	if o.DryRun {
 		return renewal, nil
 	}
 	return renewal, o.write(ctx, c, p, renewal)
+}
+
+// prepareRenewal prepares a certificate in the place of another one. The
+// warnings are those that say in what it is not like the old one.
+func (c *CA) prepareRenewal(h *Holding, req Request, o RenewOptions) (p *Prepared, warnings []string, err error) {
+	if p, err = c.Prepare(req, o.Now); err != nil {
+		return nil, nil, err
+	}
+	if err := checkNames(h.Certificate, p.Linted); err != nil {
+		return nil, nil, err
+	}
+	warnings = lostExtensions(h.Certificate, p.Linted)
+	if h.beginsWithCA && !h.isOfAYear() && o.Validity == "" {
+		warnings = append(warnings, fmt.Sprintf(
+			"the old certificate began with its CA, so that it does not say for how long it was made; the new one is for %s, or as --validity says",
+			FormatValidity(req.Profile.Validity())))
+	}
+	return p, warnings, nil
 }
 
 // checkNames refuses what would lose a name: crypto/x509 reads and writes DNS

@@ -127,11 +127,18 @@ func (h *Holding) validity() time.Duration {
 	validity := cert.NotAfter.Sub(cert.NotBefore)
 	switch {
 	case cert.NotAfter.After(h.issued) && h.issued.After(cert.NotBefore):
-		return cert.NotAfter.Sub(h.issued)
+		return cert.NotAfter.Sub(h.issued.Truncate(time.Second)) // certificates know no fractions of one
 	case h.beginsWithCA:
 		return min(validity, Year) // as kubeadm makes them
 	case validity > Backdate && validity%time.Hour == Backdate:
 		return validity - Backdate
 	}
 	return validity
+}
+
+// isOfAYear says whether a certificate that began with its CA was made for a
+// year all the same: kubeadm's kubeconfigs are a moment younger than their CA.
+func (h *Holding) isOfAYear() bool {
+	more := h.Certificate.NotAfter.Sub(h.Certificate.NotBefore) - Year
+	return more >= 0 && more < Day
 }

@@ -2,6 +2,7 @@ package ca
 
 import (
 	"crypto/x509"
+	"path/filepath"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/store"
@@ -73,9 +74,9 @@ func (m Member) pending(dir *store.Dir) (*pending, error) {
 	if m.Prepared == nil {
 		return p, m.root(p)
 	}
-	p.meta.Out = recordedPath(dir.Path(), p.meta.Out)
+	p.meta.Out = recordedPath(dir.Path(), realPath(p.meta.Out))
 	for i, path := range p.meta.Also {
-		p.meta.Also[i] = recordedPath(dir.Path(), path)
+		p.meta.Also[i] = recordedPath(dir.Path(), realPath(path))
 	}
 	keyPEM, err := m.Prepared.keyPEM()
 	if err != nil {
@@ -115,4 +116,18 @@ func (p *Prepared) keyPEM() ([]byte, error) {
 		return nil, nil
 	}
 	return MarshalKey(p.key)
+}
+
+// realPath returns the path of a file as that of a locked directory is: absolute,
+// and free of symbolic links to directories, as far as that can be found out.
+func realPath(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return abs
+	}
+	return filepath.Join(dir, filepath.Base(abs))
 }

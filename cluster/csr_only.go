@@ -73,8 +73,8 @@ func (p *initPlan) decideRequest(i int, n *nodePlan, item *planItem) error {
 
 // isSignedHere says whether a CA's key is here, or will be a CA's.
 func (p *initPlan) isSignedHere(authority string) bool {
-	item := p.nodes[0].item(authority)
-	return item.found.Key != nil || (p.authorities[authority] != nil && !item.keyIsElsewhere())
+	a := p.authorities[authority]
+	return p.nodes[0].item(authority).found.Key != nil || (a != nil && !a.keyIsElsewhere())
 }
 
 // pendingDifferences are those of an entry that has no certificate yet.
@@ -83,7 +83,7 @@ func (f *Found) pendingDifferences(n Node) []Difference {
 	if f.Entry.Kind == KindKubeconfig {
 		d.compareServer(n)
 	}
-	d.compareKeyKind(f.Entry.KeyPath(f.Dir))
+	d.compareKeyKind(f.Entry.KeyPath(f.Dir), f.Key)
 	return d.list
 }
 
@@ -165,35 +165,27 @@ func (f *Found) keyPEM() ([]byte, error) {
 
 // makeRequests makes keys and requests and writes them, a node at a time.
 func (p *initPlan) makeRequests(result *InitResult) error {
-	j := jobs{of: map[*nodePlan]*made{}}
-	for i, n := range p.nodes {
-		into := &made{}
-		j.of[n] = into
+	var jobs []func() error
+	for _, n := range p.nodes {
 		for _, item := range n.items {
 			switch {
 			case item.state == StateRequested:
-				j.then = append(j.then, func() error { return p.makeRequest(n, item, into) })
-			case i == 0 && item.entry.Kind == KindKeyPair && item.state == StateMade:
-				j.then = append(j.then, func() error { return makeKeyPair(n, item, into) })
+				jobs = append(jobs, func() error { return p.makeRequest(n, item) })
+			case item.entry.Kind == KindKeyPair && item.state == StateMade:
+				jobs = append(jobs, func() error { return item.makeKeyPair(n.node.Key) })
 			}
 		}
 	}
-	if err := inParallel(j.then); err != nil {
+	if err := inParallel(jobs); err != nil {
 		return err
 	}
-	for _, n := range p.nodes {
-		if err := p.write(n, j.of[n]); err != nil {
-			return err
-		}
-		result.Warnings = append(result.Warnings, j.of[n].warnings...)
-	}
-	return nil
+	return p.writeAll(result)
 }
 
 // makeRequest makes the request of one entry, and its key unless it is there. A
 // kubeconfig has its key in it from now on, as kubeadm has it.
-func (p *initPlan) makeRequest(n *nodePlan, item *planItem, into *made) error {
-	key, err := p.keyFor(n, item, into)
+func (p *initPlan) makeRequest(n *nodePlan, item *planItem) error {
+	key, err := p.keyFor(n, item)
 	if err != nil {
 		return err
 	}
@@ -201,12 +193,12 @@ func (p *initPlan) makeRequest(n *nodePlan, item *planItem, into *made) error {
 	if err != nil {
 		return err
 	}
-	into.addFiles(store.File{Path: item.entry.RequestPath(n.dir), Data: data, Mode: 0o600})
+	item.files = append(item.files, store.File{Path: item.entry.RequestPath(n.dir), Data: data, Mode: 0o600})
 	return nil
 }
 
 // keyFor reads the key of an entry, or makes it and adds its file.
-func (p *initPlan) keyFor(n *nodePlan, item *planItem, into *made) (crypto.Signer, error) {
+func (p *initPlan) keyFor(n *nodePlan, item *planItem) (crypto.Signer, error) {
 	if item.found.IsPending() {
 		return item.readKey()
 	}
@@ -228,6 +220,6 @@ func (p *initPlan) keyFor(n *nodePlan, item *planItem, into *made) (crypto.Signe
 			return nil, err
 		}
 	}
-	into.addFiles(store.File{Path: item.entry.KeyPath(n.dir), Data: data, Mode: 0o600})
+	item.files = append(item.files, store.File{Path: item.entry.KeyPath(n.dir), Data: data, Mode: 0o600})
 	return key, nil
 }

@@ -3,9 +3,11 @@ package cluster
 import (
 	"bytes"
 	"cmp"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +31,14 @@ const (
 	FieldBegin  Field = "begin"
 	FieldEnd    Field = "end"
 	FieldServer Field = "server" // of a kubeconfig
+
+	// Those that Check alone looks at.
+	FieldChain  Field = "chain"  // from a CA up to its root
+	FieldMode   Field = "mode"   // what others may do with a file or directory
+	FieldOwner  Field = "owner"  // of a file or directory
+	FieldShared Field = "shared" // not the same in all nodes
+	FieldServed Field = "served" // what a component shows or accepts now
+	FieldTrust  Field = "trust"  // the CA that others were given
 )
 
 // Difference is one thing about an entry that is not as the layout has it.
@@ -70,7 +80,11 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 		}
 	}
 	for _, problem := range f.Problems {
-		d.add(f.Entry.Paths(f.Dir)[0], FieldFile, "what can be read", problem.Error())
+		path := f.Entry.Paths(f.Dir)[0]
+		if about := (*fileError)(nil); errors.As(problem, &about) {
+			path = about.path
+		}
+		d.add(path, FieldFile, "what can be read", problem.Error())
 	}
 	switch f.Entry.Kind {
 	case KindKeyPair:
@@ -84,6 +98,9 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 		}
 	}
 	if f.Certificate == nil {
+		if f.Entry.Kind == KindKubeconfig && f.Problems == nil {
+			d.add(d.path(), FieldFile, "a client certificate", "none")
+		}
 		return d.list
 	}
 	if f.Entry.Kind == KindCA {
@@ -100,10 +117,14 @@ func (d *differences) path() string { return d.found.Entry.CertPath(d.found.Dir)
 
 func (d *differences) compareKeyPair() {
 	f := d.found
-	if f.Key != nil && f.Public != nil && !ca.EqualKeys(f.Key, f.Public) {
+	isOurs := func(public crypto.PublicKey) bool { return ca.EqualKeys(f.Key, public) }
+	if f.Key != nil && f.Public != nil && !slices.ContainsFunc(f.Public, isOurs) {
 		d.add(f.Entry.PublicPath(f.Dir), FieldKey, "the public part of "+f.Entry.KeyPath(f.Dir), "another key")
 	}
-	d.compareKeyKind(f.Entry.KeyPath(f.Dir))
+	if f.KeyProblem != "" {
+		d.add(f.Entry.KeyPath(f.Dir), FieldKey, "a key that Kubernetes can read", "one that "+f.KeyProblem)
+	}
+	d.compareKeyKind(f.Entry.KeyPath(f.Dir), f.Key)
 }
 
 // compareCA looks at what makes a certificate a CA's. Its name is free: one that
@@ -200,16 +221,18 @@ func (d *differences) compareKey() {
 		if f.KeyProblem != "" && f.Entry.Kind != KindCA {
 			d.add(path, FieldKey, "a key that Kubernetes can read", "one that "+f.KeyProblem)
 		}
-		return
 	case !ca.EqualKeys(f.Key, f.Certificate.PublicKey):
 		d.add(path, FieldKey, "the key of the certificate", "another key")
 	}
-	d.compareKeyKind(path)
+	if f.Key == nil { // of a CA that signs elsewhere
+		path = d.path()
+	}
+	d.compareKeyKind(path, cmp.Or(f.Key, f.Certificate.PublicKey))
 }
 
 // compareKeyKind finds keys that kubeadm or parts of Kubernetes do not take.
-func (d *differences) compareKeyKind(path string) {
-	switch key := d.found.Key.(type) {
+func (d *differences) compareKeyKind(path string, public crypto.PublicKey) {
+	switch key := public.(type) {
 	case nil, *ecdsa.PublicKey:
 	case *rsa.PublicKey:
 		if key.N.BitLen() < 2048 {
@@ -234,8 +257,11 @@ func (d *differences) compareServer(n Node) {
 	if d.found.Cluster == nil {
 		return
 	}
-	if d.found.Entry.Name == NameKubelet && d.found.Cluster.Server == n.endpointURL() {
-		return // as kubeadm wrote it before ControlPlaneKubeletLocalMode, and a kubelet works with both
+	if !n.Address.IsValid() {
+		return // nothing says what it should be
+	}
+	if (d.found.Entry.Name == NameKubelet || n.kubernetes == nil) && d.found.Cluster.Server == n.endpointURL() {
+		return // as older versions of kubeadm wrote it, such as before ControlPlaneKubeletLocalMode; both work
 	}
 	if want := d.found.Entry.Server(n); d.found.Cluster.Server != want {
 		d.add(d.path(), FieldServer, want, cmp.Or(d.found.Cluster.Server, "none"))

@@ -45,11 +45,12 @@ func Finish(ctx context.Context, o FinishOptions) (*InitResult, error) {
 	p := &finishPlan{initPlan: plan, offered: offered, placed: map[*planItem]placed{}}
 	if !o.DryRun {
 		if err := p.lock(ctx); err != nil {
+			p.unlock()
 			return nil, err
 		}
 	}
 	result, err := p.run()
-	p.unlock(err != nil || result.Differences != nil)
+	p.unlock()
 	if err != nil || result.Differences != nil || o.DryRun {
 		return result, err
 	}
@@ -146,7 +147,7 @@ func (p *finishPlan) placeLeaf(n *nodePlan, item *planItem) {
 			item.state = StateWrong
 		}
 	default:
-		item.state, item.differences, item.notAfter = StatePlaced, differences, best
+		item.state, item.differences, item.cert = StatePlaced, differences, best
 		chosen := placed{cert: best, above: p.offered.behind(best, a)}
 		if chosen.issuer = issuer; len(chosen.above) > 0 {
 			chosen.issuer = chosen.above[0]
@@ -229,7 +230,7 @@ func (p *finishPlan) checkReplaced() error {
 	for _, n := range p.nodes {
 		for _, item := range n.items {
 			if item.state == StatePlaced && item.entry.Kind == KindKubeconfig {
-				if err := item.checkReplace(n); err != nil {
+				if err := item.checkReplace(); err != nil {
 					return err
 				}
 			}

@@ -39,10 +39,11 @@ func (p *finishPlan) placeCA(item *planItem) {
 	}
 	above := p.offered.above(cert)
 	p.authorities[item.entry.Name] = &authority{
+		item:  item,
 		ca:    &ca.CA{Dir: PKIDir(n.dir), Name: caName(item.entry.Name), Certificate: cert, Chain: above},
 		certs: []*x509.Certificate{cert},
 	}
-	item.state, item.notAfter = StatePlaced, cert
+	item.state, item.cert = StatePlaced, cert
 	if len(item.differences) > 0 {
 		item.state = StateWrong
 	}
@@ -164,7 +165,7 @@ func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) ([]store.File, error
 			files = append(files, chosen.chainFile(item.entry, n.dir))
 		}
 		if n != p.nodes[0] {
-			item.state, item.notAfter = StateCopied, chosen.cert
+			item.state, item.cert = StateCopied, chosen.cert
 		}
 		return files, nil
 	case item.state == StateCopied && item.found.Absent() && item.from.keyIsMissing():

@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
 	"k8s.io/client-go/tools/clientcmd/api"
 
@@ -88,7 +90,9 @@ type Found struct {
 	// KeyProblem says why it is not known.
 	Key        crypto.PublicKey
 	KeyProblem string
-	Public     crypto.PublicKey // in sa.pub
+	// Public are the keys in sa.pub: while the key of service accounts is being
+	// replaced, more than one.
+	Public []crypto.PublicKey
 
 	// Config is the kubeconfig of a KindKubeconfig, of which Cluster and User
 	// are those of the current context.
@@ -109,12 +113,7 @@ func (f *Found) Absent() bool { return len(f.Missing) == len(f.Entry.Paths(f.Dir
 
 // IsMissing says whether the file at path is not there.
 func (f *Found) IsMissing(path string) bool {
-	for _, missing := range f.Missing {
-		if missing == path {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Missing, path)
 }
 
 // RequestPath returns the path of the file with the certificate request of an
@@ -153,12 +152,24 @@ func (f *Found) IsRequested() bool {
 // them is in the result.
 func Find(dir string, e Entry) *Found {
 	f := &Found{Entry: e, Dir: dir}
+	plain := true
 	for _, path := range e.Paths(dir) {
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		info, err := os.Lstat(path)
+		// Where a file stands in a directory's place there is nothing, either.
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			f.Missing = append(f.Missing, path)
+			continue
+		}
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			info, err = os.Stat(path)
+		}
+		// A named pipe would be waited for without end.
+		if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "%q is not a plain file", path))
+			plain = false
 		}
 	}
-	if f.Absent() {
+	if f.Absent() || !plain {
 		return f
 	}
 	switch e.Kind {
@@ -174,7 +185,19 @@ func Find(dir string, e Entry) *Found {
 	return f
 }
 
-func (f *Found) problem(err error) { f.Problems = append(f.Problems, err) }
+// problem notes what is wrong with the file at path.
+func (f *Found) problem(path string, err error) {
+	f.Problems = append(f.Problems, &fileError{path, err})
+}
+
+// fileError is an error that is known to be about a file.
+type fileError struct {
+	path string
+	err  error
+}
+
+func (e *fileError) Error() string { return e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
 
 func (f *Found) readCertificate() {
 	path := f.Entry.CertPath(f.Dir)
@@ -183,7 +206,7 @@ func (f *Found) readCertificate() {
 	}
 	items, err := decodeFile(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	f.takeCertificates(items, path)
@@ -192,7 +215,7 @@ func (f *Found) readCertificate() {
 func (f *Found) takeCertificates(items []ca.Item, path string) {
 	certs := ca.Certificates(items)
 	if len(certs) == 0 {
-		f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no certificate in %q", path))
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no certificate in %q", path))
 		return
 	}
 	f.Certificate, f.Behind = certs[0], certs[1:]
@@ -203,9 +226,14 @@ func (f *Found) readKey() {
 	if f.IsMissing(path) {
 		return
 	}
-	key, err := ca.KeyBeside(path)
+	items, err := decodeFile(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
+		return
+	}
+	key := ca.PrivateKey(items)
+	if key == nil {
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no private key in %q", path))
 		return
 	}
 	f.takeKey(key)
@@ -229,35 +257,45 @@ func (f *Found) readPublic() {
 	}
 	items, err := decodeFile(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	for _, item := range items {
-		if item.Kind == ca.ItemPublicKey {
-			f.Public = item.Key.Public
-			return
+		// As ParsePublicKeysPEM in k8s.io/client-go/util/keyutil takes them.
+		switch {
+		case item.Kind == ca.ItemPublicKey && item.Key != nil:
+			f.Public = append(f.Public, item.Key.Public)
+		case item.Certificate != nil:
+			f.Public = append(f.Public, item.Certificate.X509.PublicKey)
 		}
 	}
-	f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
+	if f.Public == nil {
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
+	}
 }
 
+// decodeFile reads PEM, the one form that Kubernetes takes.
 func decodeFile(path string) ([]ca.Item, error) {
 	data, err := store.Read(path, store.MaxPEM)
 	if err != nil {
 		return nil, err
 	}
-	return ca.Decode(data, path)
+	items, err := ca.Decode(data, path)
+	if err == nil && (len(items) == 0 || items[0].Block == 0) {
+		return nil, failure.New(failure.Failed, "convert it with openssl, and -outform PEM", "%q is not PEM", path)
+	}
+	return items, err
 }
 
 func (f *Found) readKubeconfig() {
 	path := f.Entry.CertPath(f.Dir)
 	config, err := kubeconfig.Load(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	bad := func(what string) {
-		f.problem(failure.New(failure.Failed, "restore the file from a backup", "kubeconfig %q has no %s", path, what))
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "kubeconfig %q has no %s", path, what))
 	}
 	f.Config = config
 	context := config.Contexts[config.CurrentContext]
@@ -279,14 +317,14 @@ func (f *Found) readKubeconfig() {
 func (f *Found) readParts(r kubeconfig.Reader) {
 	if part := r.ClusterCA(f.Cluster); part != nil {
 		if part.Err != nil {
-			f.problem(part.Err)
+			f.problem(r.Name, part.Err)
 		}
 		f.CAs = ca.Certificates(part.Items)
 	}
 	if part := r.ClientCertificate(f.User); part != nil {
 		f.Rotated = part.File
 		if part.Err != nil {
-			f.problem(part.Err)
+			f.problem(r.Name, part.Err)
 		} else {
 			f.takeCertificates(part.Items, r.Name)
 		}
@@ -296,7 +334,7 @@ func (f *Found) readParts(r kubeconfig.Reader) {
 		return
 	}
 	if part.Err != nil {
-		f.problem(part.Err)
+		f.problem(r.Name, part.Err)
 	} else if key := ca.PrivateKey(part.Items); key != nil {
 		f.takeKey(key)
 	}

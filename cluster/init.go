@@ -40,6 +40,7 @@ const (
 	StateCopied   State = "copied"   // from the directory of another node
 	StateRepaired State = "repaired" // it was there, and wrong
 	StateWrong    State = "wrong"    // it is there, wrong, and was not touched
+	StateMissing  State = "missing"  // it is not there, and was not made, because others are wrong
 
 	StateRequested State = "requested" // its key is there, and a request for its certificate was made
 	StateAwaited   State = "awaited"   // both were there
@@ -88,8 +89,8 @@ func NodeDir(dir string, nodes []Node, i int) string {
 // Init makes the keys, certificates and kubeconfigs of a control plane, as
 // Layout has them, as far as they are not there. What is there and right is not
 // touched. If something is wrong, and o.Repair does not say to replace it,
-// nothing is written, and the result says what. All of one node's directory is written as one step; after a
-// crash the same call completes the rest.
+// nothing is written, and the result says what. All of one node's directory is
+// written as one step; after a crash the same call completes the rest.
 func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err := o.checkTogether(); err != nil {
 		return nil, err
@@ -104,13 +105,13 @@ func Init(ctx context.Context, o InitOptions) (*InitResult, error) {
 		}
 	}
 	if !o.DryRun {
+		defer p.unlock()
 		if err := p.lock(ctx); err != nil {
 			return nil, err
 		}
 	}
-	result, err := p.run()
-	p.unlock(err != nil || result.Differences != nil)
-	return result, err
+	defer p.close()
+	return p.run()
 }
 
 // checkTogether refuses options that do not go together.
@@ -134,6 +135,9 @@ func newInitPlan(o InitOptions) (*initPlan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkPlaces(o.Dir, nodes); err != nil {
+		return nil, err
+	}
 	p := &initPlan{InitOptions: o, authorities: map[string]*authority{}}
 	for i, node := range nodes {
 		p.nodes = append(p.nodes, &nodePlan{node: node, dir: NodeDir(o.Dir, nodes, i)})
@@ -152,7 +156,6 @@ func (p *initPlan) lock(ctx context.Context) error {
 		}
 		dir, err := store.Create(ctx, PKIDir(n.dir), waiting)
 		if err != nil {
-			p.unlock(true)
 			return err
 		}
 		n.store = dir
@@ -160,15 +163,12 @@ func (p *initPlan) lock(ctx context.Context) error {
 	return nil
 }
 
-// unlock frees the locks; what was made for a change that was not, is taken back.
-func (p *initPlan) unlock(failed bool) {
+// unlock frees the locks. What was made for a change that was not, such as the
+// directories, is taken back.
+func (p *initPlan) unlock() {
 	for _, n := range p.nodes {
-		switch {
-		case n.store == nil:
-		case failed:
+		if n.store != nil {
 			n.store.Abandon()
-		default:
-			n.store.Unlock()
 		}
 	}
 }
@@ -184,6 +184,7 @@ func (p *initPlan) run() (*InitResult, error) {
 	if wrong := p.wrong(); wrong != nil && !p.Repair {
 		result.Differences = wrong
 		result.Awaited = p.awaited()
+		p.leaveMissing()
 		result.Nodes = p.results()
 		return result, nil
 	}

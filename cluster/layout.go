@@ -27,7 +27,14 @@ const (
 	NameSuperAdmin   = "super-admin.conf"
 	NameKubelet      = "kubelet.conf"
 
-	nameKubeletClient = "apiserver-kubelet-client"
+	nameAPIServer         = "apiserver"
+	nameKubeletClient     = "apiserver-kubelet-client"
+	nameAPIServerEtcd     = "apiserver-etcd-client"
+	nameEtcdServer        = "etcd/server"
+	nameEtcdPeer          = "etcd/peer"
+	nameEtcdHealth        = "etcd/healthcheck-client"
+	nameControllerManager = "controller-manager.conf"
+	nameScheduler         = "scheduler.conf"
 )
 
 // Groups that kubeadm's certificates are in.
@@ -65,7 +72,7 @@ func Layout() []Entry {
 			commonName: always("kubernetes"), dns: alwaysIn("kubernetes"),
 		},
 		{
-			Name: "apiserver", Kind: KindLeaf, CA: NameCA, Profile: ca.ProfileServer,
+			Name: nameAPIServer, Kind: KindLeaf, CA: NameCA, Profile: ca.ProfileServer,
 			Purpose:    "the API server shows it to everybody",
 			commonName: always("kube-apiserver"), dns: Node.apiServerNames, ips: Node.apiServerIPs,
 		},
@@ -87,21 +94,21 @@ func Layout() []Entry {
 			commonName: always("etcd-ca"), dns: alwaysIn("etcd-ca"),
 		},
 		{
-			Name: "etcd/server", Kind: KindLeaf, CA: NameEtcdCA, Profile: ca.ProfilePeer, isIn: Node.hasEtcd,
+			Name: nameEtcdServer, Kind: KindLeaf, CA: NameEtcdCA, Profile: ca.ProfilePeer, isIn: Node.hasEtcd,
 			Purpose:    "etcd shows it to its clients",
 			commonName: Node.name, dns: Node.etcdServerNames, ips: Node.etcdServerIPs,
 		},
 		{
-			Name: "etcd/peer", Kind: KindLeaf, CA: NameEtcdCA, Profile: ca.ProfilePeer, isIn: Node.hasEtcd,
+			Name: nameEtcdPeer, Kind: KindLeaf, CA: NameEtcdCA, Profile: ca.ProfilePeer, isIn: Node.hasEtcd,
 			Purpose:    "etcd shows it to other members",
 			commonName: Node.name, dns: Node.etcdPeerNames, ips: Node.etcdPeerIPs,
 		},
 		{
-			Name: "etcd/healthcheck-client", Kind: KindLeaf, CA: NameEtcdCA, Profile: ca.ProfileClient, isIn: Node.hasEtcd,
+			Name: nameEtcdHealth, Kind: KindLeaf, CA: NameEtcdCA, Profile: ca.ProfileClient, isIn: Node.hasEtcd,
 			Purpose: "etcd's liveness probe shows it", commonName: always("kube-etcd-healthcheck-client"),
 		},
 		{
-			Name: "apiserver-etcd-client", Kind: KindLeaf, CA: NameEtcdCA, Profile: ca.ProfileClient, isIn: Node.hasEtcd,
+			Name: nameAPIServerEtcd, Kind: KindLeaf, CA: NameEtcdCA, Profile: ca.ProfileClient, isIn: Node.hasEtcd,
 			Purpose: "the API server shows it to etcd", commonName: always("kube-apiserver-etcd-client"),
 		},
 		{Name: NameSA, Kind: KindKeyPair, Purpose: "signs and verifies tokens of service accounts"},
@@ -121,11 +128,11 @@ func Layout() []Entry {
 			commonName: func(n Node) string { return "system:node:" + n.Name }, groups: alwaysIn(groupNodes), server: Node.localURL,
 		},
 		{
-			Name: "controller-manager.conf", Kind: KindKubeconfig, CA: NameCA, Profile: ca.ProfileClient,
+			Name: nameControllerManager, Kind: KindKubeconfig, CA: NameCA, Profile: ca.ProfileClient,
 			Purpose: "kube-controller-manager", commonName: always("system:kube-controller-manager"), server: Node.localURL,
 		},
 		{
-			Name: "scheduler.conf", Kind: KindKubeconfig, CA: NameCA, Profile: ca.ProfileClient,
+			Name: nameScheduler, Kind: KindKubeconfig, CA: NameCA, Profile: ca.ProfileClient,
 			Purpose: "kube-scheduler", commonName: always("system:kube-scheduler"), server: Node.localURL,
 		},
 	}
@@ -167,6 +174,10 @@ func (e Entry) Groups(n Node) []string {
 // of kubeadm's every version where the cluster's is not known.
 func (e Entry) allowedGroups(n Node) [][]string {
 	allowed := [][]string{e.Groups(n)}
+	if e.Name == nameKubeletClient {
+		// A newer kubeadm than the control plane gives it none, and a binding.
+		allowed = append(allowed, nil)
+	}
 	if n.kubernetes == nil && e.Name == NameAdmin {
 		allowed = append(allowed, []string{ca.GroupMasters})
 	}

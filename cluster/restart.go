@@ -257,9 +257,16 @@ func (r *restarter) awaitDown(ctx context.Context, s *restartStep, atLeast time.
 	bounded, cancel := context.WithTimeout(ctx, atLeast+r.Timeout)
 	defer cancel()
 	least := time.After(atLeast)
+	var up error // why it is not down, as it was seen last
 	for isAway := atLeast == 0; ; {
-		if isAway && refuses(bounded, s.listener.address) {
-			return nil
+		if isAway {
+			answer := isDown(bounded, s.listener.address)
+			if answer == nil {
+				return nil
+			}
+			if up == nil || bounded.Err() == nil {
+				up = answer
+			}
 		}
 		select {
 		case <-least:
@@ -271,21 +278,26 @@ func (r *restarter) awaitDown(ctx context.Context, s *restartStep, atLeast time.
 				return interrupted(err, s, "its manifest is back in its place")
 			}
 			s.report.State = RestartNotStopped
-			return failure.New(failure.Failed, "see whether the kubelet runs, and reads that directory: systemctl status kubelet, and staticPodPath in its configuration",
-				"%s still listens on %q, %s after its manifest was moved out of %q; it is back", s.pod.component, s.listener.address, r.Timeout, r.Manifests)
+			return failure.Wrap(up, failure.Failed,
+				"see whether the kubelet runs, and reads that directory: systemctl status kubelet, and staticPodPath in its configuration",
+				"%s is not down %s after its manifest was moved out of %q, where it is again", s.pod.component, r.Timeout, r.Manifests)
 		}
 	}
 }
 
-// refuses says whether nothing listens at an address. Any other error may be that
-// of a server under load.
-func refuses(ctx context.Context, address string) bool {
+// isDown says why a component is not, as far as its address shows: one that is
+// down refuses connections. Any other error may be that of a server under load.
+func isDown(ctx context.Context, address string) error {
 	dialer := net.Dialer{Timeout: probeTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
-	if err == nil {
+	switch {
+	case err == nil:
 		_ = conn.Close() // nothing was sent
+		return fmt.Errorf("it accepts connections on %q", address)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return nil
 	}
-	return errors.Is(err, syscall.ECONNREFUSED)
+	return err
 }
 
 // awaitHealthy waits until the component says that it is healthy. The error is

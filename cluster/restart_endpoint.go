@@ -38,12 +38,16 @@ const (
 	flagListenHTTP = "listen-client-http-urls"
 )
 
-// securePods are the components that are asked over HTTPS: how, and on which port
-// unless a flag says another (k8s.io/kubernetes/pkg/cluster/ports).
-var securePods = map[string]struct{ port, path string }{
-	ComponentAPIServer:         {"6443", "/readyz"},
-	ComponentControllerManager: {"10257", "/healthz"},
-	ComponentScheduler:         {"10259", "/healthz"},
+// securePod says how a component other than etcd is asked over HTTPS, and on which
+// port unless a flag says another (k8s.io/kubernetes/pkg/cluster/ports).
+func securePod(component string) (port, path string) {
+	switch component {
+	case ComponentControllerManager:
+		return "10257", "/healthz"
+	case ComponentScheduler:
+		return "10259", "/healthz"
+	}
+	return "6443", "/readyz"
 }
 
 // listener reads off the manifest where the pod listens. Certificates for asking
@@ -52,18 +56,18 @@ func (p *staticPod) listener(dir string) (*listener, error) {
 	if p.component == ComponentEtcd {
 		return p.etcdListener(dir)
 	}
-	kind := securePods[p.component]
+	defaultPort, path := securePod(p.component)
 	host, port := p.flags[flagBindAddress], p.flags[flagSecurePort]
 	if probe := p.probe(); probe != nil { // where the kubelet asks
 		host = cmp.Or(host, probe.Host)
 		port = cmp.Or(port, p.probePort(probe))
 	}
-	port = cmp.Or(port, kind.port)
+	port = cmp.Or(port, defaultPort)
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return nil, p.unclear("port %q is none", port)
 	}
 	l := &listener{address: net.JoinHostPort(dialHost(host), port)}
-	l.url = "https://" + l.address + kind.path
+	l.url = "https://" + l.address + path
 	if _, err := url.Parse(l.url); err != nil {
 		return nil, p.unclear("%q is no host", host)
 	}

@@ -17,22 +17,26 @@ import (
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
-// pairFlags are the flags that name a certificate and those that name its key.
-var pairFlags = map[string][][2]string{
-	ComponentEtcd: {{flagEtcdCert, flagEtcdKey}, {"peer-cert-file", "peer-key-file"}},
-	ComponentAPIServer: {
-		{flagCert, flagKey}, {"etcd-certfile", "etcd-keyfile"},
-		{"kubelet-client-certificate", "kubelet-client-key"}, {"proxy-client-cert-file", "proxy-client-key-file"},
-	},
-	ComponentControllerManager: {{flagCert, flagKey}},
-	ComponentScheduler:         {{flagCert, flagKey}},
+// pairFlags returns the flags that name a component's certificates, each with that
+// of its key.
+func pairFlags(component string) [][2]string {
+	switch component {
+	case ComponentEtcd:
+		return [][2]string{{flagEtcdCert, flagEtcdKey}, {"peer-cert-file", "peer-key-file"}}
+	case ComponentAPIServer:
+		return [][2]string{
+			{flagCert, flagKey}, {"etcd-certfile", "etcd-keyfile"},
+			{"kubelet-client-certificate", "kubelet-client-key"}, {"proxy-client-cert-file", "proxy-client-key-file"},
+		}
+	}
+	return [][2]string{{flagCert, flagKey}}
 }
 
 // checkFiles refuses to restart a component with what it would not come back
 // with, while the running one may go on for long. Files that are not on the
 // host are passed over.
 func (p *staticPod) checkFiles(now time.Time) error {
-	for _, flags := range pairFlags[p.component] {
+	for _, flags := range pairFlags(p.component) {
 		certFile, haveCert := p.hostFile(flags[0])
 		keyFile, haveKey := p.hostFile(flags[1])
 		if !haveCert || !haveKey {

@@ -58,10 +58,11 @@ func CheckUp(o UpOptions) error {
 	if err != nil {
 		return err
 	}
-	if old, err := p.run.read(); old != nil || err != nil {
-		return nil // what it has left may have the ports; Up ends that first
+	// What an earlier run has left may have the ports; Up ends that first.
+	if old, err := p.run.read(); err == nil && old == nil {
+		return p.checkPortsFree()
 	}
-	return p.checkPortsFree()
+	return nil
 }
 
 func newPlan(o UpOptions) (*plan, error) {
@@ -251,7 +252,7 @@ func (r *Running) takeOver(ctx context.Context) error {
 		old = nil // what was damaged is written anew
 	}
 	if old != nil {
-		if _, err := endAll(ctx, old.Processes); err != nil {
+		if err := endAll(ctx, old.Processes); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"io/fs"
@@ -114,7 +115,7 @@ func (c *runCheck) certificate(f *Found) error {
 		if e.Kind == KindCA {
 			hint = check.Hint
 		}
-		return failure.New(failure.Failed, hint, "certificate %q is %s", path, check.Found)
+		return failure.New(failure.Failed, hint, "certificate %q cannot be used: %s", path, check.Found)
 	}
 	if issuer := c.found[e.CA]; e.Kind != KindCA && issuer != nil {
 		roots := ca.Roots{Certificates: append([]*x509.Certificate{issuer.Certificate}, issuer.Behind...)}
@@ -134,7 +135,7 @@ func (c *runCheck) certificate(f *Found) error {
 	case e.Kind == KindCA && f.Key == nil: // nobody needs it, or not all of it
 		return nil
 	case f.Key == nil:
-		return failure.New(failure.Failed, "Kubernetes cannot read such keys: decrypt it, or make it again", "key %q %s", e.KeyPath(c.dir), f.KeyProblem)
+		return failure.New(failure.Failed, "Kubernetes cannot read such keys: decrypt it, or make it again", "key %q %s", e.KeyPath(c.dir), cmp.Or(f.KeyProblem, "is missing"))
 	case !ca.EqualKeys(f.Key, cert.PublicKey):
 		return failure.New(failure.Failed, repairHint, "key %q does not belong to certificate %q", e.KeyPath(c.dir), path)
 	}

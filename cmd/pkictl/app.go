@@ -175,7 +175,7 @@ var errFound = failure.New(failure.Finding, "", "the check found something")
 func (a *app) printError(err error) {
 	fmt.Fprintf(a.err, "error: %s\n", oneLine(err.Error()))
 	if hint := failure.HintOf(err); hint != "" {
-		fmt.Fprintf(a.err, "hint: %s\n", oneLine(a.asCalled(hint)))
+		fmt.Fprintf(a.err, "hint: %s\n", oneLine(a.asCalled(a.inClusterDir(hint))))
 	}
 }
 

@@ -1,10 +1,29 @@
 package main
 
 import (
+	"regexp"
+	"strings"
+
 	"github.com/spf13/cobra"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/cluster"
 )
+
+// inClusterDir names the cluster directory in the command lines of a text, where
+// it is another than they would take.
+func (a *app) inClusterDir(text string) string {
+	if a.clusterDir == cluster.DefaultDir {
+		return text
+	}
+	commands := regexp.MustCompile(`\bpkictl cluster [a-z]+\b( --dir)?`)
+	return commands.ReplaceAllStringFunc(text, func(command string) string {
+		if strings.HasSuffix(command, " --dir") {
+			return command
+		}
+		return command + " --dir " + ca.ShellQuote(a.clusterDir)
+	})
+}
 
 func (a *app) clusterCmd() *cobra.Command {
 	cmd := nounCmd("cluster", "The PKI of a whole control plane, and a control plane that runs on it",
@@ -16,6 +35,8 @@ PKI below it in pki.`,
 		a.clusterInitCmd(), a.clusterFinishCmd(), a.clusterLayoutCmd(),
 		a.clusterBundleCmd(), a.clusterRestoreCmd(),
 		a.clusterUpCmd(), a.clusterDownCmd(), a.clusterStatusCmd(), a.clusterKeepCmd(),
+		a.clusterInitCmd(), a.clusterCheckCmd(), a.clusterLayoutCmd(),
+		a.clusterInitCmd(), a.clusterLayoutCmd(), a.clusterRenewCmd(),
 	)
 	// Not the root's: a cluster directory holds a PKI directory.
 	cmd.PersistentFlags().StringVar(&a.clusterDir, "dir", cluster.DefaultDir, "cluster `DIRECTORY`, like /etc/kubernetes on a node")

@@ -68,7 +68,7 @@ func (a *app) writeFailed(w io.Writer, s *cluster.Status) {
 		fmt.Fprintf(w, "The last lines of %s:\n", printable(s.Failure.Log))
 	}
 	for _, line := range s.Failure.Tail {
-		fmt.Fprintf(w, "  %s\n", printable(line))
+		fmt.Fprintf(w, "  %s\n", shortened(printable(line)))
 	}
 	fmt.Fprintf(w, "Next: pkictl cluster up%s\n", dirFlag(a.clusterDir))
 }

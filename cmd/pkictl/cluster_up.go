@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -49,9 +50,9 @@ the data.
 The binaries are the real ones: those in --assets, PKICTL_ASSETS or
 KUBEBUILDER_ASSETS, or else on PATH. Service range and DNS domain are those of
 cluster.yaml, or else those that the API server's certificate is for.`,
-		Example: `  pkictl cluster up
-  pkictl cluster up --port auto --set kube-apiserver.v=4
-  pkictl cluster up --foreground`,
+		Example: `  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11
+  pkictl cluster up --explain
+  pkictl cluster up --port auto --set kube-apiserver.v=4`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.clusterUp(cmd, f) },
 	}
@@ -132,38 +133,50 @@ func (a *app) clusterUp(cmd *cobra.Command, f clusterUpFlags) error {
 	defer steps.clear()
 	f.Progress = steps.show
 	ctx := cmd.Context()
-	status, err := cluster.Existing(ctx, f.UpOptions, a.isParticular(cmd))
+	for {
+		status, err := cluster.Existing(ctx, f.UpOptions, a.isParticular(cmd))
+		if status != nil || err != nil {
+			steps.clear()
+			return a.clusterUpExists(f, status, err)
+		}
+		if err := cluster.CheckUp(f.UpOptions); err != nil {
+			return err
+		}
+		switch {
+		case f.dryRun:
+			return a.print(clusterUpPlan{kind("ClusterUp"), f.UpOptions, true}, func(w io.Writer) {
+				fmt.Fprintf(w, "Would run the control plane of %s (dry run: nothing was started)\n", printable(f.Dir))
+			})
+		case f.foreground:
+			return a.clusterUpHere(ctx, f, steps)
+		}
+		err = a.launch(ctx, f)
+		var running *cluster.RunningError
+		if errors.As(err, &running) { // another one was faster
+			continue
+		}
+		steps.clear()
+		if err != nil {
+			return a.showLog(err)
+		}
+		if status, err = cluster.ReadStatus(ctx, f.Dir); err != nil {
+			return err
+		}
+		return a.printUp(status, "")
+	}
+}
+
+// clusterUpExists says what becomes of the wish where one runs already.
+func (a *app) clusterUpExists(f clusterUpFlags, status *cluster.Status, err error) error {
 	switch {
 	case err != nil:
-		return err
-	case status != nil && f.foreground:
-		return failure.New(failure.Failed, "end that one first with: pkictl cluster down", "the control plane of %q runs already", f.Dir)
-	case status != nil && !status.Healthy():
-		return failure.New(failure.Failed, "see: pkictl cluster status", "the control plane of %q runs already, but is not ready", f.Dir)
-	case status != nil:
-		steps.clear()
-		return a.printUp(status, " already")
-	}
-	if err := cluster.CheckUp(f.UpOptions); err != nil {
-		return err
-	}
-	switch {
-	case f.dryRun:
-		return a.print(clusterUpPlan{kind("ClusterUp"), f.UpOptions, true}, func(w io.Writer) {
-			fmt.Fprintf(w, "Would run the control plane of %s (dry run: nothing was started)\n", printable(f.Dir))
-		})
-	case f.foreground:
-		return a.clusterUpHere(ctx, f, steps)
-	}
-	if err := a.launch(ctx, f); err != nil {
-		steps.clear()
 		return a.showLog(err)
+	case f.foreground:
+		return failure.New(failure.Failed, "end that one first with: pkictl cluster down", "the control plane of %q runs already", f.Dir)
+	case !status.Healthy():
+		return failure.New(failure.Failed, "see: pkictl cluster status", "the control plane of %q runs already, but is not ready", f.Dir)
 	}
-	steps.clear()
-	if status, err = cluster.ReadStatus(ctx, f.Dir); err != nil {
-		return err
-	}
-	return a.printUp(status, "")
+	return a.printUp(status, " already")
 }
 
 // isParticular says whether flags were given that say how to run: another
@@ -227,7 +240,7 @@ func (a *app) showLog(err error) error {
 	if len(component.Tail) > 0 {
 		fmt.Fprintf(a.err, "the last lines of %s:\n", printable(component.Log))
 		for _, line := range component.Tail {
-			fmt.Fprintf(a.err, "  %s\n", line) // they are printable
+			fmt.Fprintf(a.err, "  %s\n", shortened(line)) // they are printable
 		}
 	}
 	hint := failure.HintOf(err)
@@ -235,6 +248,16 @@ func (a *app) showLog(err error) error {
 		hint = "see the whole log: " + component.Log
 	}
 	return failure.New(failure.KindOf(err), hint, "%s %v", component.Component, component.Err)
+}
+
+// longestLine is how much of a line of a log is shown: etcd writes pages.
+const longestLine = 400
+
+func shortened(line string) string {
+	if len(line) <= longestLine {
+		return line
+	}
+	return strings.ToValidUTF8(line[:longestLine], "") + " ..."
 }
 
 type clusterStatusResult struct {

@@ -226,7 +226,7 @@ var bundleFaults = []struct {
 			copied("kubernetes/pki/etcd/ca.crt", "ha/b/pki/etcd/ca.crt")(t, s.dir)
 		}},
 	{name: "noise in a key", args: bundleTo(), code: 1, says: `"kubernetes/pki/ca.key"`, hint: "", prepare: here(written("kubernetes/pki/ca.key", "noise"))},
-	{name: "another file in cluster.yaml", args: bundleTo(), code: 2, says: "v1 Config is not what this version of pkictl reads here", hint: "kind: Cluster",
+	{name: "another file in cluster.yaml", args: bundleTo(), code: 2, says: `kubernetes/cluster.yaml", line 1`, hint: "kind: Cluster",
 		prepare: here(written("kubernetes/cluster.yaml", "apiVersion: v1\nkind: Config\n"))},
 
 	{name: "no file to restore", args: in("cluster", "restore"), code: 2, says: "takes one FILE", hint: "--help"},

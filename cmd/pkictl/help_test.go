@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,6 +59,9 @@ func ofCluster(name string) bool {
 func TestExamplesRun(t *testing.T) {
 	t.Parallel()
 	for _, name := range append(commands(t), "") {
+		if slices.Contains(ofLocalRun, name) {
+			continue
+		}
 		t.Run("pkictl "+name, func(t *testing.T) {
 			t.Parallel()
 			w := newUserDir(t)
@@ -79,6 +83,33 @@ func TestExamplesRun(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// ofLocalRun are the commands about a control plane that runs here, in an order
+// in which their examples make sense, with one for all.
+var ofLocalRun = []string{"cluster up", "cluster status", "cluster down"}
+
+func TestLocalRunExamples(t *testing.T) {
+	t.Parallel()
+	assets, _ := peers(t)
+	w := newUserDir(t)
+	t.Cleanup(func() { // where an example fails before
+		cmd := exec.Command(pkictl(), "cluster", "down")
+		cmd.Dir = w.dir
+		_ = cmd.Run() // most often there is nothing
+	})
+	setup := `export PATH="` + binDir + `:` + filepath.Dir(assets.Etcd) + `:$PATH"; `
+	for _, name := range ofLocalRun {
+		examples := section(w.pkictl(name+" --help"), "Examples:")
+		if examples == nil {
+			t.Errorf("%s has no examples", name)
+		}
+		for _, example := range examples {
+			if stdout, stderr, err := w.try("sh", "-c", setup+example); err != nil {
+				t.Errorf("%s: %v\n%s%s", strings.TrimSpace(example), err, stdout, stderr)
+			}
+		}
 	}
 }
 

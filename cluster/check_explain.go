@@ -1,0 +1,100 @@
+package cluster
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pkictl/pkictl/ca"
+)
+
+// ExplainCheck returns the commands, for a POSIX shell, that show what Check
+// does, as far as openssl, kubeadm and kubectl can tell.
+func ExplainCheck(o CheckOptions) (string, error) {
+	c := &checker{o: o, dir: resolveDir(o.Dir), report: &CheckReport{}}
+	nodes, err := c.findNodes()
+	if err != nil {
+		return "", err
+	}
+	c.report.Nodes = nodes
+	var b strings.Builder
+	for i, n := range nodes {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		c.explainFiles(&b, n)
+	}
+	if o.Live {
+		calls, err := c.calls()
+		if err != nil {
+			return "", err
+		}
+		explainCalls(&b, calls)
+		n := nodes[0]
+		fmt.Fprintf(&b, "\n# the CA that the cluster hands out, and the one on disk\nkubectl --kubeconfig %s get configmap kube-root-ca.crt -o 'jsonpath={.data.ca\\.crt}' | diff - %s\n",
+			ca.ShellQuote(filepath.Join(n.Dir, NameAdmin)), ca.ShellQuote(filepath.Join(PKIDir(n.Dir), "ca.crt")))
+	}
+	return b.String(), nil
+}
+
+func (c *checker) explainFiles(b *strings.Builder, n *CheckedNode) {
+	within := 30 * ca.Day
+	if c.o.Within != 0 {
+		within = c.o.Within
+	}
+	pki := ca.ShellQuote(PKIDir(n.Dir))
+	fmt.Fprintf(b, "# ends, as kubeadm sees them; kubeconfigs are those of /etc/kubernetes\nkubeadm certs check-expiration --cert-dir \"$(realpath %s)\"\n", pki)
+	for _, e := range c.entries(n) {
+		if e.Kind == KindKeyPair {
+			fmt.Fprintf(b, "\n# %s: %s\n[ \"$(openssl pkey -in %s -pubout)\" = \"$(cat %s)\" ] || echo 'not one pair'\n", e.Name, e.Purpose,
+				ca.ShellQuote(e.KeyPath(n.Dir)), ca.ShellQuote(e.PublicPath(n.Dir)))
+			continue
+		}
+		cert, key := ca.ShellQuote(e.CertPath(n.Dir)), ca.ShellQuote(e.KeyPath(n.Dir))
+		fmt.Fprintf(b, "\n# %s: %s\n", e.Name, e.Purpose)
+		read := "openssl x509 -in " + cert
+		if e.Kind == KindKubeconfig {
+			fmt.Fprintf(b, "kubectl --kubeconfig %s config view --minify --raw -o 'jsonpath={.users[0].user.client-certificate-data}' | base64 -d >cert.tmp\n", cert)
+			cert, read = "cert.tmp", "openssl x509 -in cert.tmp"
+		}
+		fmt.Fprintf(b, "%s -noout -subject -issuer -dates -ext subjectAltName,extendedKeyUsage,basicConstraints 2>/dev/null\n%s -noout -checkend %d\n", read, read, int64(within/time.Second))
+		issuer, _ := EntryNamed(e.CA)
+		if e.CA == "" {
+			issuer = e
+		}
+		fmt.Fprintf(b, "openssl verify -partial_chain -CAfile %s %s\n", ca.ShellQuote(issuer.CertPath(n.Dir)), cert)
+		if e.Kind == KindKubeconfig {
+			b.WriteString("rm cert.tmp\n")
+			continue
+		}
+		if e.Kind == KindCA && !isThere(e.KeyPath(n.Dir)) {
+			continue
+		}
+		fmt.Fprintf(b, "[ \"$(%s -noout -pubkey)\" = \"$(openssl pkey -in %s -pubout)\" ] || echo 'another key'\n", read, key)
+	}
+	dir := ca.ShellQuote(n.Dir)
+	fmt.Fprintf(b, `
+# what others may read or change: none of these should be listed
+find %s/*.conf %s -name '*.crt' -prune -o -type f -perm /077 -print
+find %s -name '*.crt' -perm /022 -print
+find %s -maxdepth 0 -perm /022 -print; find %s -type d -perm /022 -print
+# to whom it belongs, as a node has it
+find %s/*.conf %s ! \( -user root -group root \) -print
+`, dir, pki, pki, dir, pki, dir, pki)
+}
+
+func explainCalls(b *strings.Builder, calls []*call) {
+	b.WriteString("\n# what the components show now\n")
+	for _, call := range calls {
+		fmt.Fprintf(b, "openssl s_client -connect %s -servername %s </dev/null 2>/dev/null | openssl x509 -noout -subject -issuer -serial -enddate # %s\n",
+			ca.ShellQuote(call.address), ca.ShellQuote(call.host), call.component)
+		if call.component == ComponentEtcd {
+			n := call.node
+			health, _ := EntryNamed(nameEtcdHealth)
+			authority, _ := EntryNamed(NameEtcdCA)
+			fmt.Fprintf(b, "curl --cacert %s --cert %s --key %s %s\n", ca.ShellQuote(authority.CertPath(n.Dir)),
+				ca.ShellQuote(health.CertPath(n.Dir)), ca.ShellQuote(health.KeyPath(n.Dir)), ca.ShellQuote("https://"+call.address+"/health"))
+		}
+	}
+}

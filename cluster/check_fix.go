@@ -1,0 +1,86 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pkictl/pkictl/ca"
+)
+
+// fix says what to do about a difference.
+func (n *CheckedNode) fix(dir string, e Entry, d Difference) string {
+	backup := "restore it from a backup"
+	switch {
+	case n.isForeign(e):
+		return "get it from who runs etcd"
+	case e.Kind == KindCA && (d.Field == FieldEnd || d.Field == FieldBegin):
+		return "a CA is not renewed in place: plan a new one, and trust in both meanwhile"
+	case e.IsShared():
+		return backup + ", or from another node of the control plane; all that relies on it has to be made anew otherwise"
+	case d.Field == FieldFile && strings.HasPrefix(d.Found, "a symbolic link"):
+		return "put the file itself in its place, which renewing replaces"
+	case d.Field == FieldEnd:
+		name := "pkictl cluster renew " + e.Name
+		if e.Name == NameKubelet {
+			name = "pkictl cluster renew --include-kubelet " + e.Name
+		}
+		return "renew it with: " + name + dirFlag(n.Dir)
+	case d.Field == FieldBegin:
+		return "check the clock of this machine, and of the one that made it"
+	}
+	return "make it anew with: " + n.repair(dir)
+}
+
+func dirFlag(dir string) string {
+	if dir == DefaultDir {
+		return ""
+	}
+	return " --dir " + ca.ShellQuote(dir)
+}
+
+// repair is the command that replaces what is wrong. Without settings the flags
+// say what the files do.
+func (n *CheckedNode) repair(dir string) string {
+	command := "pkictl cluster init --repair"
+	if !n.FromFiles {
+		return command + dirFlag(dir)
+	}
+	command += dirFlag(n.Dir)
+	flag := func(name, value string) {
+		if value != "" {
+			command += " --" + name + " " + ca.ShellQuote(value)
+		}
+	}
+	node := n.node
+	flag("node", node.Name+"="+strings.Join(known(node.Address), ""))
+	flag("endpoint", node.Endpoint)
+	if node.Port != DefaultPort {
+		flag("port", fmt.Sprint(node.Port))
+	}
+	if node.Cluster != DefaultName {
+		flag("name", node.Cluster)
+	}
+	if node.DNSDomain != DefaultDNSDomain {
+		flag("dns-domain", node.DNSDomain)
+	}
+	flag("service-cidr", node.serviceRange())
+	for _, names := range [][]string{node.sans.dns, node.sans.ips} {
+		for _, name := range names {
+			flag("san", name)
+		}
+	}
+	dns, ips := node.etcdPeerSANs.with(node.etcdServerSANs.dns, node.etcdServerSANs.ips)
+	for _, name := range append(dns, ips...) {
+		flag("etcd-san", name)
+	}
+	return command
+}
+
+// serviceRange is one whose first address is that of the service kubernetes;
+// empty where that is kubeadm's.
+func (n Node) serviceRange() string {
+	if n.ServiceIP.String() == "10.96.0.1" {
+		return ""
+	}
+	return fmt.Sprintf("%s/%d", n.ServiceIP.Prev(), n.ServiceIP.BitLen()-4)
+}

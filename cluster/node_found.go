@@ -1,0 +1,258 @@
+package cluster
+
+import (
+	"cmp"
+	"crypto/x509"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// NodeFromFiles finds out what the files of a cluster directory were made for,
+// where no settings say it, as in a directory that kubeadm made. Each file that
+// can be read has a vote, so that one wrong file is found and does not make the
+// others wrong. The version of Kubernetes is not in the files: subjects of every
+// version are right for such a node. Names beyond those that kubeadm gives by
+// itself count as asked for. An error means that there is no PKI of a control
+// plane; what nothing in it says is empty, or kubeadm's default.
+func NodeFromFiles(dir string) (Node, error) {
+	f := nodeFiles{}
+	for _, e := range Layout() {
+		f[e.Name] = Find(dir, e)
+	}
+	if f.none(nameAPIServer, nameEtcdServer, NameSA, NameAdmin, nameControllerManager) {
+		return Node{}, failure.New(failure.Failed, "name a directory like /etc/kubernetes on a node of the control plane, or make one with: pkictl cluster init",
+			"there is no control plane's PKI in %q", dir)
+	}
+	n := Node{
+		Cluster: f.clusterName(), ServiceIP: netip.MustParseAddr("10.96.0.1"), DNSDomain: f.dnsDomain(),
+		Validity: DefaultValidity, CAValidity: DefaultCAValidity,
+		// kubeadm makes nothing for an etcd that runs elsewhere; some put its CA and
+		// the API server's certificate there nevertheless.
+		ExternalEtcd: f.none(nameEtcdServer, nameEtcdPeer, nameEtcdHealth),
+	}
+	n.Address, n.Port = f.address()
+	n.Endpoint = f.endpoint(n)
+	n.Name = f.nodeName(n)
+	f.takeAPIServerNames(&n)
+	n.etcdServerSANs = f.moreNames(nameEtcdServer, n.etcdServerNames(), n.etcdServerIPs())
+	n.etcdPeerSANs = f.moreNames(nameEtcdPeer, n.etcdPeerNames(), n.etcdPeerIPs())
+	return n, nil
+}
+
+// nodeFiles are the entries of one cluster directory, by name.
+type nodeFiles map[string]*Found
+
+func (f nodeFiles) none(names ...string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return !f[name].Absent() })
+}
+
+func (f nodeFiles) cert(name string) *x509.Certificate { return f[name].Certificate }
+
+// votes counts what several files say.
+type votes []vote
+
+type vote struct {
+	what  string
+	count int
+}
+
+func (v *votes) add(what string) {
+	if what == "" {
+		return
+	}
+	i := slices.IndexFunc(*v, func(other vote) bool { return other.what == what })
+	if i < 0 {
+		*v = append(*v, vote{what, 1})
+		return
+	}
+	(*v)[i].count++
+}
+
+// winner is the first of those with the most votes; empty where there is none.
+func (v votes) winner() string {
+	var best vote
+	for _, candidate := range v {
+		if candidate.count > best.count {
+			best = candidate
+		}
+	}
+	return best.what
+}
+
+func (f nodeFiles) server(name string) *url.URL {
+	if f[name].Cluster == nil {
+		return nil
+	}
+	server, err := url.Parse(f[name].Cluster.Server)
+	if err != nil || server.Hostname() == "" {
+		return nil
+	}
+	return server
+}
+
+func (f nodeFiles) clusterName() string {
+	var v votes
+	for _, name := range []string{NameAdmin, nameControllerManager, nameScheduler} {
+		if config := f[name].Config; config != nil && config.Contexts[config.CurrentContext] != nil {
+			v.add(config.Contexts[config.CurrentContext].Cluster)
+		}
+	}
+	return cmp.Or(v.winner(), DefaultName)
+}
+
+const serviceName = "kubernetes.default.svc."
+
+func (f nodeFiles) dnsDomain() string {
+	if cert := f.cert(nameAPIServer); cert != nil {
+		for _, name := range cert.DNSNames {
+			if domain, is := strings.CutPrefix(name, serviceName); is && domain != "" {
+				return domain
+			}
+		}
+	}
+	return DefaultDNSDomain
+}
+
+// address is what the node is dialled at, which the kubeconfigs of its own
+// components and the certificates of its etcd say.
+func (f nodeFiles) address() (netip.Addr, int) {
+	var addresses, ports votes
+	for _, name := range []string{nameControllerManager, nameScheduler, NameKubelet} {
+		server := f.server(name)
+		if server == nil {
+			continue
+		}
+		if addr, err := netip.ParseAddr(server.Hostname()); err == nil {
+			addresses.add(addr.Unmap().String())
+			ports.add(server.Port())
+		}
+	}
+	for _, name := range []string{nameEtcdServer, nameEtcdPeer, nameAPIServer} {
+		if f.cert(name) == nil {
+			continue
+		}
+		for _, addr := range addressesOf(f.cert(name)) {
+			if !addr.IsLoopback() && (name != nameAPIServer || !isFirstOfRange(addr)) {
+				addresses.add(addr.String())
+			}
+		}
+	}
+	addr, _ := netip.ParseAddr(addresses.winner())
+	port, err := strconv.Atoi(ports.winner())
+	if err != nil {
+		port = DefaultPort
+	}
+	return addr, port
+}
+
+func addressesOf(cert *x509.Certificate) []netip.Addr {
+	var list []netip.Addr
+	for _, ip := range cert.IPAddresses {
+		if addr, ok := netip.AddrFromSlice(ip); ok {
+			list = append(list, addr.Unmap())
+		}
+	}
+	return list
+}
+
+// isFirstOfRange says whether an address may be the first of a range of
+// services, which has at least ten (minServiceAddresses).
+func isFirstOfRange(addr netip.Addr) bool {
+	bytes := addr.AsSlice()
+	return bytes[len(bytes)-1]&0x0f == 1
+}
+
+// endpoint is what the kubeconfigs of people dial where that is not the node
+// itself. One that the API server has a name for counts more.
+func (f nodeFiles) endpoint(n Node) string {
+	var v votes
+	for _, name := range []string{NameAdmin, NameSuperAdmin, NameKubelet} {
+		server := f.server(name)
+		if server == nil || (name == NameKubelet && server.Hostname() == n.Address.String()) {
+			continue
+		}
+		v.add(server.Host)
+		if cert := f.cert(nameAPIServer); cert != nil && cert.VerifyHostname(server.Hostname()) == nil {
+			v.add(server.Host)
+		}
+	}
+	endpoint := v.winner()
+	if "https://"+endpoint == n.localURL() {
+		return ""
+	}
+	return endpoint
+}
+
+func (f nodeFiles) nodeName(n Node) string {
+	const prefix = "system:node:"
+	var v votes
+	vouch := func(text string) {
+		if name, is := strings.CutPrefix(text, prefix); is {
+			v.add(name)
+		}
+	}
+	if cert := f.cert(NameKubelet); cert != nil {
+		vouch(cert.Subject.CommonName)
+	}
+	if config := f[NameKubelet].Config; config != nil && config.Contexts[config.CurrentContext] != nil {
+		vouch(config.Contexts[config.CurrentContext].AuthInfo)
+	}
+	for _, name := range []string{nameEtcdServer, nameEtcdPeer} {
+		if cert := f.cert(name); cert != nil {
+			v.add(cert.Subject.CommonName)
+		}
+	}
+	host, _ := n.endpointHost()
+	if cert := f.cert(nameAPIServer); cert != nil {
+		for _, name := range cert.DNSNames {
+			if name != host && name != "kubernetes" && !strings.HasPrefix(name, "kubernetes.default") {
+				v.add(name)
+			}
+		}
+	}
+	return v.winner()
+}
+
+// takeAPIServerNames finds the address of the service kubernetes among those of
+// the API server's certificate: kubeadm puts it first, and it is the first of a
+// range. Where none can be it, kubeadm's default is what is missing. The rest
+// was asked for.
+func (f nodeFiles) takeAPIServerNames(n *Node) {
+	cert := f.cert(nameAPIServer)
+	if cert == nil {
+		return
+	}
+	host, _ := n.endpointHost()
+	for _, addr := range addressesOf(cert) {
+		if isFirstOfRange(addr) && addr != n.Address && addr.String() != host && !addr.IsLoopback() {
+			n.ServiceIP = addr
+			break
+		}
+	}
+	n.sans = f.moreNames(nameAPIServer, n.apiServerNames(), n.apiServerIPs())
+}
+
+// moreNames are those of a certificate that are not in the lists.
+func (f nodeFiles) moreNames(name string, dns, ips []string) altNames {
+	var more altNames
+	cert := f.cert(name)
+	if cert == nil {
+		return more
+	}
+	for _, name := range cert.DNSNames {
+		if !slices.Contains(dns, name) {
+			more.dns = append(more.dns, name)
+		}
+	}
+	for _, addr := range addressesOf(cert) {
+		if !slices.Contains(ips, addr.String()) {
+			more.ips = append(more.ips, addr.String())
+		}
+	}
+	return more
+}
