@@ -13,8 +13,12 @@ import (
 // placeCA finds the certificate of a CA: it is there, or certifies the key that
 // is, or has signed certificates for the keys of what the CA signs.
 func (p *finishPlan) placeCA(item *planItem) {
-	if p.authorities[item.entry.Name] != nil || (!item.found.Absent() && !item.found.IsPending()) {
-		return // there, or wrong in a way that decide has found
+	if a := p.authorities[item.entry.Name]; a != nil {
+		p.placeChain(item, a)
+		return
+	}
+	if !item.found.Absent() && !item.found.IsPending() {
+		return // wrong in a way that decide has found
 	}
 	n := p.nodes[0]
 	item.differences = nil
@@ -48,6 +52,19 @@ func (p *finishPlan) placeCA(item *planItem) {
 		chosen := p.placed[item]
 		chosen.issuer = above[0]
 		p.placed[item] = chosen
+	}
+}
+
+// placeChain completes a CA that is there with those above it, if they are
+// offered and it has none.
+func (p *finishPlan) placeChain(item *planItem, a *authority) {
+	if len(a.ca.Chain) > 0 || item.state != StateKept {
+		return
+	}
+	if above := p.offered.above(a.ca.Certificate); len(above) > 0 {
+		a.ca.Chain = above
+		item.state = StatePlaced
+		p.placed[item] = placed{cert: a.ca.Certificate, issuer: above[0], above: above}
 	}
 }
 
@@ -138,13 +155,14 @@ func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) ([]store.File, error
 	first := p.nodes[0].item(item.entry.Name)
 	chosen, isPlaced := p.placed[first]
 	switch {
-	case isPlaced && n != p.nodes[0] && (first.found.Key != nil || !item.found.Absent()):
+	case isPlaced && n != p.nodes[0] && (first.found.Key != nil || !item.found.Absent()): // at most a chain is missing
 		return nil, nil
+	case isPlaced && n == p.nodes[0] && item.found.Certificate != nil: // placeChain
+		return []store.File{chosen.chainFile(item.entry, n.dir)}, nil
 	case isPlaced:
 		files := []store.File{{Path: item.entry.CertPath(n.dir), Data: ca.EncodeCertificates(chosen.cert), Mode: 0o644}}
 		if len(chosen.above) > 0 {
-			chain := append([]*x509.Certificate{chosen.cert}, chosen.above...)
-			files = append(files, store.File{Path: item.entry.below(n.dir, "-chain.crt"), Data: ca.EncodeCertificates(chain...), Mode: 0o644})
+			files = append(files, chosen.chainFile(item.entry, n.dir))
 		}
 		if n != p.nodes[0] {
 			item.state, item.cert = StateCopied, chosen.cert
@@ -162,6 +180,12 @@ func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) ([]store.File, error
 		return files, nil
 	}
 	return nil, nil
+}
+
+// chainFile is the file of a CA and those above it.
+func (chosen placed) chainFile(e Entry, dir string) store.File {
+	chain := append([]*x509.Certificate{chosen.cert}, chosen.above...)
+	return store.File{Path: e.below(dir, "-chain.crt"), Data: ca.EncodeCertificates(chain...), Mode: 0o644}
 }
 
 func (item *planItem) keyIsMissing() bool {

@@ -23,6 +23,11 @@ func (p *initPlan) makeBelow(ctx context.Context) error {
 		return err
 	}
 	first := p.nodes[0]
+	if !p.DryRun { // a CA may be half in its place
+		if err := store.Recover(ctx, PKIDir(first.dir), waitingIn(first, p.Waiting)); err != nil {
+			return err
+		}
+	}
 	missing, err := p.checkBelow(parent)
 	if err != nil || len(missing) == 0 {
 		return err
@@ -91,13 +96,18 @@ func (p *initPlan) rehearse() (*InitResult, error) {
 	return rehearsal.run()
 }
 
-// makeDirs makes the directories of the CAs.
-func makeDirs(ctx context.Context, n *nodePlan, waiting func(string)) error {
-	dir, err := store.Create(ctx, PKIDir(n.dir), func() {
+// waitingIn tells which directory is locked by another.
+func waitingIn(n *nodePlan, waiting func(dir string)) func() {
+	return func() {
 		if waiting != nil {
 			waiting(n.dir)
 		}
-	})
+	}
+}
+
+// makeDirs makes the directories of the CAs.
+func makeDirs(ctx context.Context, n *nodePlan, waiting func(string)) error {
+	dir, err := store.Create(ctx, PKIDir(n.dir), waitingIn(n, waiting))
 	if err != nil {
 		return err
 	}

@@ -37,10 +37,11 @@ that are here have to sign is made then.
 The requests stay. Sign them again before the certificates end, and run the same
 command: those that end later replace those that are there. An API server and
 etcd want CAs of their own each: one CA in two places is refused.`,
-		Example: `  pkictl init-ca --dir outside/root
+		Example: `  pkictl init-ca --dir root --cn Root
   pkictl cluster init --node cp-1 --advertise-address 10.0.0.11 --csr-only=cas
-  for name in ca front-proxy-ca etcd/ca; do openssl x509 -req -in kubernetes/pki/$name.csr -CA outside/root/ca.crt -CAkey outside/root/ca.key -copy_extensions copyall -days 1825 -out outside/$(basename $(dirname $name))-$(basename $name).crt 2>&1; done
-  pkictl cluster finish --certs outside`,
+  mkdir signed; cp root/ca.crt signed/root.crt
+  for ca in ca front-proxy-ca etcd/ca; do openssl x509 -req -in kubernetes/pki/$ca.csr -CA root/ca.crt -CAkey root/ca.key -copy_extensions copyall -days 1825 -out signed/${ca%/ca}.crt; done
+  pkictl cluster finish --certs signed`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.clusterFinish(cmd, f, certs) },
 	}

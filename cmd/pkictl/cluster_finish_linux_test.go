@@ -219,8 +219,6 @@ func TestKillFinish(t *testing.T) {
 						placed++
 					}
 				}
-				// A new file appears where it will stand after the switch was turned: until
-				// the next command all of them are those of before.
 				if placed == len(names) {
 					done++
 				} else {
@@ -244,7 +242,7 @@ func TestKillParent(t *testing.T) {
 	shell(t, first, "pkictl init-ca --cn Root --dir root")
 	command := append(in("cluster", "init", "--parent", "root"), strings.Fields(cp1)...)
 	n := 1
-	for ; ; n += 3 { // four changes, each of the same store
+	for ; ; n += 7 { // four changes by the same store
 		dir := filepath.Join(t.TempDir(), "copy")
 		shell(t, first, "cp -a . "+dir)
 		if _, reached := breakAt(t, program(dir, command...), n, killed); !reached {
