@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
@@ -28,7 +27,6 @@ type CheckOptions struct {
 	Timeout                 time.Duration // of each connection and request
 	Agent                   string        // the User-Agent
 	Now                     time.Time
-	Progress                func(done, total int) // of the calls; may be nil; calls do not overlap
 }
 
 // endsSoon says whether what lives from begin to end has little time left.
@@ -70,7 +68,8 @@ type CheckedEntry struct {
 	NotBefore  *time.Time `json:"notBefore,omitempty"`
 	NotAfter   *time.Time `json:"notAfter,omitempty"`
 	Missing    bool       `json:"missing,omitempty"`
-	Findings   int        `json:"findings"` // that count
+	Unread     bool       `json:"unread,omitempty"` // it may not be read
+	Findings   int        `json:"findings"`         // that count
 
 	found *Found
 }
@@ -97,7 +96,9 @@ type CheckedNode struct {
 	Entries   []CheckedEntry  `json:"entries"`
 	Servers   []CheckedServer `json:"servers,omitempty"`
 
+	home  string // the directory with the settings
 	node  Node
+	local *Ports                         // of the control plane that cluster up runs here; nil: none
 	certs map[string][]*x509.Certificate // of CAs, by the name of their entry
 }
 
@@ -119,8 +120,6 @@ type checker struct {
 	dir    string
 	report *CheckReport
 	owner  owner
-
-	progress sync.Mutex
 }
 
 // Check looks at the cluster directories of a control plane: what stands in

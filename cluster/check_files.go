@@ -20,8 +20,8 @@ func (c *checker) checkFiles(n *CheckedNode) {
 	differences := map[string][]Difference{}
 	for _, e := range c.entries(n) {
 		found := Find(n.Dir, e)
-		c.setAside(n, found)
-		n.Entries = append(n.Entries, CheckedEntry{Name: e.Name, File: e.Paths(n.Dir)[0], Missing: found.Absent(), found: found})
+		unread := c.setAside(n, found)
+		n.Entries = append(n.Entries, CheckedEntry{Name: e.Name, File: e.Paths(n.Dir)[0], Missing: found.Absent(), Unread: unread, found: found})
 		if e.Kind == KindCA && found.Certificate != nil {
 			n.certs[e.Name] = append([]*x509.Certificate{found.Certificate}, found.Behind...)
 		}
@@ -34,7 +34,7 @@ func (c *checker) checkFiles(n *CheckedNode) {
 	c.blameCAs(n, differences)
 	for _, entry := range n.Entries {
 		for _, d := range differences[entry.Name] {
-			c.find(n, d, "", n.fix(c.dir, entry.found.Entry, d))
+			c.find(n, d, "", n.fix(entry.found.Entry, d))
 		}
 		if entry.found.Certificate != nil {
 			c.checkEnd(n, entry.found)
@@ -69,13 +69,15 @@ func (n *CheckedNode) isForeign(e Entry) bool {
 func mayBeMissing(e Entry) bool { return e.Name == NameSuperAdmin }
 
 // setAside takes the problems that say nothing about the file from it: that
-// somebody may not read it, and that what a copy of it names is on the node.
-func (c *checker) setAside(n *CheckedNode, found *Found) {
+// somebody may not read it, which is returned, and that what a copy of it names
+// is on the node.
+func (c *checker) setAside(n *CheckedNode, found *Found) (unread bool) {
 	isElsewhere := false
 	found.Problems = slices.DeleteFunc(found.Problems, func(problem error) bool {
 		switch {
 		case errors.Is(problem, fs.ErrPermission):
 			c.report.Unread = append(c.report.Unread, problem)
+			unread = true
 			return true
 		case found.Rotated != "" && errors.Is(problem, fs.ErrNotExist) && !isDir(filepath.Dir(found.Rotated)):
 			isElsewhere = true // twice, with the key
@@ -89,6 +91,7 @@ func (c *checker) setAside(n *CheckedNode, found *Found) {
 			Wanted: "the certificate in " + found.Rotated, Found: "no such directory on this machine",
 		}, "look at it on the node")
 	}
+	return unread
 }
 
 // describe fills in what is shown of a certificate.
@@ -204,7 +207,7 @@ func (c *checker) checkEnd(n *CheckedNode, found *Found) {
 	}
 	if c.o.endsSoon(cert.NotBefore, cert.NotAfter) {
 		d := Difference{Entry: e.Name, File: e.CertPath(n.Dir), Field: FieldEnd, Wanted: "a later one", Found: c.showEnd(cert)}
-		c.find(n, d, "", n.fix(c.dir, e, d))
+		c.find(n, d, "", n.fix(e, d))
 	}
 	if issuer := n.issuer(found); issuer != nil && issuer.NotAfter.Before(cert.NotAfter) && !n.isForeign(e) {
 		c.note(n, Difference{Entry: e.Name, File: e.CertPath(n.Dir), Field: FieldEnd, Wanted: "before that of its CA, " + day(issuer.NotAfter), Found: day(cert.NotAfter)},

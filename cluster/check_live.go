@@ -45,12 +45,17 @@ type call struct {
 
 // checkLive asks the components what they show and accept.
 func (c *checker) checkLive(ctx context.Context) error {
+	for _, n := range c.report.Nodes {
+		if err := n.findLocal(); err != nil {
+			return err
+		}
+	}
 	calls, err := c.calls()
 	if err != nil {
 		return err
 	}
 	handed := &handedOut{}
-	c.inParallel(ctx, len(calls)+1, func(i int) {
+	callAll(ctx, len(calls)+1, func(i int) {
 		if i == len(calls) {
 			c.askHandedOut(ctx, handed)
 			return
@@ -64,21 +69,14 @@ func (c *checker) checkLive(ctx context.Context) error {
 	return nil
 }
 
-// inParallel does n things, a few at a time, and says how far it is.
-func (c *checker) inParallel(ctx context.Context, n int, do func(i int)) {
+// callAll asks n servers, a few at a time.
+func callAll(ctx context.Context, n int, do func(i int)) {
 	var wait sync.WaitGroup
 	next := make(chan int)
-	done := 0
 	for range min(n, liveWorkers) {
 		wait.Go(func() {
 			for i := range next {
 				do(i)
-				c.progress.Lock()
-				done++
-				if c.o.Progress != nil {
-					c.o.Progress(done, n)
-				}
-				c.progress.Unlock()
 			}
 		})
 	}
@@ -104,7 +102,7 @@ func (c *checker) calls() ([]*call, error) {
 		if err != nil {
 			return nil, err
 		}
-		kubelets, err := c.addresses(n, c.o.Kubelets, func() []string { return n.at(kubeletPort) })
+		kubelets, err := c.addresses(n, c.o.Kubelets, n.kubelets)
 		if err != nil {
 			return nil, err
 		}
@@ -117,10 +115,13 @@ func (c *checker) calls() ([]*call, error) {
 		for _, address := range kubelets {
 			list = append(list, &call{node: n, component: "kubelet", address: address, mustRun: c.o.Kubelets != nil})
 		}
-		if n.isHere() {
+		switch {
+		case n.local != nil && n.local.ControllerManager != 0:
+			list = append(list, &call{node: n, component: ComponentControllerManager, address: address(n.local.ControllerManager)})
+		case n.local == nil && n.isHere():
 			list = append(list,
-				&call{node: n, component: ComponentControllerManager, address: loopbackAddress(controllerManagerPort)},
-				&call{node: n, component: "kube-scheduler", address: loopbackAddress(schedulerPort)})
+				&call{node: n, component: ComponentControllerManager, address: address(controllerManagerPort)},
+				&call{node: n, component: "kube-scheduler", address: address(schedulerPort)})
 		}
 	}
 	for _, call := range list {
@@ -147,13 +148,30 @@ func (c *checker) addresses(n *CheckedNode, named []string, own func() []string)
 	return named, nil
 }
 
+// findLocal finds the control plane that cluster up runs on the directory.
+func (n *CheckedNode) findLocal() error {
+	d := runDirOf(n.Dir)
+	held, err := d.isHeld()
+	if err != nil || !held {
+		return err
+	}
+	s, err := d.read()
+	if err == nil && s != nil && s.Phase == phaseReady {
+		n.local = &s.Ports
+	}
+	return err
+}
+
 // apiServers are what the node's kubeconfigs dial, and on the node itself its
 // loopback address. The endpoint may lead to another node, which has a
 // certificate of its own: it is not asked where there are several.
 func (n *CheckedNode) apiServers() []string {
+	if n.local != nil {
+		return []string{address(n.local.APIServer)}
+	}
 	list := n.at(n.node.Port)
 	if n.isHere() {
-		list = append(list, loopbackAddress(n.node.Port))
+		list = append(list, address(n.node.Port))
 	}
 	if len(list) == 0 && n.node.Endpoint != "" {
 		list = append(list, n.node.Endpoint)
@@ -162,10 +180,20 @@ func (n *CheckedNode) apiServers() []string {
 }
 
 func (n *CheckedNode) etcds() []string {
-	if n.node.ExternalEtcd {
+	switch {
+	case n.node.ExternalEtcd:
 		return nil
+	case n.local != nil:
+		return []string{address(n.local.Etcd)}
 	}
 	return n.at(etcdPort)
+}
+
+func (n *CheckedNode) kubelets() []string {
+	if n.local != nil {
+		return nil
+	}
+	return n.at(kubeletPort)
 }
 
 func (n *CheckedNode) at(port int) []string {
@@ -174,8 +202,6 @@ func (n *CheckedNode) at(port int) []string {
 	}
 	return []string{hostPort(n.node.Address, port)}
 }
-
-func loopbackAddress(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
 // isHere says whether the node is this machine.
 func (n *CheckedNode) isHere() bool {
@@ -197,6 +223,7 @@ func (c *checker) ask(ctx context.Context, call *call) {
 
 // judge compares what a server shows with what is on disk.
 func (c *checker) judge(call *call) {
+	c.assign(call)
 	n := call.node
 	shown := CheckedServer{Component: call.component, Address: call.address, Entry: call.entry}
 	d := Difference{Entry: call.entry, File: call.address, Field: FieldServed}
@@ -222,8 +249,29 @@ func (c *checker) judge(call *call) {
 	n.Servers = append(n.Servers, shown)
 }
 
+// assign finds the node of a server that was named by its address: the one that
+// has its certificate.
+func (c *checker) assign(call *call) {
+	for _, n := range c.report.Nodes {
+		if found := n.found(call.entry); found != nil && found.Certificate != nil && call.certs != nil && call.certs[0].Equal(found.Certificate) {
+			call.node = n
+			return
+		}
+	}
+}
+
+// found is an entry of the node; nil where it has none of that name.
+func (n *CheckedNode) found(name string) *Found {
+	for _, e := range n.Entries {
+		if e.Name == name {
+			return e.found
+		}
+	}
+	return nil
+}
+
 func (call *call) flag() string {
-	return map[string]string{ComponentAPIServer: "--server", ComponentEtcd: "--etcd"}[call.component]
+	return map[string]string{ComponentAPIServer: "--server", ComponentEtcd: "--etcd", "kubelet": "--kubelet"}[call.component]
 }
 
 // reasonOf returns the cause of an error whose own line names the server.
@@ -238,11 +286,10 @@ func reasonOf(err error) string {
 // judgeEntry says whether a component shows what is on disk.
 func (c *checker) judgeEntry(call *call) bool {
 	n, cert := call.node, call.certs[0]
-	i := slices.IndexFunc(n.Entries, func(e CheckedEntry) bool { return e.Name == call.entry })
-	if i < 0 {
+	found := n.found(call.entry)
+	if found == nil {
 		return false
 	}
-	found := n.Entries[i].found
 	d := Difference{Entry: call.entry, File: call.address, Field: FieldServed}
 	isCurrent := found.Certificate != nil && bytes.Equal(found.Certificate.Raw, cert.Raw)
 	switch certs := n.certs[found.Entry.CA]; {
@@ -254,7 +301,7 @@ func (c *checker) judgeEntry(call *call) bool {
 	case found.Certificate != nil:
 		d.Wanted = "the certificate on disk, which ends " + c.showEnd(found.Certificate)
 		d.Found = "another with serial " + ca.FormatSerial(cert.SerialNumber) + ", which ends " + c.showEnd(cert)
-		c.find(n, d, "", "restart "+call.component+" on node "+n.Node+", which reads its certificate when it starts")
+		c.find(n, d, "", "it takes a new one from the disk within a minute; if it does not, restart "+call.component+" on node "+n.Node)
 	}
 	if call.refused != nil {
 		d.Wanted, d.Found = "that it accepts "+nameEtcdHealth, reasonOf(call.refused)
@@ -274,11 +321,11 @@ func (c *checker) judgeOwn(call *call) {
 	n, cert := call.node, call.certs[0]
 	d := Difference{File: call.address, Field: FieldServed, Wanted: "a certificate of " + call.component + " that stays valid", Found: "one that ends " + c.showEnd(cert)}
 	if c.o.Now.After(cert.NotAfter) || c.o.Now.Before(cert.NotBefore) || c.o.endsSoon(cert.NotBefore, cert.NotAfter) {
-		hint := "it makes a new one when it starts: restart " + call.component
 		if call.component == "kubelet" {
-			hint = "remove /var/lib/kubelet/pki/kubelet.crt and kubelet.key, and restart the kubelet; where it has serverTLSBootstrap, approve its request: pkictl csr list"
+			c.find(n, d, "", "remove /var/lib/kubelet/pki/kubelet.crt and kubelet.key, and restart the kubelet; where it has serverTLSBootstrap, approve its request: pkictl csr list")
+		} else { // probes do not verify it
+			c.note(n, d, "it makes a new one when it starts: restart "+call.component)
 		}
-		c.find(n, d, "", hint)
 		return
 	}
 	if certs := n.certs[NameCA]; call.component == "kubelet" && certs != nil && !c.isBy(call, certs) {

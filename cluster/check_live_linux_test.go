@@ -78,11 +78,9 @@ func TestCheckLive(t *testing.T) {
 	server, etcd := address(cp.Ports().APIServer), address(cp.Ports().Etcd)
 	waitForRootCA(t, s.dir, server)
 	controllerManager := address(cp.Ports().ControllerManager)
-	done := 0
 	live := func(o *CheckOptions) {
 		// The controller manager shows what kubelets do: a certificate of its own.
 		o.Live, o.Servers, o.Etcd, o.Kubelets = true, []string{server}, []string{etcd}, []string{controllerManager}
-		o.Progress = func(n, _ int) { done = n }
 	}
 
 	report := check(t, s.dir, live)
@@ -91,9 +89,6 @@ func TestCheckLive(t *testing.T) {
 		t.Errorf("notes: %q", notes)
 	}
 	checkServers(t, report)
-	if done != 4 {
-		t.Errorf("progress ended at %d", done)
-	}
 	if data, err := report.Metrics(); err != nil || !bytes.Contains(data, []byte(`pkictl_cluster_served_not_after_seconds{address="`+etcd+`",component="etcd",node="cp-1"`)) {
 		t.Errorf("%v\n%s", err, data)
 	}
@@ -103,7 +98,7 @@ func TestCheckLive(t *testing.T) {
 		s.resign(nameAPIServer, s.newKey(), nil)
 		report := check(t, s.dir, live)
 		checkFindings(t, report, "apiserver served")
-		if hint := report.Findings[0].Hint; !strings.HasPrefix(hint, "restart kube-apiserver") && !strings.HasPrefix(report.Findings[1].Hint, "restart kube-apiserver") {
+		if hint := report.Findings[0].Hint; !strings.Contains(hint, "restart kube-apiserver") && !strings.Contains(report.Findings[1].Hint, "restart kube-apiserver") {
 			t.Errorf("%+v", report.Findings)
 		}
 	})

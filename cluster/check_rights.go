@@ -61,8 +61,8 @@ func (c *checker) checkRights(n *CheckedNode) {
 }
 
 // checkDirectories looks at the directories: who may write there replaces every
-// file. It returns the owner to go on with, which is that of the directory where
-// all of it belongs to somebody else: one finding says so.
+// file. It returns the owner to go on with: nobody where the cluster directory
+// itself belongs to somebody else, for one finding says so, and one command.
 func (c *checker) checkDirectories(n *CheckedNode) owner {
 	owner := c.owner
 	for i, path := range []string{n.Dir, PKIDir(n.Dir), filepath.Join(PKIDir(n.Dir), "etcd")} {
@@ -75,7 +75,9 @@ func (c *checker) checkDirectories(n *CheckedNode) owner {
 				"", "chmod go-w "+ca.ShellQuote(path))
 		}
 		if !c.checkOwner(n, "", path, info, owner, "1.1.19") && i == 0 {
-			owner.uid, owner.gid = idsOf(info)
+			last := &c.report.Findings[len(c.report.Findings)-1]
+			last.Hint = strings.Replace(last.Hint, "chown ", "chown -R ", 1)
+			owner.uid, owner.gid = -1, -1
 		}
 	}
 	return owner

@@ -76,7 +76,7 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 	d := &differences{found: f}
 	for _, path := range f.Missing {
 		if f.Entry.Kind != KindCA || path != f.Entry.KeyPath(f.Dir) {
-			d.add(path, FieldFile, "a file", "none")
+			d.add(path, FieldFile, "a file", f.awaited())
 		}
 	}
 	for _, problem := range f.Problems {
@@ -93,11 +93,11 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 	case KindKubeconfig:
 		d.compareServer(n)
 		d.compareTrust(issuer)
+		if f.User != nil && f.Certificate == nil && f.Problems == nil {
+			d.add(d.path(), FieldFile, "a client certificate", f.awaited())
+		}
 	}
 	if f.Certificate == nil {
-		if f.Entry.Kind == KindKubeconfig && f.Problems == nil {
-			d.add(d.path(), FieldFile, "a client certificate", "none")
-		}
 		return d.list
 	}
 	if f.Entry.Kind == KindCA {
@@ -114,8 +114,7 @@ func (d *differences) path() string { return d.found.Entry.CertPath(d.found.Dir)
 
 func (d *differences) compareKeyPair() {
 	f := d.found
-	isOurs := func(public crypto.PublicKey) bool { return ca.EqualKeys(f.Key, public) }
-	if f.Key != nil && f.Public != nil && !slices.ContainsFunc(f.Public, isOurs) {
+	if f.Key != nil && f.Public != nil && !f.isVerified() {
 		d.add(f.Entry.PublicPath(f.Dir), FieldKey, "the public part of "+f.Entry.KeyPath(f.Dir), "another key")
 	}
 	if f.KeyProblem != "" {
@@ -144,12 +143,30 @@ func (d *differences) compareLeaf(n Node, issuer *x509.Certificate) {
 	switch {
 	case cert.IsCA:
 		d.add(d.path(), FieldCA, "a certificate that signs no others", "that of a CA")
-	case issuer == nil:
+	case issuer == nil || isBelow(cert, f.Behind, issuer):
 	case !bytes.Equal(cert.RawIssuer, issuer.RawSubject):
 		d.add(d.path(), FieldCA, ca.FormatName(issuer.RawSubject), ca.FormatName(cert.RawIssuer))
-	case cert.CheckSignatureFrom(issuer) != nil:
+	default:
 		d.add(d.path(), FieldCA, "the key of "+ca.FormatName(issuer.RawSubject), "another key of that name")
 	}
+}
+
+// isBelow says whether a CA has signed a certificate, itself or by way of others
+// that stand behind the certificate in its file.
+func isBelow(cert *x509.Certificate, behind []*x509.Certificate, authority *x509.Certificate) bool {
+	if isSignedBy(cert, authority) {
+		return true
+	}
+	for i, next := range behind {
+		if isSignedBy(cert, next) {
+			return isBelow(next, behind[i+1:], authority)
+		}
+	}
+	return false
+}
+
+func isSignedBy(cert, issuer *x509.Certificate) bool {
+	return bytes.Equal(cert.RawIssuer, issuer.RawSubject) && cert.CheckSignatureFrom(issuer) == nil
 }
 
 // compareGroups: the order says nothing to Kubernetes.

@@ -116,6 +116,44 @@ func (f *Found) IsMissing(path string) bool {
 	return slices.Contains(f.Missing, path)
 }
 
+// isVerified says whether what the private key signs is verified by one of the
+// public ones.
+func (f *Found) isVerified() bool {
+	return slices.ContainsFunc(f.Public, func(public crypto.PublicKey) bool { return ca.EqualKeys(f.Key, public) })
+}
+
+// RequestPath returns the path of the file with the certificate request of an
+// entry whose CA is elsewhere, as kubeadm certs generate-csr has it.
+func (e Entry) RequestPath(dir string) string {
+	if e.Kind == KindKubeconfig {
+		return filepath.Join(dir, e.Name+".csr")
+	}
+	return e.below(dir, ".csr")
+}
+
+// IsPending says whether there is a key that waits for its certificate.
+func (f *Found) IsPending() bool {
+	return f.Entry.Kind != KindKeyPair && f.Key != nil && f.Certificate == nil && f.Problems == nil
+}
+
+// awaited says what there is in place of a certificate.
+func (f *Found) awaited() string {
+	if f.IsRequested() {
+		return "none yet, but a request"
+	}
+	return "none"
+}
+
+// IsRequested says whether a key that waits for its certificate has a request
+// beside it.
+func (f *Found) IsRequested() bool {
+	if !f.IsPending() {
+		return false
+	}
+	_, err := os.Lstat(f.Entry.RequestPath(f.Dir))
+	return err == nil
+}
+
 // Find reads the files of an entry in a cluster directory. What is wrong with
 // them is in the result.
 func Find(dir string, e Entry) *Found {

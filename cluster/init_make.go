@@ -20,8 +20,7 @@ import (
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
-// make makes what is missing, or is to be repaired, and writes it, one node
-// after the other: the first has the new CAs.
+// make makes what is missing, or is to be repaired, and writes it.
 func (p *initPlan) make(result *InitResult) error {
 	first, then := p.jobs()
 	if err := inParallel(first); err != nil {
@@ -30,6 +29,12 @@ func (p *initPlan) make(result *InitResult) error {
 	if err := inParallel(then); err != nil {
 		return err
 	}
+	return p.writeAll(result)
+}
+
+// writeAll writes what was made, one node after the other: the first has the
+// new CAs.
+func (p *initPlan) writeAll(result *InitResult) error {
 	for _, n := range p.nodes {
 		if err := p.write(n); err != nil {
 			return err

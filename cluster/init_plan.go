@@ -61,6 +61,9 @@ func (a *authority) issuerOf(cert *x509.Certificate) *x509.Certificate {
 	return a.ca.Certificate
 }
 
+// keyIsElsewhere says whether it is an external CA.
+func (a *authority) keyIsElsewhere() bool { return a.item.found.IsMissing(a.ca.KeyPath()) }
+
 func sortedByDir(nodes []*nodePlan) []*nodePlan {
 	return slices.SortedFunc(slices.Values(nodes), func(a, b *nodePlan) int { return strings.Compare(a.dir, b.dir) })
 }
@@ -216,6 +219,19 @@ func (p *initPlan) leaveMissing() {
 	}
 }
 
+// awaited lists the requests of keys that wait for their certificates.
+func (p *initPlan) awaited() []string {
+	var paths []string
+	for _, n := range p.nodes {
+		for _, item := range n.items {
+			if item.found.IsRequested() {
+				paths = append(paths, item.entry.RequestPath(n.dir))
+			}
+		}
+	}
+	return paths
+}
+
 // checkPossible refuses what cannot be made with what is there.
 func (p *initPlan) checkPossible() error {
 	for _, n := range p.nodes {
@@ -230,6 +246,9 @@ func (p *initPlan) checkPossible() error {
 
 func (p *initPlan) checkItem(item *planItem) error {
 	switch {
+	case item.state == StateRepaired && item.found.IsRequested():
+		return failure.New(failure.Failed, "bring its certificate in with: pkictl cluster finish --certs DIR; to do without, move key and request away",
+			"the key %q waits for the certificate that %q asks for", item.entry.KeyPath(item.found.Dir), item.entry.RequestPath(item.found.Dir))
 	case item.state == StateRepaired && item.entry.Kind == KindCA:
 		return failure.New(failure.Failed, "restore it from a backup, or make a new cluster in another directory: all that a CA has signed goes with it",
 			"a CA is not repaired: %s", item.differences[0])
@@ -298,7 +317,7 @@ func (p *initPlan) loadKeys() error {
 		if a == nil || needed[entry.Name] == nil {
 			continue
 		}
-		if a.item.found.IsMissing(a.ca.KeyPath()) {
+		if a.keyIsElsewhere() {
 			return failure.New(failure.Failed, "bring the key here for the moment, or have others sign: pkictl cluster init --csr-only",
 				"the key of CA %q is not here, and these need it: %s", a.ca.CertPath(), strings.Join(needed[entry.Name], ", "))
 		}
@@ -329,7 +348,10 @@ func (p *initPlan) results() []NodeResult {
 	for _, n := range p.nodes {
 		result := NodeResult{Node: n.node.Name, Dir: n.dir}
 		for _, item := range n.items {
-			entry := EntryResult{Name: item.entry.Name, Files: item.entry.Paths(n.dir), State: item.state}
+			entry := EntryResult{Name: item.entry.Name, Files: item.entry.Paths(n.dir), State: item.state, CA: item.entry.CA}
+			if item.state == StateRequested || item.state == StateAwaited {
+				entry.Request = item.entry.RequestPath(n.dir)
+			}
 			for _, d := range item.differences {
 				entry.Wrong = append(entry.Wrong, fmt.Sprintf("%s: wanted %s; found %s", d.Field, d.Wanted, d.Found))
 			}

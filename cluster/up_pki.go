@@ -2,13 +2,11 @@ package cluster
 
 import (
 	"cmp"
-	"crypto"
 	"crypto/x509"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
@@ -159,11 +157,10 @@ func purposesOf(e Entry) []ca.Purpose {
 	return nil
 }
 
-// keyPair checks that the key by which tokens are signed is one of those by which
+// keyPair checks that the key by which tokens are signed is the one by which
 // they are verified.
 func (c *runCheck) keyPair(f *Found) error {
-	isIts := func(public crypto.PublicKey) bool { return ca.EqualKeys(f.Key, public) }
-	if f.Key == nil || !slices.ContainsFunc(f.Public, isIts) {
+	if f.Key == nil || !f.isVerified() {
 		return failure.New(failure.Failed, repairHint, "key %q does not belong to %q", f.Entry.KeyPath(c.dir), f.Entry.PublicPath(c.dir))
 	}
 	return nil

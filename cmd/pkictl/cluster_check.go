@@ -50,15 +50,17 @@ func (a *app) clusterCheckCmd() *cobra.Command {
 
 Where there is no cluster.yaml, as in a directory that kubeadm made, the files
 themselves say for which names and addresses they are: what most of them agree
-on is right. No key leaves the machine: the directory's client certificates are
+on is right. --live asks what cluster up runs in the directory, or else what the
+node should run; with --server, --etcd and --kubelet other addresses. No key leaves the machine: the directory's client certificates are
 shown to servers that its own CA vouches for, and to no others.
 
 Exit codes: 0 nothing was found but notes, 3 something was, 1 a file could not
 be read (the others are still looked at).`,
-		Example: `  pkictl cluster check
-  pkictl cluster check /etc/kubernetes --live
-  pkictl cluster check /etc/kubernetes --within 60d --quiet --prometheus /var/lib/node_exporter/pkictl_cluster.prom
-  pkictl cluster check --live --server 127.0.0.1:6443 --etcd 127.0.0.1:2379 --kubeconfig ~/.kube/config`,
+		Example: `  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11
+  pkictl cluster check
+  pkictl cluster check kubernetes --within 60d -o json
+  pkictl cluster check --quiet --prometheus pkictl_cluster.prom
+  pkictl cluster check --kubeconfig kubernetes/admin.conf`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Dir = a.clusterDir
@@ -108,13 +110,12 @@ func (a *app) clusterCheck(cmd *cobra.Command, f clusterCheckFlags) error {
 			return err
 		}
 	}
-	bar := a.newProgress(0)
-	o.Progress = func(done, total int) {
-		bar.total = total
-		bar.show(done)
+	steps := a.newSteps()
+	if o.Live {
+		steps.begin("asking the components")
 	}
 	report, err := cluster.Check(cmd.Context(), o)
-	bar.clear()
+	steps.clear()
 	if err != nil {
 		return err
 	}
@@ -184,11 +185,15 @@ func (a *app) printCheckedEntries(w io.Writer, n *cluster.CheckedNode) {
 		if e.NotAfter != nil {
 			end, in = e.NotAfter.Format(time.DateOnly), left(e.NotAfter.Sub(a.now()))
 		}
-		if e.Missing {
+		switch {
+		case e.Missing && e.Findings > 0:
 			result = "missing"
-		}
-		if e.Findings > 0 {
+		case e.Findings > 0:
 			result = count(e.Findings, "finding")
+		case e.Missing:
+			result = "not here"
+		case e.Unread:
+			result = "not read"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(e.Name), end, in, dash(printable(e.SignedBy)), dash(printable(e.Key)), result)
 	}
@@ -232,7 +237,7 @@ func (a *app) printClusterFindings(w io.Writer, report *cluster.CheckReport) int
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "FILE\tCHECK\tFINDING")
-	for _, f := range report.Findings {
+	for i, f := range report.Findings {
 		text := "wanted " + f.Wanted + "; found " + f.Found
 		if strings.HasPrefix(f.Found, "cannot ") || f.Field == cluster.FieldFile && f.Wanted == "what can be read" {
 			text = f.Found
@@ -246,7 +251,8 @@ func (a *app) printClusterFindings(w io.Writer, report *cluster.CheckReport) int
 			failed++
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", printable(shortFile(report, f)), f.Field, printable(text))
-		if f.Hint != "" { // below it: both are long
+		// Below it, for both are long, and once for those that one command mends.
+		if i+1 == len(report.Findings) || report.Findings[i+1].Hint != f.Hint {
 			fmt.Fprintf(t, "\t\thint: %s\n", printable(a.asCalled(f.Hint)))
 		}
 	}
