@@ -2,7 +2,6 @@ package ca
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -14,17 +13,7 @@ import (
 // Sign returns a certificate request (PKCS#10, RFC 2986) in PEM form for the
 // subject and the alternative names, signed with the key that it is for.
 func (r Request) Sign(key crypto.Signer) ([]byte, error) {
-	rawSubject, err := subject(r.Groups, r.CommonName)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-		RawSubject: rawSubject, DNSNames: r.SANs.DNS, IPAddresses: r.SANs.IPs, URIs: r.SANs.URIs, EmailAddresses: r.SANs.Emails,
-	}, key)
-	if err != nil {
-		return nil, failure.Wrap(err, failure.Failed, "", "cannot make a certificate request for %q", r.CommonName)
-	}
-	return EncodeRequest(der), nil
+	return r.signWith(key, nil)
 }
 
 // ExplainSign returns the openssl commands, for a POSIX shell, that make a key of

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"crypto"
 	"os"
 	"path/filepath"
 	"slices"
@@ -168,7 +169,7 @@ func isSameShared(a, b *Found) bool {
 	case a.Key != nil && b.Key != nil:
 		return ca.EqualKeys(a.Key, b.Key)
 	case a.Public != nil && b.Public != nil:
-		return ca.EqualKeys(a.Public, b.Public)
+		return slices.EqualFunc(a.Public, b.Public, func(a, b crypto.PublicKey) bool { return ca.EqualKeys(a, b) })
 	}
 	return true // it cannot be told, which is found elsewhere
 }

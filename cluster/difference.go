@@ -3,9 +3,11 @@ package cluster
 import (
 	"bytes"
 	"cmp"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,11 +76,15 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 	d := &differences{found: f}
 	for _, path := range f.Missing {
 		if f.Entry.Kind != KindCA || path != f.Entry.KeyPath(f.Dir) {
-			d.add(path, FieldFile, "a file", "none")
+			d.add(path, FieldFile, "a file", f.awaited())
 		}
 	}
 	for _, problem := range f.Problems {
-		d.add(f.Entry.Paths(f.Dir)[0], FieldFile, "what can be read", problem.Error())
+		path := f.Entry.Paths(f.Dir)[0]
+		if about := (*fileError)(nil); errors.As(problem, &about) {
+			path = about.path
+		}
+		d.add(path, FieldFile, "what can be read", problem.Error())
 	}
 	switch f.Entry.Kind {
 	case KindKeyPair:
@@ -87,6 +93,9 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 	case KindKubeconfig:
 		d.compareServer(n)
 		d.compareTrust(issuer)
+		if f.User != nil && f.Certificate == nil && f.Problems == nil {
+			d.add(d.path(), FieldFile, "a client certificate", f.awaited())
+		}
 	}
 	if f.Certificate == nil {
 		return d.list
@@ -105,10 +114,13 @@ func (d *differences) path() string { return d.found.Entry.CertPath(d.found.Dir)
 
 func (d *differences) compareKeyPair() {
 	f := d.found
-	if f.Key != nil && f.Public != nil && !ca.EqualKeys(f.Key, f.Public) {
+	if f.Key != nil && f.Public != nil && !f.isVerified() {
 		d.add(f.Entry.PublicPath(f.Dir), FieldKey, "the public part of "+f.Entry.KeyPath(f.Dir), "another key")
 	}
-	d.compareKeyKind(f.Entry.KeyPath(f.Dir))
+	if f.KeyProblem != "" {
+		d.add(f.Entry.KeyPath(f.Dir), FieldKey, "a key that Kubernetes can read", "one that "+f.KeyProblem)
+	}
+	d.compareKeyKind(f.Entry.KeyPath(f.Dir), f.Key)
 }
 
 // compareCA looks at what makes a certificate a CA's. Its name is free: one that
@@ -131,12 +143,30 @@ func (d *differences) compareLeaf(n Node, issuer *x509.Certificate) {
 	switch {
 	case cert.IsCA:
 		d.add(d.path(), FieldCA, "a certificate that signs no others", "that of a CA")
-	case issuer == nil:
+	case issuer == nil || isBelow(cert, f.Behind, issuer):
 	case !bytes.Equal(cert.RawIssuer, issuer.RawSubject):
 		d.add(d.path(), FieldCA, ca.FormatName(issuer.RawSubject), ca.FormatName(cert.RawIssuer))
-	case cert.CheckSignatureFrom(issuer) != nil:
+	default:
 		d.add(d.path(), FieldCA, "the key of "+ca.FormatName(issuer.RawSubject), "another key of that name")
 	}
+}
+
+// isBelow says whether a CA has signed a certificate, itself or by way of others
+// that stand behind the certificate in its file.
+func isBelow(cert *x509.Certificate, behind []*x509.Certificate, authority *x509.Certificate) bool {
+	if isSignedBy(cert, authority) {
+		return true
+	}
+	for i, next := range behind {
+		if isSignedBy(cert, next) {
+			return isBelow(next, behind[i+1:], authority)
+		}
+	}
+	return false
+}
+
+func isSignedBy(cert, issuer *x509.Certificate) bool {
+	return bytes.Equal(cert.RawIssuer, issuer.RawSubject) && cert.CheckSignatureFrom(issuer) == nil
 }
 
 // compareGroups: the order says nothing to Kubernetes.
@@ -187,16 +217,18 @@ func (d *differences) compareKey() {
 		if f.KeyProblem != "" && f.Entry.Kind != KindCA {
 			d.add(path, FieldKey, "a key that Kubernetes can read", "one that "+f.KeyProblem)
 		}
-		return
 	case !ca.EqualKeys(f.Key, f.Certificate.PublicKey):
 		d.add(path, FieldKey, "the key of the certificate", "another key")
 	}
-	d.compareKeyKind(path)
+	if f.Key == nil { // of a CA that signs elsewhere
+		path = d.path()
+	}
+	d.compareKeyKind(path, cmp.Or(f.Key, f.Certificate.PublicKey))
 }
 
 // compareKeyKind finds keys that kubeadm or parts of Kubernetes do not take.
-func (d *differences) compareKeyKind(path string) {
-	switch key := d.found.Key.(type) {
+func (d *differences) compareKeyKind(path string, public crypto.PublicKey) {
+	switch key := public.(type) {
 	case nil, *ecdsa.PublicKey:
 	case *rsa.PublicKey:
 		if key.N.BitLen() < 2048 {

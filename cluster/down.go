@@ -66,7 +66,7 @@ func Down(ctx context.Context, o DownOptions) (*DownResult, error) {
 		result.Ended = s.running()
 	}
 	if !o.DryRun {
-		if err := o.end(ctx, d, s, held); err != nil {
+		if err := o.end(ctx, d, s, held, result.Ended); err != nil {
 			return nil, err
 		}
 	}
@@ -112,8 +112,8 @@ func (d runDir) unknownOwner() error {
 }
 
 // end ends the owner, which ends its components; then components whose owner
-// was killed.
-func (o DownOptions) end(ctx context.Context, d runDir, s *state, held bool) error {
+// was killed. The names are of those that run.
+func (o DownOptions) end(ctx context.Context, d runDir, s *state, held bool, names []string) error {
 	if s == nil {
 		return nil
 	}
@@ -132,12 +132,11 @@ func (o DownOptions) end(ctx context.Context, d runDir, s *state, held bool) err
 	if now, err := d.read(); err == nil && now != nil {
 		s = now
 	}
-	left, err := endAll(ctx, s.Processes)
-	if err != nil {
+	if err := endAll(ctx, s.Processes); err != nil {
 		return err
 	}
-	if held || len(left) > 0 {
-		step("etcd, kube-apiserver and kube-controller-manager are stopped", true)
+	for _, name := range names {
+		step(name+" is stopped", true)
 	}
 	lock, err := d.take(ctx)
 	if err != nil {

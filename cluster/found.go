@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
 	"k8s.io/client-go/tools/clientcmd/api"
 
@@ -88,7 +90,9 @@ type Found struct {
 	// KeyProblem says why it is not known.
 	Key        crypto.PublicKey
 	KeyProblem string
-	Public     crypto.PublicKey // in sa.pub
+	// Public are the keys in sa.pub: while the key of service accounts is being
+	// replaced, more than one.
+	Public []crypto.PublicKey
 
 	// Config is the kubeconfig of a KindKubeconfig, of which Cluster and User
 	// are those of the current context.
@@ -109,12 +113,45 @@ func (f *Found) Absent() bool { return len(f.Missing) == len(f.Entry.Paths(f.Dir
 
 // IsMissing says whether the file at path is not there.
 func (f *Found) IsMissing(path string) bool {
-	for _, missing := range f.Missing {
-		if missing == path {
-			return true
-		}
+	return slices.Contains(f.Missing, path)
+}
+
+// isVerified says whether what the private key signs is verified by one of the
+// public ones.
+func (f *Found) isVerified() bool {
+	return slices.ContainsFunc(f.Public, func(public crypto.PublicKey) bool { return ca.EqualKeys(f.Key, public) })
+}
+
+// RequestPath returns the path of the file with the certificate request of an
+// entry whose CA is elsewhere, as kubeadm certs generate-csr has it.
+func (e Entry) RequestPath(dir string) string {
+	if e.Kind == KindKubeconfig {
+		return filepath.Join(dir, e.Name+".csr")
 	}
-	return false
+	return e.below(dir, ".csr")
+}
+
+// IsPending says whether there is a key that waits for its certificate.
+func (f *Found) IsPending() bool {
+	return f.Entry.Kind != KindKeyPair && f.Key != nil && f.Certificate == nil && f.Problems == nil
+}
+
+// awaited says what there is in place of a certificate.
+func (f *Found) awaited() string {
+	if f.IsRequested() {
+		return "none yet, but a request"
+	}
+	return "none"
+}
+
+// IsRequested says whether a key that waits for its certificate has a request
+// beside it.
+func (f *Found) IsRequested() bool {
+	if !f.IsPending() {
+		return false
+	}
+	_, err := os.Lstat(f.Entry.RequestPath(f.Dir))
+	return err == nil
 }
 
 // Find reads the files of an entry in a cluster directory. What is wrong with
@@ -124,7 +161,8 @@ func Find(dir string, e Entry) *Found {
 	plain := true
 	for _, path := range e.Paths(dir) {
 		info, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		// Where a file stands in a directory's place there is nothing, either.
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			f.Missing = append(f.Missing, path)
 			continue
 		}
@@ -133,7 +171,7 @@ func Find(dir string, e Entry) *Found {
 		}
 		// A named pipe would be waited for without end.
 		if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-			f.problem(failure.New(failure.Failed, "restore the file from a backup", "%q is not a plain file", path))
+			f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "%q is not a plain file", path))
 			plain = false
 		}
 	}
@@ -153,7 +191,19 @@ func Find(dir string, e Entry) *Found {
 	return f
 }
 
-func (f *Found) problem(err error) { f.Problems = append(f.Problems, err) }
+// problem notes what is wrong with the file at path.
+func (f *Found) problem(path string, err error) {
+	f.Problems = append(f.Problems, &fileError{path, err})
+}
+
+// fileError is an error that is known to be about a file.
+type fileError struct {
+	path string
+	err  error
+}
+
+func (e *fileError) Error() string { return e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
 
 func (f *Found) readCertificate() {
 	path := f.Entry.CertPath(f.Dir)
@@ -162,7 +212,7 @@ func (f *Found) readCertificate() {
 	}
 	items, err := decodeFile(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	f.takeCertificates(items, path)
@@ -171,7 +221,7 @@ func (f *Found) readCertificate() {
 func (f *Found) takeCertificates(items []ca.Item, path string) {
 	certs := ca.Certificates(items)
 	if len(certs) == 0 {
-		f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no certificate in %q", path))
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no certificate in %q", path))
 		return
 	}
 	f.Certificate, f.Behind = certs[0], certs[1:]
@@ -182,9 +232,14 @@ func (f *Found) readKey() {
 	if f.IsMissing(path) {
 		return
 	}
-	key, err := ca.KeyBeside(path)
+	items, err := decodeFile(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
+		return
+	}
+	key := ca.PrivateKey(items)
+	if key == nil {
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no private key in %q", path))
 		return
 	}
 	f.takeKey(key)
@@ -208,35 +263,45 @@ func (f *Found) readPublic() {
 	}
 	items, err := decodeFile(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	for _, item := range items {
-		if item.Kind == ca.ItemPublicKey {
-			f.Public = item.Key.Public
-			return
+		// As ParsePublicKeysPEM in k8s.io/client-go/util/keyutil takes them.
+		switch {
+		case item.Kind == ca.ItemPublicKey && item.Key != nil:
+			f.Public = append(f.Public, item.Key.Public)
+		case item.Certificate != nil:
+			f.Public = append(f.Public, item.Certificate.X509.PublicKey)
 		}
 	}
-	f.problem(failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
+	if f.Public == nil {
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
+	}
 }
 
+// decodeFile reads PEM, the one form that Kubernetes takes.
 func decodeFile(path string) ([]ca.Item, error) {
 	data, err := store.Read(path, store.MaxPEM)
 	if err != nil {
 		return nil, err
 	}
-	return ca.Decode(data, path)
+	items, err := ca.Decode(data, path)
+	if err == nil && (len(items) == 0 || items[0].Block == 0) {
+		return nil, failure.New(failure.Failed, "convert it with openssl, and -outform PEM", "%q is not PEM", path)
+	}
+	return items, err
 }
 
 func (f *Found) readKubeconfig() {
 	path := f.Entry.CertPath(f.Dir)
 	config, err := kubeconfig.Load(path)
 	if err != nil {
-		f.problem(err)
+		f.problem(path, err)
 		return
 	}
 	bad := func(what string) {
-		f.problem(failure.New(failure.Failed, "restore the file from a backup", "kubeconfig %q has no %s", path, what))
+		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "kubeconfig %q has no %s", path, what))
 	}
 	f.Config = config
 	context := config.Contexts[config.CurrentContext]
@@ -258,14 +323,14 @@ func (f *Found) readKubeconfig() {
 func (f *Found) readParts(r kubeconfig.Reader) {
 	if part := r.ClusterCA(f.Cluster); part != nil {
 		if part.Err != nil {
-			f.problem(part.Err)
+			f.problem(r.Name, part.Err)
 		}
 		f.CAs = ca.Certificates(part.Items)
 	}
 	if part := r.ClientCertificate(f.User); part != nil {
 		f.Rotated = part.File
 		if part.Err != nil {
-			f.problem(part.Err)
+			f.problem(r.Name, part.Err)
 		} else {
 			f.takeCertificates(part.Items, r.Name)
 		}
@@ -275,7 +340,7 @@ func (f *Found) readParts(r kubeconfig.Reader) {
 		return
 	}
 	if part.Err != nil {
-		f.problem(part.Err)
+		f.problem(r.Name, part.Err)
 	} else if key := ca.PrivateKey(part.Items); key != nil {
 		f.takeKey(key)
 	}

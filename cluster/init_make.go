@@ -20,130 +20,122 @@ import (
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
-// make makes what is missing, or is to be repaired, and writes it, one node
-// after the other: the first has the new CAs.
+// make makes what is missing, or is to be repaired, and writes it.
 func (p *initPlan) make(result *InitResult) error {
-	jobs := p.jobs()
-	if err := inParallel(jobs.first); err != nil {
+	first, then := p.jobs()
+	if err := inParallel(first); err != nil {
 		return err
 	}
-	if err := inParallel(jobs.then); err != nil {
+	if err := inParallel(then); err != nil {
 		return err
 	}
+	return p.writeAll(result)
+}
+
+// writeAll writes what was made, one node after the other: the first has the
+// new CAs.
+func (p *initPlan) writeAll(result *InitResult) error {
 	for _, n := range p.nodes {
-		if err := p.write(n, jobs.of[n]); err != nil {
+		if err := p.write(n); err != nil {
 			return err
 		}
-		result.Warnings = append(result.Warnings, jobs.of[n].warnings...)
+		for _, item := range n.items {
+			result.Warnings = append(result.Warnings, item.warnings...)
+		}
 	}
 	return nil
 }
 
-// made is what was made for one node and is to be written.
-type made struct {
-	mu       sync.Mutex
-	members  []ca.Member
-	files    []store.File
-	warnings []string
-}
-
-func (m *made) add(member ca.Member, warnings ...string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.members = append(m.members, member)
-	m.warnings = append(m.warnings, warnings...)
-}
-
-func (m *made) addFiles(files ...store.File) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.files = append(m.files, files...)
-}
-
-// jobs are functions that may run at the same time: keys take their time to make.
-type jobs struct {
-	first, then []func() error // the CAs; what they sign
-	of          map[*nodePlan]*made
-}
-
-func (p *initPlan) jobs() jobs {
-	j := jobs{of: map[*nodePlan]*made{}}
-	for i, n := range p.nodes {
-		into := &made{}
-		j.of[n] = into
+// jobs are functions that may run at the same time, as keys take their time to
+// make: first the CAs, then what they sign.
+func (p *initPlan) jobs() (first, then []func() error) {
+	for _, n := range p.nodes {
 		for _, item := range n.items {
 			switch {
 			case item.isSigned():
-				j.then = append(j.then, func() error { return p.makeLeaf(n, item, into) })
-			case i > 0 || (item.state != StateMade && item.state != StateRepaired): // made for the first, copied to others
-			case item.entry.Kind == KindCA:
-				p.authorities[item.entry.Name] = &authority{}
-				j.first = append(j.first, func() error { return p.makeCA(n, item, into) })
-			}
-		}
-		for _, item := range n.items {
-			if i == 0 && item.entry.Kind == KindKeyPair && (item.state == StateMade || item.state == StateRepaired) {
-				j.then = append(j.then, func() error { return makeKeyPair(n, item, into) })
+				then = append(then, func() error { return p.makeLeaf(n, item) })
+			case item.state != StateMade && item.state != StateRepaired:
+			case item.entry.Kind == KindKeyPair:
+				first = append(first, func() error { return item.makeKeyPair(n.node.Key) })
+			default: // its authority is there before the jobs run: maps are not for several to write at once
+				a := &authority{item: item}
+				p.authorities[item.entry.Name] = a
+				first = append(first, func() error { return p.makeCA(n, a) })
 			}
 		}
 	}
-	return j
+	return first, then
 }
 
-// makeCA makes a root CA. Its authority is there already: maps are not for
-// several to write at once.
-func (p *initPlan) makeCA(n *nodePlan, item *planItem, into *made) error {
-	sans, err := item.entry.SANs(n.node)
+// makeCA makes a root CA.
+func (p *initPlan) makeCA(n *nodePlan, a *authority) error {
+	entry := a.item.entry
+	sans, err := entry.SANs(n.node)
 	if err != nil {
 		return err
 	}
-	root, err := ca.NewRoot(ca.InitOptions{
-		Dir: PKIDir(n.dir), Name: caName(item.entry.Name), CommonName: item.entry.CommonName(n.node), DNS: sans.DNS,
-		Key: string(n.node.Key), Validity: ca.FormatValidity(n.node.CAValidity), Now: p.Now,
+	a.ca, err = ca.NewRoot(ca.InitOptions{
+		Dir: PKIDir(n.dir), Name: caName(entry.Name), CommonName: entry.CommonName(n.node), DNS: sans.DNS,
+		Key: string(n.node.Key), Validity: fmt.Sprintf("%ds", n.node.CAValidity/time.Second), Now: p.Now,
 	})
 	if err != nil {
 		return err
 	}
-	a := p.authorities[item.entry.Name]
-	a.ca, a.certs = root, []*x509.Certificate{root.Certificate}
-	item.notAfter = root.Certificate
-	into.add(ca.Member{CA: root})
+	a.certs, a.item.cert = []*x509.Certificate{a.ca.Certificate}, a.ca.Certificate
+	a.item.members = []ca.Member{{CA: a.ca}}
 	return nil
 }
 
-func (p *initPlan) makeLeaf(n *nodePlan, item *planItem, into *made) error {
+// makeLeaf makes a key and what its CA is to sign.
+func (p *initPlan) makeLeaf(n *nodePlan, item *planItem) error {
 	a := p.authorities[item.entry.CA]
 	req, err := item.entry.Request(n.node)
 	if err != nil {
 		return err
 	}
-	if item.state == StateRepaired && item.found.Certificate != nil {
-		req.SANs = withNames(req.SANs, ca.SANsOf(item.found.Certificate))
+	if item.state == StateRepaired {
+		p.keep(item, &req)
 	}
-	var warnings []string
-	end := a.ca.Certificate.NotAfter
-	if p.Settings.Validity == "" && p.Now.Add(req.Validity).After(end) {
+	if end := a.ca.Certificate.NotAfter; p.Now.Add(req.Validity).After(end) {
 		req.Validity = end.Sub(p.Now.UTC().Truncate(time.Second))
-		warnings = append(warnings, fmt.Sprintf("%s ends with its CA on %s", item.entry.Name, end.Format(time.DateOnly)))
+		item.warnings = append(item.warnings, fmt.Sprintf("%s ends with its CA on %s", item.entry.CertPath(n.dir), end.Format(time.DateOnly)))
 	}
 	prepared, err := a.ca.Prepare(req, p.Now)
 	if err != nil {
 		return err
 	}
-	item.notAfter = prepared.Linted
-	into.add(ca.Member{
+	item.cert = prepared.Linted
+	item.members = []ca.Member{{
 		CA: a.ca, Prepared: prepared,
-		Metadata: ca.Metadata{Name: item.entry.Name, Groups: req.Groups, Profile: item.entry.Profile, Out: item.out(n.dir)},
+		Metadata: item.metadata(n.dir, req),
 		Files:    func(c ca.Credential) ([]store.File, error) { return item.entry.files(n, a, c) },
-	}, warnings...)
+	}}
 	return nil
+}
+
+// keep has a certificate that is made anew hold what was not wrong with the old
+// one and is not said otherwise: the kind of its key, and more names, unless
+// another CA has vouched for them.
+func (p *initPlan) keep(item *planItem, req *ca.Request) {
+	old := item.found.Certificate
+	if old == nil {
+		return
+	}
+	kind, err := ca.ParseKeyKind(ca.KeyName(old.PublicKey))
+	if err == nil && kind != ca.Ed25519 && p.Settings.Key == "" {
+		req.Key = kind
+	}
+	isOther := func(d Difference) bool { return d.Field == FieldCA }
+	if item.entry.dns != nil && !slices.ContainsFunc(item.differences, isOther) {
+		req.SANs = withNames(req.SANs, ca.SANsOf(old))
+	}
 }
 
 // withNames adds names that somebody has asked for once. They matter for
 // servers; repairing one must not take its clients away.
 func withNames(wanted, has ca.SANs) ca.SANs {
 	for _, name := range has.DNS {
-		if !slices.Contains(wanted.DNS, name) {
+		if _, err := ca.ParseSANs([]string{name}, nil, nil, nil); err == nil && !slices.Contains(wanted.DNS, name) {
 			wanted.DNS = append(wanted.DNS, name)
 		}
 	}
@@ -156,13 +148,14 @@ func withNames(wanted, has ca.SANs) ca.SANs {
 	return wanted
 }
 
-// out is what the inventory has for a place: the path without suffix, or that
-// of the kubeconfig.
-func (item *planItem) out(dir string) string {
+// metadata is what the inventory has for a certificate: where it stands is the
+// path without suffix, or that of the kubeconfig, which renewals then find.
+func (item *planItem) metadata(dir string, req ca.Request) ca.Metadata {
+	m := ca.Metadata{Name: item.entry.Name, Groups: req.Groups, Profile: item.entry.Profile, Out: item.entry.below(dir, "")}
 	if item.entry.Kind == KindKubeconfig {
-		return item.entry.CertPath(dir)
+		m.Out, m.Also = item.entry.CertPath(dir), []string{item.entry.CertPath(dir)}
 	}
-	return item.entry.below(dir, "")
+	return m
 }
 
 // files are those of a certificate that was signed.
@@ -186,10 +179,10 @@ func (e Entry) kubeconfig(n Node) kubeconfig.Entry {
 
 // makeKeyPair makes the keys of service accounts, or the public one of a private
 // one that is there.
-func makeKeyPair(n *nodePlan, item *planItem, into *made) error {
+func (item *planItem) makeKeyPair(kind ca.KeyKind) error {
 	public := item.found.Key
 	if item.state == StateMade {
-		key, err := ca.GenerateKey(n.node.Key)
+		key, err := ca.GenerateKey(kind)
 		if err != nil {
 			return err
 		}
@@ -198,52 +191,85 @@ func makeKeyPair(n *nodePlan, item *planItem, into *made) error {
 			return err
 		}
 		public = key.Public()
-		into.addFiles(store.File{Path: item.entry.KeyPath(n.dir), Data: keyPEM, Mode: 0o600})
+		item.files = append(item.files, store.File{Path: item.entry.KeyPath(item.found.Dir), Data: keyPEM, Mode: 0o600})
 	}
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
 		return err
 	}
 	data := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	into.addFiles(store.File{Path: item.entry.PublicPath(n.dir), Data: data, Mode: 0o600})
+	item.files = append(item.files, store.File{Path: item.entry.PublicPath(item.found.Dir), Data: data, Mode: 0o600})
 	return nil
 }
 
 // write brings one node's files to the disk as one step.
-func (p *initPlan) write(n *nodePlan, m *made) error {
-	if err := p.addShared(n, m); err != nil {
-		return err
+func (p *initPlan) write(n *nodePlan) error {
+	var members []ca.Member
+	var files []store.File
+	for _, item := range n.items {
+		if item.state == StateCopied {
+			if err := item.copy(); err != nil {
+				return err
+			}
+		}
+		members, files = append(members, item.members...), append(files, item.files...)
 	}
 	if n == p.nodes[0] {
-		if err := p.addSettings(m); err != nil {
+		settings, err := p.settingsFile()
+		if err != nil {
 			return err
 		}
+		files = append(files, settings...)
 	}
-	if len(m.members)+len(m.files) == 0 {
+	if len(members)+len(files) == 0 {
 		return nil
 	}
-	if !n.node.ExternalEtcd {
+	if n.node.hasEtcd() {
 		if err := n.store.Make(filepath.Join(PKIDir(n.dir), "etcd")); err != nil {
 			return err
 		}
 	}
 	// Only a repair, and cluster.yaml, replace what is there; the rest was not there
 	// when this directory was locked.
-	return ca.WriteTogether(n.store, p.Now, true, m.members, m.files...)
+	return ca.WriteTogether(n.store, p.Now, true, members, files...)
 }
 
-// addSettings adds cluster.yaml, unless it is there and says the same.
-func (p *initPlan) addSettings(m *made) error {
+// copy takes over what all nodes have the same, from one that has it.
+func (item *planItem) copy() error {
+	for i, path := range item.from.entry.sharedPaths(item.from.found.Dir) {
+		data, err := item.from.read(path)
+		if errors.Is(err, fs.ErrNotExist) { // an external CA's key, or there is no chain
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		item.files = append(item.files, store.File{Path: item.entry.sharedPaths(item.found.Dir)[i], Data: data, Mode: modeOf(path)})
+	}
+	return nil
+}
+
+// read returns the contents that one of its files has, or will have.
+func (item *planItem) read(path string) ([]byte, error) {
+	for _, file := range item.files {
+		if file.Path == path {
+			return file.Data, nil
+		}
+	}
+	return store.Read(path, store.MaxPEM)
+}
+
+// settingsFile returns cluster.yaml, unless it is there and says the same.
+func (p *initPlan) settingsFile() ([]store.File, error) {
 	data, err := p.Settings.filled(p.nodes).Marshal()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	path := filepath.Join(p.Dir, SettingsFile)
 	if there, err := store.Read(path, store.MaxYAML); err == nil && bytes.Equal(there, data) {
-		return nil
+		return nil, nil
 	}
-	m.files = append(m.files, store.File{Path: path, Data: data, Mode: 0o644})
-	return nil
+	return []store.File{{Path: path, Data: data, Mode: 0o644}}, nil
 }
 
 // filled are the settings with what depends on the machine, the moment or the
@@ -255,32 +281,6 @@ func (s Settings) filled(nodes []*nodePlan) Settings {
 	}
 	s.KubernetesVersion = cmp.Or(s.KubernetesVersion, DefaultKubernetesVersion)
 	return s
-}
-
-// addShared adds what all nodes have the same, from one that has it: by now the
-// first has all.
-func (p *initPlan) addShared(n *nodePlan, m *made) error {
-	for _, item := range n.items {
-		if !item.entry.IsShared() || (item.state != StateCopied && (n == p.nodes[0] || item.state != StateMade)) {
-			continue
-		}
-		from := p.nodes[0].item(item.entry.Name)
-		if item.from != nil {
-			from = item.from
-		}
-		item.state, item.notAfter = StateCopied, from.notAfter
-		for i, path := range from.entry.sharedPaths(from.found.Dir) {
-			data, err := store.Read(path, store.MaxPEM)
-			if errors.Is(err, fs.ErrNotExist) { // an external CA's key, or there is no chain
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			m.files = append(m.files, store.File{Path: item.entry.sharedPaths(n.dir)[i], Data: data, Mode: modeOf(path)})
-		}
-	}
-	return nil
 }
 
 // inParallel runs functions on all processors and returns the error of the

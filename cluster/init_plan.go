@@ -33,16 +33,36 @@ type planItem struct {
 	found       *Found
 	differences []Difference
 	state       State
-	from        *planItem // whose files are copied
-	notAfter    *x509.Certificate
+	from        *planItem         // whose files are copied
+	cert        *x509.Certificate // that is there, or was made
+
+	// What was made, and is to be written.
+	members  []ca.Member
+	files    []store.File
+	warnings []string
 }
 
 // authority is a CA of the control plane.
 type authority struct {
-	ca *ca.CA // nil until it is made
+	ca   *ca.CA    // nil until it is made
+	item *planItem // that it was found in
 	// certs are all that ca.crt holds: while a CA is being replaced, more than one.
 	certs []*x509.Certificate
 }
+
+// issuerOf returns the one that has signed a certificate; the first, which signs
+// new ones, where that is none of them.
+func (a *authority) issuerOf(cert *x509.Certificate) *x509.Certificate {
+	for _, issuer := range a.certs {
+		if cert != nil && bytes.Equal(cert.RawIssuer, issuer.RawSubject) && cert.CheckSignatureFrom(issuer) == nil {
+			return issuer
+		}
+	}
+	return a.ca.Certificate
+}
+
+// keyIsElsewhere says whether it is an external CA.
+func (a *authority) keyIsElsewhere() bool { return a.item.found.IsMissing(a.ca.KeyPath()) }
 
 func sortedByDir(nodes []*nodePlan) []*nodePlan {
 	return slices.SortedFunc(slices.Values(nodes), func(a, b *nodePlan) int { return strings.Compare(a.dir, b.dir) })
@@ -75,45 +95,60 @@ func (p *initPlan) look() error {
 	return nil
 }
 
-// findAuthorities opens the CAs that one of the nodes has, and refuses nodes
-// with different ones.
+// findAuthorities opens the CAs that one of the nodes has, and says where the
+// others have what all of them share from.
 func (p *initPlan) findAuthorities() error {
 	for _, first := range p.nodes[0].items {
 		if !first.entry.IsShared() {
 			continue
 		}
-		var source *planItem
-		for _, n := range p.nodes {
-			item := n.item(first.entry.Name)
-			switch {
-			case item.found.Absent():
-			case source == nil:
-				source = item
-			default:
-				if err := sameShared(source.found, item.found); err != nil {
-					return err
-				}
-				// One without the key is completed by none with it: a node may have
-				// been denied the key on purpose.
-			}
-		}
-		if source == nil {
-			continue
+		source, err := p.source(first.entry.Name)
+		if err != nil {
+			return err
 		}
 		for _, n := range p.nodes {
-			if item := n.item(first.entry.Name); item.found.Absent() {
+			if item := n.item(first.entry.Name); item.found.Absent() && item != source {
 				item.from = source
 			}
 		}
 		if first.entry.Kind == KindCA && source.found.Certificate != nil {
-			opened, err := ca.OpenNamed(PKIDir(source.found.Dir), caName(first.entry.Name))
-			if err != nil {
-				continue // Differences say it
-			}
-			p.authorities[first.entry.Name] = &authority{ca: opened, certs: append([]*x509.Certificate{opened.Certificate}, source.found.Behind...)}
+			p.open(source)
 		}
 	}
 	return nil
+}
+
+// source returns the item of an entry that others are copied from: the most
+// complete one, or that of the first node where none has any. Nodes with
+// different ones are refused. A node that lacks the key of a CA is not given
+// one: it may have been denied it on purpose.
+func (p *initPlan) source(name string) (*planItem, error) {
+	source := p.nodes[0].item(name)
+	for _, n := range p.nodes[1:] {
+		item := n.item(name)
+		if err := sameShared(source.found, item.found); err != nil {
+			return nil, err
+		}
+		if item.found.lacks() < source.found.lacks() {
+			source = item
+		}
+	}
+	return source, nil
+}
+
+// lacks counts what is missing, or cannot be read.
+func (f *Found) lacks() int { return len(f.Missing) + len(f.Problems) }
+
+// open opens the CA of an item. What is wrong with it is a difference.
+func (p *initPlan) open(item *planItem) {
+	opened, err := ca.OpenNamed(PKIDir(item.found.Dir), caName(item.entry.Name))
+	if err != nil {
+		item.found.problem(item.entry.CertPath(item.found.Dir), err)
+		return
+	}
+	p.authorities[item.entry.Name] = &authority{
+		ca: opened, item: item, certs: append([]*x509.Certificate{opened.Certificate}, item.found.Behind...),
+	}
 }
 
 // caName is what package ca calls the CA of an entry.
@@ -144,8 +179,9 @@ func sameShared(a, b *Found) error {
 func (p *initPlan) decide(n *nodePlan, item *planItem) {
 	var issuer *x509.Certificate
 	if a := p.authorities[item.entry.CA]; a != nil {
-		issuer = a.ca.Certificate
+		issuer = a.issuerOf(item.found.Certificate)
 	}
+	item.cert = item.found.Certificate
 	item.differences = item.found.Differences(n.node, issuer, p.Now)
 	switch {
 	case item.from != nil:
@@ -158,10 +194,6 @@ func (p *initPlan) decide(n *nodePlan, item *planItem) {
 		item.state = StateWrong
 	default:
 		item.state = StateKept
-	}
-	item.notAfter = item.found.Certificate
-	if item.from != nil {
-		item.notAfter = item.from.found.Certificate
 	}
 }
 
@@ -176,11 +208,35 @@ func (p *initPlan) wrong() []Difference {
 	return list
 }
 
+// leaveMissing has the result say that nothing was made.
+func (p *initPlan) leaveMissing() {
+	for _, n := range p.nodes {
+		for _, item := range n.items {
+			if item.state == StateMade || item.state == StateCopied {
+				item.state, item.from = StateMissing, nil
+			}
+		}
+	}
+}
+
+// awaited lists the requests of keys that wait for their certificates.
+func (p *initPlan) awaited() []string {
+	var paths []string
+	for _, n := range p.nodes {
+		for _, item := range n.items {
+			if item.found.IsRequested() {
+				paths = append(paths, item.entry.RequestPath(n.dir))
+			}
+		}
+	}
+	return paths
+}
+
 // checkPossible refuses what cannot be made with what is there.
 func (p *initPlan) checkPossible() error {
 	for _, n := range p.nodes {
 		for _, item := range n.items {
-			if err := p.checkItem(n, item); err != nil {
+			if err := p.checkItem(item); err != nil {
 				return err
 			}
 		}
@@ -188,36 +244,59 @@ func (p *initPlan) checkPossible() error {
 	return p.loadKeys()
 }
 
-func (p *initPlan) checkItem(n *nodePlan, item *planItem) error {
+func (p *initPlan) checkItem(item *planItem) error {
 	switch {
+	case item.state == StateRepaired && item.found.IsRequested():
+		return failure.New(failure.Failed, "bring its certificate in with: pkictl cluster finish --certs DIR; to do without, move key and request away",
+			"the key %q waits for the certificate that %q asks for", item.entry.KeyPath(item.found.Dir), item.entry.RequestPath(item.found.Dir))
 	case item.state == StateRepaired && item.entry.Kind == KindCA:
 		return failure.New(failure.Failed, "restore it from a backup, or make a new cluster in another directory: all that a CA has signed goes with it",
 			"a CA is not repaired: %s", item.differences[0])
-	case item.state == StateRepaired && item.entry.Kind == KindKeyPair && item.found.Key == nil:
-		return failure.New(failure.Failed, "restore it from a backup; for a new one, which ends every token of a service account, move the other file away",
-			"the key of service accounts is not made anew: %s", item.differences[0])
+	case item.state == StateRepaired && item.entry.Kind == KindKeyPair:
+		return item.checkKeyPair()
 	case item.state == StateRepaired && item.entry.Kind == KindKubeconfig:
-		return item.checkReplace(n)
+		return item.checkReplace()
 	case item.state == StateMade && item.entry.Kind == KindCA:
-		return p.checkNewCA(n, item)
+		return p.checkNewCA(item)
+	}
+	return nil
+}
+
+// checkKeyPair: of the keys of service accounts the public one can be made
+// again, the private one cannot.
+func (item *planItem) checkKeyPair() error {
+	public := item.entry.PublicPath(item.found.Dir)
+	for _, d := range item.differences {
+		if d.File != public || item.found.Key == nil {
+			return failure.New(failure.Failed, "restore it from a backup; for a new one, which ends every token of a service account, move sa.key and sa.pub away",
+				"the key of service accounts is not made anew: %s", d)
+		}
+	}
+	if len(item.found.Public) > 1 { // somebody is replacing it
+		return failure.New(failure.Failed, "add it there with: openssl pkey -in sa.key -pubout >> sa.pub",
+			"%q holds %d keys, and none is that of %q", public, len(item.found.Public), item.entry.KeyPath(item.found.Dir))
 	}
 	return nil
 }
 
 // checkReplace keeps what somebody has added to a kubeconfig.
-func (item *planItem) checkReplace(n *nodePlan) error {
-	if item.found.Config == nil { // it cannot be read, so that nobody uses it
-		return nil
+func (item *planItem) checkReplace() error {
+	config := item.found.Config
+	if config == nil || max(len(config.Clusters), len(config.AuthInfos), len(config.Contexts)) <= 1 {
+		return nil // nothing else is in it, or it cannot be read, so that nobody uses it
 	}
-	return item.entry.kubeconfig(n.node).CheckReplace(item.entry.CertPath(n.dir))
+	return failure.New(failure.Failed, "move the other ones into a file of their own, and run it again",
+		"kubeconfig %q is not replaced, for it holds several clusters, users or contexts: %s", item.entry.CertPath(item.found.Dir), item.differences[0])
 }
 
 // checkNewCA refuses a new CA where the old one has signed something that is there.
-func (p *initPlan) checkNewCA(n *nodePlan, item *planItem) error {
-	for _, other := range n.items {
-		if other.entry.CA == item.entry.Name && other.found.Certificate != nil && other.state != StateMade {
-			return failure.New(failure.Failed, "restore the CA from a backup; for a new one move all that the old one has signed away",
-				"%q is missing, which has signed %q", item.entry.CertPath(n.dir), other.entry.CertPath(n.dir))
+func (p *initPlan) checkNewCA(item *planItem) error {
+	for _, n := range p.nodes {
+		for _, other := range n.items {
+			if other.entry.CA == item.entry.Name && other.found.Certificate != nil {
+				return failure.New(failure.Failed, "restore the CA from a backup; for a new one move all that the old one has signed away",
+					"%q is missing, which has signed %q", item.entry.CertPath(item.found.Dir), other.entry.CertPath(n.dir))
+			}
 		}
 	}
 	return nil
@@ -238,7 +317,7 @@ func (p *initPlan) loadKeys() error {
 		if a == nil || needed[entry.Name] == nil {
 			continue
 		}
-		if p.nodes[0].item(entry.Name).keyIsElsewhere() {
+		if a.keyIsElsewhere() {
 			return failure.New(failure.Failed, "bring the key here for the moment, or have others sign: pkictl cluster init --csr-only",
 				"the key of CA %q is not here, and these need it: %s", a.ca.CertPath(), strings.Join(needed[entry.Name], ", "))
 		}
@@ -249,13 +328,13 @@ func (p *initPlan) loadKeys() error {
 	return nil
 }
 
-// keyIsElsewhere says whether a CA is an external one.
-func (item *planItem) keyIsElsewhere() bool {
-	found := item.found
-	if item.from != nil {
-		found = item.from.found
+// close ends what loadKeys began.
+func (p *initPlan) close() {
+	for _, a := range p.authorities {
+		if a.ca != nil {
+			a.ca.Close()
+		}
 	}
-	return found.IsMissing(item.entry.KeyPath(found.Dir))
 }
 
 // isSigned says whether a certificate is to be made by a CA.
@@ -269,12 +348,19 @@ func (p *initPlan) results() []NodeResult {
 	for _, n := range p.nodes {
 		result := NodeResult{Node: n.node.Name, Dir: n.dir}
 		for _, item := range n.items {
-			entry := EntryResult{Name: item.entry.Name, Files: item.entry.Paths(n.dir), State: item.state}
+			entry := EntryResult{Name: item.entry.Name, Files: item.entry.Paths(n.dir), State: item.state, CA: item.entry.CA}
+			if item.state == StateRequested || item.state == StateAwaited {
+				entry.Request = item.entry.RequestPath(n.dir)
+			}
 			for _, d := range item.differences {
 				entry.Wrong = append(entry.Wrong, fmt.Sprintf("%s: wanted %s; found %s", d.Field, d.Wanted, d.Found))
 			}
-			if item.notAfter != nil {
-				end := item.notAfter.NotAfter.UTC()
+			cert := item.cert
+			if item.from != nil {
+				cert = item.from.cert
+			}
+			if cert != nil {
+				end := cert.NotAfter.UTC()
 				entry.NotAfter = &end
 			}
 			result.Entries = append(result.Entries, entry)

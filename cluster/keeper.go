@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +88,9 @@ func Keep(ctx context.Context, in io.Reader, out io.Writer, now time.Time) error
 	}()
 	r, err := Up(starting, o)
 	if err != nil {
+		if ctx.Err() != nil { // by cluster down, or the end of the machine
+			err = failure.New(failure.Failed, "run it again", "the control plane was told to end before it was ready")
+		}
 		var running *RunningError
 		_ = tell(event{Failure: failureOf(err), Running: errors.As(err, &running)})
 		return err
@@ -187,19 +191,16 @@ func follow(out io.Reader, progress func(string, bool)) error {
 	}
 }
 
-// endAll ends processes that were started, in the opposite order, and returns
-// the names of those that were still there. What has got the number of one since
-// is left alone.
-func endAll(ctx context.Context, list []started) (ended []string, err error) {
-	for i := len(list) - 1; i >= 0; i-- {
-		p, found := list[i].ID.find()
-		if !found {
-			continue
+// endAll ends processes that were started, in the opposite order. What has got
+// the number of one since is left alone.
+func endAll(ctx context.Context, list []started) error {
+	var errs []error
+	for _, one := range slices.Backward(list) {
+		if p, found := one.ID.find(); found {
+			errs = append(errs, end(ctx, p, one.ID, stopGrace))
 		}
-		ended = append(ended, list[i].Name)
-		err = errors.Join(err, end(ctx, p, list[i].ID, stopGrace))
 	}
-	return ended, err
+	return errors.Join(errs...)
 }
 
 // end asks a process to end, kills it when it has not done so after the grace

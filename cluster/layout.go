@@ -174,6 +174,10 @@ func (e Entry) Groups(n Node) []string {
 // of kubeadm's every version where the cluster's is not known.
 func (e Entry) allowedGroups(n Node) [][]string {
 	allowed := [][]string{e.Groups(n)}
+	if e.Name == nameKubeletClient {
+		// A newer kubeadm than the control plane gives it none, and a binding.
+		allowed = append(allowed, nil)
+	}
 	if n.kubernetes == nil && e.Name == NameAdmin {
 		allowed = append(allowed, []string{ca.GroupMasters})
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -99,7 +100,20 @@ func (s Settings) Resolve() ([]Node, error) {
 		return nil, failure.New(failure.Usage, "give the load balancer's or a DNS name with --endpoint, as in k8s.example.com:6443",
 			"%d nodes have no endpoint in common", len(nodes))
 	}
-	return nodes, nil
+	return nodes, checkNames(nodes)
+}
+
+// checkNames refuses what would only be found when a certificate is made, such
+// as a DNS domain that is too long for the names in it.
+func checkNames(nodes []Node) error {
+	for _, n := range nodes {
+		for _, entry := range EntriesFor(n) {
+			if _, err := entry.SANs(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // base is what all nodes have in common.
@@ -123,10 +137,16 @@ func (s Settings) base() (Node, error) {
 	return n, nil
 }
 
-// setName checks what becomes the name of a cluster and part of that of a context.
+// maxName is how long a cluster's name may be: kubeadm knows no limit, but people
+// have to read it.
+const maxName = 253
+
+// setName checks what becomes the name of a cluster and part of that of a
+// context. kubeadm takes anything; some call theirs like prod_eu.
 func (s Settings) setName(n *Node) error {
-	if problems := validation.IsDNS1123Subdomain(strings.ToLower(n.Cluster)); problems != nil {
-		return failure.New(failure.Usage, "write letters, digits, '-' and '.'", "cluster name %q cannot be used", n.Cluster)
+	isPlain := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-._", r) }
+	if len(n.Cluster) > maxName || strings.ContainsFunc(n.Cluster, func(r rune) bool { return !isPlain(r) }) {
+		return failure.New(failure.Usage, "write letters, digits, '-', '_' and '.'", "cluster name %s cannot be used", shown(n.Cluster))
 	}
 	return nil
 }
@@ -153,15 +173,18 @@ func (s Settings) setVersion(n *Node) error {
 }
 
 func (s Settings) setValidity(n *Node) error {
-	for text, into := range map[string]*time.Duration{s.Validity: &n.Validity, s.CAValidity: &n.CAValidity} {
-		if text == "" {
+	for _, period := range []struct {
+		text string
+		into *time.Duration
+	}{{s.CAValidity, &n.CAValidity}, {s.Validity, &n.Validity}} {
+		if period.text == "" {
 			continue
 		}
-		d, err := ca.ParseValidity(text)
+		d, err := ca.ParseValidity(period.text)
 		if err != nil {
 			return err
 		}
-		*into = d
+		*period.into = d
 	}
 	if n.Validity > n.CAValidity {
 		return failure.New(failure.Usage, "give the CAs a longer one with --ca-validity, or the others a shorter one with --validity",
@@ -170,25 +193,32 @@ func (s Settings) setValidity(n *Node) error {
 	return nil
 }
 
-// setEndpoint reads HOST or HOST:PORT.
+// setEndpoint reads HOST or HOST:PORT, of which an IPv6 address may stand in
+// brackets.
 func (s Settings) setEndpoint(n *Node) error {
 	if s.Endpoint == "" {
 		return nil
 	}
 	host, port, err := net.SplitHostPort(s.Endpoint)
 	if err != nil {
-		host, port = strings.Trim(s.Endpoint, "[]"), strconv.Itoa(n.Port)
+		host, port = s.Endpoint, strconv.Itoa(n.Port)
+		if inside, isBracketed := strings.CutPrefix(host, "["); isBracketed {
+			host = strings.TrimSuffix(inside, "]")
+		}
 	}
-	if number, err := strconv.Atoi(port); err != nil || number < 1 || number > 65535 {
-		return failure.New(failure.Usage, "a port is a number from 1 to 65535", "endpoint %s has the port %q", shown(s.Endpoint), shown(port))
-	}
-	if addr, err := netip.ParseAddr(host); err == nil {
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case err == nil && addr.Zone() == "":
 		host = addr.Unmap().String()
-	} else if problems := validation.IsDNS1123Subdomain(host); problems != nil {
-		return failure.New(failure.Usage, "write it like k8s.example.com:6443 or 10.0.0.10:6443, without https://; a DNS name has at most 253 characters",
+	case strings.Contains(s.Endpoint, "/") || validation.IsDNS1123Subdomain(host) != nil:
+		return failure.New(failure.Usage, "write it like k8s.example.com:6443 or 10.0.0.10:6443, without https://; a DNS name is in lower case and has at most 253 characters",
 			"endpoint %s is neither a DNS name nor an IP address", shown(s.Endpoint))
 	}
-	n.Endpoint = net.JoinHostPort(host, port)
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return failure.New(failure.Usage, "a port is a number from 1 to 65535", "endpoint %s has the port %s", shown(s.Endpoint), shown(port))
+	}
+	n.Endpoint = net.JoinHostPort(host, strconv.FormatUint(number, 10))
 	return nil
 }
 
@@ -215,22 +245,22 @@ func (s Settings) setServiceIP(n *Node) error {
 	var ranges []netip.Prefix
 	for part := range strings.SplitSeq(text, ",") {
 		prefix, err := netip.ParsePrefix(part)
-		if err != nil {
+		if err != nil || prefix.Addr().Is4In6() {
 			return failure.New(failure.Usage, "write it like 10.96.0.0/12, or with a second range of the other family, 10.96.0.0/12,fd00:96::/112",
 				"service range %s cannot be read", shown(part))
 		}
 		switch bits := prefix.Addr().BitLen() - prefix.Bits(); {
 		case bits < 4:
 			return failure.New(failure.Usage, fmt.Sprintf("kubeadm asks for at least %d addresses", minServiceAddresses),
-				"service range %s has %d", part, 1<<bits)
+				"service range %s has %d", shown(part), 1<<bits)
 		case bits > maxServiceBits:
 			return failure.New(failure.Usage, fmt.Sprintf("kube-apiserver allows /%d at the widest", prefix.Addr().BitLen()-maxServiceBits),
-				"service range %s is too large", part)
+				"service range %s is too large", shown(part))
 		}
 		ranges = append(ranges, prefix.Masked())
 	}
 	if len(ranges) > 2 || (len(ranges) == 2 && ranges[0].Addr().Is4() == ranges[1].Addr().Is4()) {
-		return failure.New(failure.Usage, "write one range, or one of IPv4 and one of IPv6", "service ranges %q do not go together", text)
+		return failure.New(failure.Usage, "write one range, or one of IPv4 and one of IPv6", "service ranges %s do not go together", shown(text))
 	}
 	n.ServiceIP = ranges[0].Addr().Next()
 	return nil
@@ -245,6 +275,9 @@ func (s Settings) setSANs(n *Node) error {
 			if addr, err := netip.ParseAddr(name); err == nil && addr.Zone() == "" {
 				list.into.ips = append(list.into.ips, addr.Unmap().String())
 				continue
+			}
+			if len(name) > validation.DNS1123SubdomainMaxLength {
+				return failure.New(failure.Usage, "a DNS name has at most 253 characters", "%s is not a DNS name", shown(name))
 			}
 			if _, err := ca.ParseSANs([]string{name}, nil, nil, nil); err != nil {
 				return err
@@ -285,9 +318,16 @@ func (n Node) named(own NodeSettings) (Node, error) {
 	if err != nil || addr.Zone() != "" {
 		return n, failure.New(failure.Usage, "write it like 10.0.0.10 or fd00::10", "address %s of node %q is not an IP address", shown(own.Address), n.Name)
 	}
-	if addr = addr.Unmap(); addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() {
+	// VerifyAPIServerBindAddress in cmd/kubeadm/app/util/config/common.go.
+	if addr = addr.Unmap(); !addr.IsGlobalUnicast() {
 		return n, failure.New(failure.Usage, "give the address that other nodes dial, as in 10.0.0.10",
 			"address %s of node %q cannot be dialled from other nodes", addr, n.Name)
+	}
+	// validatePublicIPServiceClusterIPRangeIPFamilies in
+	// cmd/kube-apiserver/app/options/validation.go.
+	if addr.Is4() != n.ServiceIP.Is4() {
+		return n, failure.New(failure.Usage, "begin --service-cidr with a range of the address's family: kube-apiserver does not start otherwise",
+			"address %s of node %q and the first service range, with %s, are of different families", addr, n.Name, n.ServiceIP)
 	}
 	n.Address = addr
 	return n, nil

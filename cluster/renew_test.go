@@ -26,7 +26,7 @@ func renewSite(t *testing.T, now time.Time) string {
 }
 
 // filesOf reads all files below a directory but those of the store.
-func filesOf(t *testing.T, dir string) map[string]string {
+func contentsOf(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -147,14 +147,14 @@ func TestRenewCases(t *testing.T) {
 			if c.prepare != nil {
 				c.prepare(t, dir)
 			}
-			before := filesOf(t, dir)
+			before := contentsOf(t, dir)
 			o := c.options
 			o.Dir, o.Now = dir, begun.Add(c.later)
 			result, err := Renew(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.check(t, result, before, filesOf(t, dir))
+			c.check(t, result, before, contentsOf(t, dir))
 		})
 	}
 }

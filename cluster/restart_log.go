@@ -38,19 +38,19 @@ func (l podLogFiles) each(do func(path string, written time.Time)) {
 	}
 }
 
-// since returns the log that was written to last since then, and its end; none
-// if no log was.
+// since returns the log with something in it that was written to last since then,
+// and its end; none if no log was. A component that fails again and again has just
+// begun a new one, which says nothing.
 func (l podLogFiles) since() (path string, tail []string) {
 	var newest time.Time
 	l.each(func(candidate string, written time.Time) {
-		if written.After(l.seen[candidate]) && written.After(newest) {
-			path, newest = candidate, written
+		if !written.After(l.seen[candidate]) || !written.After(newest) {
+			return
+		}
+		if lines := logTail(candidate); lines != nil {
+			path, tail, newest = candidate, lines, written
 		}
 	})
-	if path == "" {
-		return "", nil
-	}
-	tail = logTail(path)
 	for i, line := range tail {
 		tail[i] = criPrefix().ReplaceAllString(line, "")
 	}

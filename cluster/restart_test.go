@@ -286,6 +286,7 @@ func TestRestartDoesNotComeBack(t *testing.T) {
 	o.Progress = func(step string) {
 		if strings.Contains(step, "is back") {
 			testWrite(t, filepath.Join(logs, "1.log"), []byte("2026-01-01T00:00:00.123456789Z stderr F panic: \x1b[31mno luck\n"))
+			testWrite(t, filepath.Join(logs, "2.log"), nil)
 		}
 	}
 	_, err := RestartStaticPods(t.Context(), o)

@@ -108,7 +108,8 @@ func (d runDir) make() error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return diskError(err, "make directory %q", d)
 	}
-	return nil
+	// Another may have made it for something else, and others look into it.
+	return diskError(os.Chmod(string(d), 0o700), "make directory %q private", d) //nolint:gosec // a directory
 }
 
 const (

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"io/fs"
@@ -21,13 +22,16 @@ const (
 	required
 )
 
-// runNeeds are the entries that the components read. The keys of CAs are never
-// required.
-var runNeeds = map[string]runNeed{
-	NameCA: required, "apiserver": required, nameKubeletClient: optional,
-	NameFrontProxyCA: optional, "front-proxy-client": optional,
-	NameEtcdCA: required, "etcd/server": required, "etcd/peer": optional, "apiserver-etcd-client": required,
-	NameSA: required, NameAdmin: optional, NameSuperAdmin: optional, managerCnf: required,
+// runNeedOf says how a run depends on the entry of that name. The keys of CAs are
+// never required.
+func runNeedOf(name string) runNeed {
+	switch name {
+	case NameCA, "apiserver", NameEtcdCA, "etcd/server", "apiserver-etcd-client", NameSA, managerCnf:
+		return required
+	case nameKubeletClient, NameFrontProxyCA, "front-proxy-client", "etcd/peer", NameAdmin, NameSuperAdmin:
+		return optional
+	}
+	return unused
 }
 
 // runCheck reads what the components will read, and finds what would keep them
@@ -48,7 +52,7 @@ func checkRunnable(dir string, withManager bool, now time.Time) (*runCheck, erro
 		return nil, noPKI(dir)
 	}
 	for _, e := range Layout() {
-		need := runNeeds[e.Name]
+		need := runNeedOf(e.Name)
 		if need == unused || e.Name == managerCnf && !withManager {
 			continue
 		}
@@ -114,7 +118,7 @@ func (c *runCheck) certificate(f *Found) error {
 		if e.Kind == KindCA {
 			hint = check.Hint
 		}
-		return failure.New(failure.Failed, hint, "certificate %q is %s", path, check.Found)
+		return failure.New(failure.Failed, hint, "certificate %q cannot be used: %s", path, check.Found)
 	}
 	if issuer := c.found[e.CA]; e.Kind != KindCA && issuer != nil {
 		roots := ca.Roots{Certificates: append([]*x509.Certificate{issuer.Certificate}, issuer.Behind...)}
@@ -134,7 +138,7 @@ func (c *runCheck) certificate(f *Found) error {
 	case e.Kind == KindCA && f.Key == nil: // nobody needs it, or not all of it
 		return nil
 	case f.Key == nil:
-		return failure.New(failure.Failed, "Kubernetes cannot read such keys: decrypt it, or make it again", "key %q %s", e.KeyPath(c.dir), f.KeyProblem)
+		return failure.New(failure.Failed, "Kubernetes cannot read such keys: decrypt it, or make it again", "key %q %s", e.KeyPath(c.dir), cmp.Or(f.KeyProblem, "is missing"))
 	case !ca.EqualKeys(f.Key, cert.PublicKey):
 		return failure.New(failure.Failed, repairHint, "key %q does not belong to certificate %q", e.KeyPath(c.dir), path)
 	}
@@ -156,7 +160,7 @@ func purposesOf(e Entry) []ca.Purpose {
 // keyPair checks that the key by which tokens are signed is the one by which
 // they are verified.
 func (c *runCheck) keyPair(f *Found) error {
-	if f.Key == nil || !ca.EqualKeys(f.Key, f.Public) {
+	if f.Key == nil || !f.isVerified() {
 		return failure.New(failure.Failed, repairHint, "key %q does not belong to %q", f.Entry.KeyPath(c.dir), f.Entry.PublicPath(c.dir))
 	}
 	return nil

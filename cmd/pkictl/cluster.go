@@ -32,7 +32,7 @@ check and renew them, and run a control plane on them.
 
 A cluster directory is what /etc/kubernetes is on a node: kubeconfigs, and the
 PKI below it in pki.`,
-		a.clusterInitCmd(), a.clusterLayoutCmd(),
+		a.clusterInitCmd(), a.clusterFinishCmd(), a.clusterLayoutCmd(),
 		a.clusterBundleCmd(), a.clusterRestoreCmd(),
 		a.clusterUpCmd(), a.clusterDownCmd(), a.clusterStatusCmd(), a.clusterKeepCmd(),
 		a.clusterInitCmd(), a.clusterCheckCmd(), a.clusterLayoutCmd(),

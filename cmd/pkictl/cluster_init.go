@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +20,9 @@ import (
 type clusterInitFlags struct {
 	cluster.InitOptions
 	config   string
+	requests string
+	explain  bool
+	readOff  bool // without cluster.yaml the settings are what the kubeconfigs say
 	nodes    []string
 	address  string
 	etcdSANs []string
@@ -40,16 +42,44 @@ an earlier one began. What is there and wrong is said, field by field, and
 nothing is written; --repair replaces it. A CA and the keys of service accounts
 are never replaced.
 
+Where the CAs are elsewhere, --csr-only makes keys and certificate requests, with
+subject, names and usages, beside them as NAME.csr, which the CAs sign: cluster
+finish then brings the certificates in. --csr-only=cas makes requests for the
+three CAs, of path length 0, to be signed by a root elsewhere; --parent DIR has a
+root CA of pkictl sign them (init-ca makes one; they are valid for 5y unless
+--ca-validity says otherwise). ca.crt then holds the intermediate CA alone, and
+ca-chain.crt those above it, too. Keep it so: with the root in ca.crt the API
+server would take certificates of all the root's other CAs, such as etcd's, for
+its own users'. What an intermediate CA signs carries its certificate behind it.
+
 With several --node there is a directory for each below the cluster directory,
 all with the same CAs. The settings are kept in cluster.yaml, where the next
 command finds them; --config reads them from a file of that form, or from
 kubeadm's (ClusterConfiguration and InitConfiguration, v1beta3 or v1beta4).`,
 		Example: `  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11
   pkictl cluster init --dir ha --endpoint k8s.example.com:6443 --node cp-1=10.0.0.11 --node cp-2=10.0.0.12
-  pkictl cluster init --dir ha --san api.example.com --repair`,
+  pkictl cluster init --dir ha --san api.example.com --repair
+  pkictl cluster init --dir below --node cp-1 --advertise-address 10.0.0.11 --parent pki
+  pkictl cluster init --dir external --node cp-1 --advertise-address 10.0.0.11 --csr-only
+  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11 --explain`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.clusterInit(cmd, f) },
 	}
+	f.addSettings(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.Repair, "repair", false, "replace what is there and wrong")
+	flags.StringVar(&f.requests, "csr-only", "", "make keys and certificate requests for CAs elsewhere: `WHAT` is leaves, or cas for requests of the three CAs")
+	flags.Lookup("csr-only").NoOptDefVal = string(cluster.RequestLeaves)
+	flags.StringVar(&f.Parent, "parent", "", "PKI `DIRECTORY` of a root CA that signs the three CAs")
+	f.Passphrase = a.addPassphrase(cmd)
+	addDryRun(cmd, &f.DryRun)
+	addExplain(cmd, &f.explain)
+	complete(cmd, "csr-only", cluster.RequestsNames()...)
+	return cmd
+}
+
+// addSettings adds the flags that stand for settings.
+func (f *clusterInitFlags) addSettings(cmd *cobra.Command) {
 	flags, s := cmd.Flags(), &f.Settings
 	flags.StringVar(&f.config, "config", "", "read the settings from this `FILE`: as cluster.yaml, or kubeadm's; flags come before it")
 	flags.StringVar(&s.Name, "name", "", "`NAME` of the cluster in kubeconfigs (default "+cluster.DefaultName+")")
@@ -65,11 +95,7 @@ kubeadm's (ClusterConfiguration and InitConfiguration, v1beta3 or v1beta4).`,
 	flags.StringVar(&s.KubernetesVersion, "kubernetes-version", "", "`VERSION` of the control plane, which decides about some subjects (default "+cluster.DefaultKubernetesVersion+")")
 	flags.StringVar(&s.CAValidity, "ca-validity", "", "`TIME` for which CAs are valid (default 10y)")
 	flags.StringVar(&s.Validity, "validity", "", "`TIME` for which the others are valid (default 1y)")
-	flags.BoolVar(&f.Repair, "repair", false, "replace what is there and wrong")
-	f.Passphrase = a.addPassphrase(cmd)
-	addDryRun(cmd, &f.DryRun)
 	complete(cmd, "key", strings.Split(clusterKeyKinds(), ", ")...)
-	return cmd
 }
 
 // clusterKeyKinds are those that all parts of Kubernetes can load.
@@ -87,9 +113,12 @@ func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
 		s.Nodes = append(s.Nodes, cluster.NodeSettings{Name: name, Address: address})
 	}
 	if f.config == "" {
-		base, _, err := cluster.ReadSettings(dir)
+		base, isThere, err := cluster.ReadSettings(dir)
 		if err != nil {
 			return nil, err
+		}
+		if !isThere && f.readOff {
+			base = cluster.SettingsFrom(dir)
 		}
 		*s = s.Over(base)
 	} else {
@@ -122,6 +151,11 @@ func (a *app) clusterInit(cmd *cobra.Command, f clusterInitFlags) error {
 	if err != nil {
 		return err
 	}
+	f.Requests = cluster.Requests(f.requests)
+	if f.explain {
+		a.warn(warnings...)
+		return a.explain(cluster.ExplainInit(f.InitOptions))
+	}
 	steps := a.newSteps()
 	steps.begin("making keys and certificates")
 	result, err := cluster.Init(cmd.Context(), f.InitOptions)
@@ -145,23 +179,21 @@ func (a *app) clusterInit(cmd *cobra.Command, f clusterInitFlags) error {
 }
 
 func (a *app) showClusterInit(w io.Writer, f clusterInitFlags, result *cluster.InitResult) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, node := range result.Nodes {
-		for _, entry := range node.Entries {
-			end := ""
-			if entry.NotAfter != nil {
-				end = "ends " + utc(*entry.NotAfter)
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\n", printable(strings.TrimSuffix(entry.Files[0], ".crt")), state(entry.State, f.DryRun), end)
-		}
-	}
-	_ = t.Flush() // w is a buffer
+	showEntries(w, f.DryRun || result.Differences != nil, result)
 	if result.Differences != nil {
 		fmt.Fprintf(w, "\nNothing was written, for this is not as it should be:\n")
 		for _, d := range result.Differences {
 			fmt.Fprintf(w, "  %s\n", printable(d.String()))
 		}
-		fmt.Fprintln(w, "Add --repair to replace it.")
+		if result.Awaited != nil {
+			fmt.Fprintf(w, "Bring in what CAs elsewhere have signed with: pkictl cluster finish%s --certs DIR\n", dirFlag(a.clusterDir))
+		} else if f.Requests == "" {
+			fmt.Fprintln(w, "Add --repair to replace it.")
+		}
+		return
+	}
+	if f.Requests != "" {
+		a.showRequests(w, f, result)
 		return
 	}
 	if !f.DryRun && len(result.Nodes) > 0 {
@@ -182,6 +214,7 @@ func dirFlag(dir string) string {
 func state(s cluster.State, dryRun bool) string {
 	would := map[cluster.State]string{
 		cluster.StateMade: "would be made", cluster.StateCopied: "would be copied", cluster.StateRepaired: "would be repaired",
+		cluster.StateRequested: "would be requested", cluster.StatePlaced: "would be placed",
 	}
 	if dryRun {
 		return cmp.Or(would[s], string(s))

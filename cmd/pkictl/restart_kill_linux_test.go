@@ -21,10 +21,10 @@ spec:
     command: [kube-scheduler, --bind-address=127.0.0.1, --secure-port=%d]
 `
 
-// restartProgram returns a run of the test binary that restarts the scheduler of
-// a cluster directory.
-func restartProgram(dir string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0])
+// restartProgram returns a run of the test binary that restarts a component of a
+// cluster directory.
+func restartProgram(dir, component string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], component)
 	cmd.Dir = dir
 	cmd.Env = []string{restartVariable + "=" + dir}
 	return cmd
@@ -63,7 +63,7 @@ func breakRestart(t *testing.T, manifest string, n int, fault syscall.Errno, awa
 	ok(t, os.WriteFile(path, []byte(manifest), 0o640))
 	before, err := os.Stat(path)
 	ok(t, err)
-	_, reached := breakAt(t, restartProgram(dir), n, fault)
+	_, reached := breakAt(t, restartProgram(dir, cluster.ComponentScheduler), n, fault)
 
 	_, pathErr := os.Stat(path)
 	_, asideErr := os.Stat(aside)
@@ -76,7 +76,7 @@ func breakRestart(t *testing.T, manifest string, n int, fault syscall.Errno, awa
 	}
 	*away += len(left)
 	if n%2 == 0 {
-		ok(t, restartProgram(dir).Run())
+		ok(t, restartProgram(dir, cluster.ComponentScheduler).Run())
 	} else {
 		names, err := cluster.PutManifestsBack(t.Context(), manifests, nil)
 		if err != nil || len(names) != len(left) {

@@ -60,6 +60,7 @@ func TestRestartStaticPods(t *testing.T) {
 	n.asAdmin("wait --for=create serviceaccount/default --namespace=after --timeout=60s") // which the controller manager makes
 
 	t.Run("interrupted", n.testInterrupted(k))
+	t.Run("killed", n.testKilled(k))
 	t.Run("does not come back", n.testDoesNotComeBack(k))
 	if after := n.manifestsOf(); after != before {
 		t.Errorf("in the end, the manifests were\n%sand are\n%s", before, after)
@@ -194,6 +195,37 @@ func (n *kubeadmNode) testInterrupted(k *standIn) func(*testing.T) {
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
+}
+
+// testKilled kills a restart while the manifest is away: the component stays
+// down, until the next restart.
+func (n *kubeadmNode) testKilled(k *standIn) func(*testing.T) {
+	return func(t *testing.T) {
+		before := n.manifestsOf()
+		aside := filepath.Join(n.manifests+"-restarting", "kube-controller-manager.yaml")
+		for !exists(aside) { // it may be back before it is killed
+			cmd := restartProgram(n.dir, cluster.ComponentControllerManager)
+			ok(t, cmd.Start())
+			for deadline := time.Now().Add(time.Minute); !exists(aside); time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("the manifest was not moved")
+				}
+			}
+			ok(t, cmd.Process.Kill())
+			_ = cmd.Wait() // killed
+		}
+		left, running, err := cluster.InterruptedRestarts(n.manifests)
+		if len(left) != 1 || left[0] != aside || running || err != nil {
+			t.Errorf("left are %q, %v, %v", left, running, err)
+		}
+		result, err := cluster.RestartStaticPods(t.Context(), n.restartOptions(k, cluster.ComponentControllerManager))
+		if err != nil || strings.Join(result.PutBack, " ") != "kube-controller-manager.yaml" || result.Components[0].State != cluster.RestartDone {
+			t.Errorf("%v, %+v", err, result)
+		}
+		if after := n.manifestsOf(); after != before {
+			t.Errorf("the manifests were\n%sand are\n%s", before, after)
+		}
+	}
 }
 
 // testDoesNotComeBack gives the controller manager a flag that it does not know.

@@ -17,7 +17,7 @@ var binDir string
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(restartVariable); dir != "" {
-		restartOnce(dir)
+		restartOnce(dir, os.Args[1:])
 		return
 	}
 	os.Exit(runTests(m))
