@@ -260,9 +260,9 @@ func (p *finishPlan) write(n *nodePlan) error {
 			files = append(files, more...)
 		}
 		if isPlaced {
-			certs = append(certs, ca.Foreign{Certificate: chosen.cert, Issuer: chosen.issuer, Metadata: ca.Metadata{
-				Name: item.entry.Name, Groups: chosen.cert.Subject.Organization, Profile: item.entry.Profile, Out: item.out(n.dir),
-			}})
+			certs = append(certs, ca.Foreign{
+				Certificate: chosen.cert, Issuer: chosen.issuer, Metadata: item.metadata(n.dir, chosen.cert.Subject.Organization),
+			})
 		}
 	}
 	if len(files) == 0 {
