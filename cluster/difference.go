@@ -93,13 +93,10 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 	case KindKubeconfig:
 		d.compareServer(n)
 		d.compareTrust(issuer)
-		if f.User != nil && f.Certificate == nil && f.Problems == nil {
-			d.add(d.path(), FieldFile, "a client certificate", f.awaited())
-		}
 	}
 	if f.Certificate == nil {
 		if f.Entry.Kind == KindKubeconfig && f.Problems == nil {
-			d.add(d.path(), FieldFile, "a client certificate", "none")
+			d.add(d.path(), FieldFile, "a client certificate", f.awaited())
 		}
 		return d.list
 	}
