@@ -88,8 +88,8 @@ func (c *CA) HoldingOf(ctx context.Context, cert *x509.Certificate, now time.Tim
 	case cert.IsCA:
 		return nil, failure.New(failure.Failed, "make a new CA, and have everything that trusts it trust both for a time",
 			"%q is the certificate of a CA", name)
-	case !bytes.Equal(cert.RawIssuer, c.Certificate.RawSubject) || cert.CheckSignatureFrom(c.Certificate) != nil:
-		return nil, failure.New(failure.Failed, "name the directory of its CA with --dir",
+	case !c.hasSigned(cert):
+		return nil, failure.New(failure.Failed, "name the directory of its CA with --dir; those of a control plane are renewed with: pkictl cluster renew",
 			"the certificate of %q is not signed by the CA in %q but by %s", name, c.Dir, FormatName(cert.RawIssuer))
 	}
 	entries, err := List(ctx, ListOptions{Dir: c.Dir, Serial: cert.SerialNumber, Now: now, WithPEM: true})
@@ -109,6 +109,12 @@ func (c *CA) HoldingOf(ctx context.Context, cert *x509.Certificate, now time.Tim
 	// kubeadm's, made in the same second as its CA, say it all the same.
 	h.beginsWithCA = cert.NotBefore.Equal(c.Certificate.NotBefore) && (cert.NotAfter.Sub(cert.NotBefore)-Backdate)%Day != 0
 	return h, nil
+}
+
+// hasSigned says whether a certificate is one of the CA's. The inventory of a
+// cluster's PKI directory has those of several.
+func (c *CA) hasSigned(cert *x509.Certificate) bool {
+	return bytes.Equal(cert.RawIssuer, c.Certificate.RawSubject) && cert.CheckSignatureFrom(c.Certificate) == nil
 }
 
 // akiOf returns the key identifier under which the inventory has a certificate
@@ -192,9 +198,10 @@ func (c *CA) HoldingNamed(ctx context.Context, name string, now time.Time) (*Hol
 		"there is no certificate of %q in %q", name, c.Dir)
 }
 
-// Holdings returns the certificates whose files are where they were written, of
-// those that end within that time or have ended; 0: all. Of the others
-// in force it returns the entries.
+// Holdings returns the certificates of the CA whose files are where they were
+// written, of those that end within that time or have ended; 0: all. Of the
+// others in force it returns the entries. Those of another CA in the same
+// inventory are passed over.
 func (c *CA) Holdings(ctx context.Context, within time.Duration, now time.Time) (holdings []*Holding, missing []Entry, err error) {
 	return c.holdings(ctx, ListOptions{Dir: c.Dir, Expiring: within, Overdue: true, Now: now})
 }
@@ -212,6 +219,9 @@ func (c *CA) holdings(ctx context.Context, o ListOptions) (holdings []*Holding, 
 		cert, err := parseCertificates([]byte(entry.PEM), "inventory")
 		if err != nil {
 			return nil, nil, err
+		}
+		if !c.hasSigned(cert[0]) {
+			continue
 		}
 		h := c.holding(entry, cert[0])
 		switch {

@@ -67,6 +67,9 @@ func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, e
 	if err != nil {
 		return nil, err
 	}
+	if !c.hasSigned(h.Certificate) {
+		return nil, fmt.Errorf("the certificate of %q is not one of CA %q", h.Name, c.place())
+	}
 	if err := o.checkHolding(h); err != nil {
 		return nil, err
 	}

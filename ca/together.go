@@ -3,6 +3,7 @@ package ca
 import (
 	"crypto/x509"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/store"
@@ -44,7 +45,8 @@ type Member struct {
 // WriteTogether signs certificates of one CA or of several, records them in the
 // inventory of a locked PKI directory, and writes their files, and others, as
 // one step: after any crash there are all of them or none. Unless replace is
-// set, none of the files may exist.
+// set, none of the files may exist. Where none did, they come one by one: first
+// the others, then those of the members, in this order.
 func WriteTogether(dir *store.Dir, now time.Time, replace bool, members []Member, others ...store.File) error {
 	if len(members) == 0 {
 		return dir.Commit(others, replace, nil)
@@ -63,7 +65,7 @@ func WriteTogether(dir *store.Dir, now time.Time, replace bool, members []Member
 	files := certs[0].files
 	certs[0].files = func(cert *x509.Certificate) ([]store.File, error) {
 		own, err := files(cert)
-		return append(own, others...), err
+		return append(slices.Clone(others), own...), err
 	}
 	return existsError(issuance{inv: inv, dir: dir, now: now, replace: replace}.run(certs...))
 }
@@ -74,9 +76,9 @@ func (m Member) pending(dir *store.Dir) (*pending, error) {
 	if m.Prepared == nil {
 		return p, m.root(p)
 	}
-	p.meta.Out = recordedPath(dir.Path(), realPath(p.meta.Out))
+	p.meta.Out = recordedBeside(dir.Path(), realPath(p.meta.Out))
 	for i, path := range p.meta.Also {
-		p.meta.Also[i] = recordedPath(dir.Path(), realPath(path))
+		p.meta.Also[i] = recordedBeside(dir.Path(), realPath(path))
 	}
 	keyPEM, err := m.Prepared.keyPEM()
 	if err != nil {
@@ -116,6 +118,15 @@ func (p *Prepared) keyPEM() ([]byte, error) {
 		return nil, nil
 	}
 	return MarshalKey(p.key)
+}
+
+// recordedBeside is recordedPath for files that may also stand beside the PKI
+// directory, and move with it, as the kubeconfigs of a cluster do.
+func recordedBeside(dir, path string) string {
+	if filepath.Dir(path) == filepath.Dir(dir) {
+		return filepath.Join("..", filepath.Base(path))
+	}
+	return recordedPath(dir, path)
 }
 
 // realPath returns the path of a file as that of a locked directory is: absolute,

@@ -96,7 +96,9 @@ type CheckedNode struct {
 	Entries   []CheckedEntry  `json:"entries"`
 	Servers   []CheckedServer `json:"servers,omitempty"`
 
+	home  string // the directory with the settings
 	node  Node
+	local *Ports                         // of the control plane that cluster up runs here; nil: none
 	certs map[string][]*x509.Certificate // of CAs, by the name of their entry
 }
 

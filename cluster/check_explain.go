@@ -26,14 +26,22 @@ func ExplainCheck(o CheckOptions) (string, error) {
 		c.explainFiles(&b, n)
 	}
 	if o.Live {
+		for _, n := range nodes {
+			if err := n.findLocal(); err != nil {
+				return "", err
+			}
+		}
 		calls, err := c.calls()
 		if err != nil {
 			return "", err
 		}
 		explainCalls(&b, calls)
-		n := nodes[0]
-		fmt.Fprintf(&b, "\n# the CA that the cluster hands out, and the one on disk\nkubectl --kubeconfig %s get configmap kube-root-ca.crt -o 'jsonpath={.data.ca\\.crt}' | diff - %s\n",
-			ca.ShellQuote(filepath.Join(n.Dir, NameAdmin)), ca.ShellQuote(filepath.Join(PKIDir(n.Dir), "ca.crt")))
+		n, at := nodes[0], ""
+		if server, other := c.otherServer(n); other {
+			at = " --server " + ca.ShellQuote("https://"+server) + " --tls-server-name " + apiServerName
+		}
+		fmt.Fprintf(&b, "\n# the CA that the cluster hands out, and the one on disk\nkubectl --kubeconfig %s%s get configmap kube-root-ca.crt -o 'jsonpath={.data.ca\\.crt}' | diff - %s\n",
+			ca.ShellQuote(filepath.Join(n.Dir, NameAdmin)), at, ca.ShellQuote(filepath.Join(PKIDir(n.Dir), "ca.crt")))
 	}
 	return b.String(), nil
 }

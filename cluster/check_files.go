@@ -34,7 +34,7 @@ func (c *checker) checkFiles(n *CheckedNode) {
 	c.blameCAs(n, differences)
 	for _, entry := range n.Entries {
 		for _, d := range differences[entry.Name] {
-			c.find(n, d, "", n.fix(c.dir, entry.found.Entry, d))
+			c.find(n, d, "", n.fix(entry.found.Entry, d))
 		}
 		if entry.found.Certificate != nil {
 			c.checkEnd(n, entry.found)
@@ -207,7 +207,7 @@ func (c *checker) checkEnd(n *CheckedNode, found *Found) {
 	}
 	if c.o.endsSoon(cert.NotBefore, cert.NotAfter) {
 		d := Difference{Entry: e.Name, File: e.CertPath(n.Dir), Field: FieldEnd, Wanted: "a later one", Found: c.showEnd(cert)}
-		c.find(n, d, "", n.fix(c.dir, e, d))
+		c.find(n, d, "", n.fix(e, d))
 	}
 	if issuer := n.issuer(found); issuer != nil && issuer.NotAfter.Before(cert.NotAfter) && !n.isForeign(e) {
 		c.note(n, Difference{Entry: e.Name, File: e.CertPath(n.Dir), Field: FieldEnd, Wanted: "before that of its CA, " + day(issuer.NotAfter), Found: day(cert.NotAfter)},

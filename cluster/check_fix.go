@@ -2,13 +2,14 @@ package cluster
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/pkictl/pkictl/ca"
 )
 
 // fix says what to do about a difference.
-func (n *CheckedNode) fix(dir string, e Entry, d Difference) string {
+func (n *CheckedNode) fix(e Entry, d Difference) string {
 	backup := "restore it from a backup"
 	switch {
 	case n.isForeign(e):
@@ -28,7 +29,11 @@ func (n *CheckedNode) fix(dir string, e Entry, d Difference) string {
 	case d.Field == FieldBegin:
 		return "check the clock of this machine, and of the one that made it"
 	}
-	return "make it anew with: " + n.repair(dir)
+	hint := "make it anew with: " + n.repair()
+	if n.node.assumed && e.Name == nameAPIServer {
+		hint += " (and --service-cidr and --dns-domain, if they are not kubeadm's: nothing here says them)"
+	}
+	return hint
 }
 
 func dirFlag(dir string) string {
@@ -40,10 +45,10 @@ func dirFlag(dir string) string {
 
 // repair is the command that replaces what is wrong. Without settings the flags
 // say what the files do.
-func (n *CheckedNode) repair(dir string) string {
+func (n *CheckedNode) repair() string {
 	command := "pkictl cluster init --repair"
 	if !n.FromFiles {
-		return command + dirFlag(dir)
+		return command + dirFlag(n.home)
 	}
 	command += dirFlag(n.Dir)
 	flag := func(name, value string) {
@@ -79,8 +84,9 @@ func (n *CheckedNode) repair(dir string) string {
 // serviceRange is one whose first address is that of the service kubernetes;
 // empty where that is kubeadm's.
 func (n Node) serviceRange() string {
-	if n.ServiceIP.String() == "10.96.0.1" {
+	if n.ServiceIP == firstOf(DefaultServiceCIDR) {
 		return ""
 	}
-	return fmt.Sprintf("%s/%d", n.ServiceIP.Prev(), n.ServiceIP.BitLen()-4)
+	start := n.ServiceIP.Prev()
+	return netip.PrefixFrom(start, start.BitLen()-min(zeroBits(start), serviceBits)).String()
 }

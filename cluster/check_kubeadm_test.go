@@ -155,7 +155,7 @@ func quoted(text string) string { return fmt.Sprintf("%q", text) }
 // as the files.
 func checkRepairCommand(t *testing.T, n *CheckedNode) {
 	t.Helper()
-	words := strings.Fields(strings.ReplaceAll(n.repair(n.Dir), "'", ""))
+	words := strings.Fields(strings.ReplaceAll(n.repair(), "'", ""))
 	settings := Settings{ExternalEtcd: n.node.ExternalEtcd}
 	for i, word := range words {
 		switch word {

@@ -45,6 +45,11 @@ type call struct {
 
 // checkLive asks the components what they show and accept.
 func (c *checker) checkLive(ctx context.Context) error {
+	for _, n := range c.report.Nodes {
+		if err := n.findLocal(); err != nil {
+			return err
+		}
+	}
 	calls, err := c.calls()
 	if err != nil {
 		return err
@@ -97,7 +102,7 @@ func (c *checker) calls() ([]*call, error) {
 		if err != nil {
 			return nil, err
 		}
-		kubelets, err := c.addresses(n, c.o.Kubelets, func() []string { return n.at(kubeletPort) })
+		kubelets, err := c.addresses(n, c.o.Kubelets, n.kubelets)
 		if err != nil {
 			return nil, err
 		}
@@ -110,10 +115,13 @@ func (c *checker) calls() ([]*call, error) {
 		for _, address := range kubelets {
 			list = append(list, &call{node: n, component: "kubelet", address: address, mustRun: c.o.Kubelets != nil})
 		}
-		if n.isHere() {
+		switch {
+		case n.local != nil && n.local.ControllerManager != 0:
+			list = append(list, &call{node: n, component: ComponentControllerManager, address: address(n.local.ControllerManager)})
+		case n.local == nil && n.isHere():
 			list = append(list,
-				&call{node: n, component: ComponentControllerManager, address: loopbackAddress(controllerManagerPort)},
-				&call{node: n, component: "kube-scheduler", address: loopbackAddress(schedulerPort)})
+				&call{node: n, component: ComponentControllerManager, address: address(controllerManagerPort)},
+				&call{node: n, component: "kube-scheduler", address: address(schedulerPort)})
 		}
 	}
 	for _, call := range list {
@@ -140,13 +148,30 @@ func (c *checker) addresses(n *CheckedNode, named []string, own func() []string)
 	return named, nil
 }
 
+// findLocal finds the control plane that cluster up runs on the directory.
+func (n *CheckedNode) findLocal() error {
+	d := runDirOf(n.Dir)
+	held, err := d.isHeld()
+	if err != nil || !held {
+		return err
+	}
+	s, err := d.read()
+	if err == nil && s != nil && s.Phase == phaseReady {
+		n.local = &s.Ports
+	}
+	return err
+}
+
 // apiServers are what the node's kubeconfigs dial, and on the node itself its
 // loopback address. The endpoint may lead to another node, which has a
 // certificate of its own: it is not asked where there are several.
 func (n *CheckedNode) apiServers() []string {
+	if n.local != nil {
+		return []string{address(n.local.APIServer)}
+	}
 	list := n.at(n.node.Port)
 	if n.isHere() {
-		list = append(list, loopbackAddress(n.node.Port))
+		list = append(list, address(n.node.Port))
 	}
 	if len(list) == 0 && n.node.Endpoint != "" {
 		list = append(list, n.node.Endpoint)
@@ -155,10 +180,20 @@ func (n *CheckedNode) apiServers() []string {
 }
 
 func (n *CheckedNode) etcds() []string {
-	if n.node.ExternalEtcd {
+	switch {
+	case n.node.ExternalEtcd:
 		return nil
+	case n.local != nil:
+		return []string{address(n.local.Etcd)}
 	}
 	return n.at(etcdPort)
+}
+
+func (n *CheckedNode) kubelets() []string {
+	if n.local != nil {
+		return nil
+	}
+	return n.at(kubeletPort)
 }
 
 func (n *CheckedNode) at(port int) []string {
@@ -167,8 +202,6 @@ func (n *CheckedNode) at(port int) []string {
 	}
 	return []string{hostPort(n.node.Address, port)}
 }
-
-func loopbackAddress(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
 // isHere says whether the node is this machine.
 func (n *CheckedNode) isHere() bool {
@@ -268,7 +301,7 @@ func (c *checker) judgeEntry(call *call) bool {
 	case found.Certificate != nil:
 		d.Wanted = "the certificate on disk, which ends " + c.showEnd(found.Certificate)
 		d.Found = "another with serial " + ca.FormatSerial(cert.SerialNumber) + ", which ends " + c.showEnd(cert)
-		c.find(n, d, "", "restart "+call.component+" on node "+n.Node+", which reads its certificate when it starts")
+		c.find(n, d, "", "it takes a new one from the disk within a minute; if it does not, restart "+call.component+" on node "+n.Node)
 	}
 	if call.refused != nil {
 		d.Wanted, d.Found = "that it accepts "+nameEtcdHealth, reasonOf(call.refused)

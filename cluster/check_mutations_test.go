@@ -41,6 +41,14 @@ var mutations = []struct {
 	{name: "SAN of the endpoint", spoil: func(s spoiled) { s.resign("apiserver", nil, withoutName("k8s.example.com")) }, want: []string{"apiserver SAN"}, says: []string{"wanted k8s.example.com"}},
 	{name: "SAN of the domain", spoil: func(s spoiled) { s.resign("apiserver", nil, withoutName("kubernetes.default.svc.cluster.local")) }, want: []string{"apiserver SAN"}},
 	{name: "SAN of the service", spoil: func(s spoiled) { s.resign("apiserver", nil, withoutName("10.96.0.1")) }, want: []string{"apiserver SAN"}, says: []string{"wanted 10.96.0.1"}},
+	{name: "SANs of which the manifest tells", spoil: func(s spoiled) {
+		s.do(os.Mkdir(s.path("manifests"), 0o700))
+		s.write("manifests/kube-apiserver.yaml", []byte("{apiVersion: v1, kind: Pod, spec: {containers: [{name: kube-apiserver, command: [kube-apiserver, "+
+			"--service-cluster-ip-range=172.20.0.0/16, --service-account-issuer=https://kubernetes.default.svc.corp.internal, --advertise-address=10.0.0.11]}]}}"))
+	}, want: []string{"apiserver SAN"}, says: []string{"wanted kubernetes.default.svc.corp.internal, 172.20.0.1", "--dns-domain corp.internal", "--service-cidr 172.20.0.0/16"}},
+	{name: "no SANs", spoil: func(s spoiled) {
+		s.resign("apiserver", nil, func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = nil, nil })
+	}, want: []string{"apiserver SAN"}, says: []string{"nothing here says them"}},
 	{name: "SAN of the address", spoil: func(s spoiled) { s.resign("apiserver", nil, withoutName("10.0.0.11")) }, want: []string{"apiserver SAN"}},
 	{name: "SAN of etcd/peer", spoil: func(s spoiled) { s.resign(nameEtcdPeer, nil, withoutName("10.0.0.11")) }, want: []string{"etcd/peer SAN"}},
 	{name: "other CA", spoil: func(s spoiled) {
@@ -117,7 +125,7 @@ var mutations = []struct {
 		s.resign("front-proxy-client", key, nil)
 	}, want: []string{"front-proxy-client key"}},
 	{name: "RSA-1024", spoil: func(s spoiled) {
-		key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that is what is to be found
+		key, err := rsa.GenerateKey(rand.Reader, 1024)
 		s.do(err)
 		s.resign(nameEtcdPeer, key, nil)
 	}, want: []string{"etcd/peer key"}},

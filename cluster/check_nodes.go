@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"crypto"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,14 +48,21 @@ func isSame(a, b string) bool {
 // findNodes finds the cluster directories, and what they are made for: by the
 // settings, or without any by their files.
 func (c *checker) findNodes() ([]*CheckedNode, error) {
+	if info, err := os.Stat(c.dir); err == nil && !info.IsDir() {
+		return nil, failure.New(failure.Failed, "name a directory like /etc/kubernetes on a node", "%q is not a directory", c.dir)
+	}
 	settings, has, err := ReadSettings(c.dir)
 	if err != nil {
 		return nil, err
 	}
 	var nodes []*CheckedNode
-	if has {
+	above, errAbove := settingsOf(c.dir) // where the directory is that of one of several nodes
+	switch {
+	case has:
 		nodes, err = c.nodesOfSettings(settings)
-	} else {
+	case errAbove == nil && len(above.Nodes) > 0:
+		nodes, err = c.nodeOfSettings(above)
+	default:
 		nodes, err = c.nodesOfFiles()
 	}
 	if err != nil {
@@ -84,9 +92,23 @@ func (c *checker) nodesOfSettings(s Settings) ([]*CheckedNode, error) {
 		if !isDir(PKIDir(dir)) {
 			return nil, failure.New(failure.Failed, "make it with: pkictl cluster init", "there is no PKI of node %q in %q", n.Name, dir)
 		}
-		nodes = append(nodes, &CheckedNode{Node: n.Name, Dir: dir, node: n})
+		nodes = append(nodes, &CheckedNode{Node: n.Name, Dir: dir, home: c.dir, node: n})
 	}
 	return nodes, nil
+}
+
+// nodeOfSettings is the one of several nodes that the directory is of.
+func (c *checker) nodeOfSettings(s Settings) ([]*CheckedNode, error) {
+	resolved, err := s.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range resolved {
+		if n.Name == filepath.Base(c.dir) {
+			return []*CheckedNode{{Node: n.Name, Dir: c.dir, home: filepath.Dir(c.dir), node: n}}, nil
+		}
+	}
+	return c.nodesOfFiles()
 }
 
 func (c *checker) nodesOfFiles() ([]*CheckedNode, error) {
@@ -147,7 +169,7 @@ func isSameShared(a, b *Found) bool {
 	case a.Key != nil && b.Key != nil:
 		return ca.EqualKeys(a.Key, b.Key)
 	case a.Public != nil && b.Public != nil:
-		return ca.EqualKeys(a.Public, b.Public)
+		return slices.EqualFunc(a.Public, b.Public, func(a, b crypto.PublicKey) bool { return ca.EqualKeys(a, b) })
 	}
 	return true // it cannot be told, which is found elsewhere
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // owner is whom files have to belong to. A number of -1 is not looked at.
@@ -32,7 +33,7 @@ func wantedOwner(text, dir string) (owner, error) {
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return owner{-1, -1}, nil // findNodes has looked into it
+		return owner{}, store.ReadError(err, dir)
 	}
 	uid, _ := idsOf(info)
 	return owner{uid, -1}, nil

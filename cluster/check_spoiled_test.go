@@ -101,7 +101,7 @@ func (s spoiled) resignBy(name string, key crypto.Signer, issuer *x509.Certifica
 	if change != nil {
 		change(&template)
 	}
-	public := crypto.PublicKey(found.Key)
+	public := found.Key
 	if key != nil {
 		public = key.Public()
 	}

@@ -92,6 +92,7 @@ func TestCheckNodes(t *testing.T) {
 			t.Errorf("%d nodes", len(report.Nodes))
 		}
 		checkFindings(t, check(t, dir, func(o *CheckOptions) { o.Node = "b" }))
+		checkFindings(t, check(t, filepath.Join(dir, "b")))
 		if err := os.Rename(filepath.Join(dir, SettingsFile), filepath.Join(dir, "old.yaml")); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -33,7 +32,7 @@ func (c *checker) askEtcd(ctx context.Context, call *call) error {
 	}
 	pair, err := readPair(health.CertPath(n.Dir), health.KeyPath(n.Dir))
 	if err != nil {
-		return nil //nolint:nilerr // likewise
+		return nil // likewise
 	}
 	pool := x509.NewCertPool()
 	for _, root := range roots {
@@ -54,9 +53,7 @@ func (c *checker) askEtcd(ctx context.Context, call *call) error {
 	if err != nil {
 		return fmt.Errorf("etcd: %w", err)
 	}
-	defer answer.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<16))
-	return nil // what is not health is for others to find
+	return answer.Body.Close() // what is not health is for others to find
 }
 
 func readPair(certPath, keyPath string) (tls.Certificate, error) {
@@ -147,9 +144,8 @@ func (c *checker) client(n *CheckedNode, name string) (*kubeclient.Client, error
 		return nil, err
 	}
 	cluster := &api.Cluster{Server: "https://" + hostOf(server), TLSServerName: server.Hostname()}
-	if c.o.Servers != nil {
-		// A name that the API server always has: the address may be another.
-		cluster.Server, cluster.TLSServerName = "https://"+c.o.Servers[0], "kubernetes"
+	if address, other := c.otherServer(n); other {
+		cluster.Server, cluster.TLSServerName = "https://"+address, apiServerName
 	}
 	cluster.CertificateAuthorityData = ca.EncodeCertificates(n.certs[NameCA]...)
 	user := found.User.DeepCopy()
@@ -164,6 +160,18 @@ func (c *checker) client(n *CheckedNode, name string) (*kubeclient.Client, error
 		Contexts: map[string]*api.Context{"x": {Cluster: "c", AuthInfo: "u"}}, CurrentContext: "x",
 	}
 	return kubeclient.FromConfig(config, kubeclient.Options{Context: "x", Timeout: c.o.Timeout, Agent: c.o.Agent})
+}
+
+// otherServer is the API server to ask where that is not the one in the
+// kubeconfigs.
+func (c *checker) otherServer(n *CheckedNode) (hostPort string, other bool) {
+	switch {
+	case c.o.Servers != nil:
+		return c.o.Servers[0], true
+	case n.local != nil:
+		return address(n.local.APIServer), true
+	}
+	return "", false
 }
 
 func (c *checker) judgeHandedOut(h *handedOut) {

@@ -93,11 +93,11 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 	case KindKubeconfig:
 		d.compareServer(n)
 		d.compareTrust(issuer)
-	}
-	if f.Certificate == nil {
-		if f.Entry.Kind == KindKubeconfig && f.Problems == nil {
+		if f.User != nil && f.Certificate == nil && f.Problems == nil {
 			d.add(d.path(), FieldFile, "a client certificate", f.awaited())
 		}
+	}
+	if f.Certificate == nil {
 		return d.list
 	}
 	if f.Entry.Kind == KindCA {
@@ -114,8 +114,7 @@ func (d *differences) path() string { return d.found.Entry.CertPath(d.found.Dir)
 
 func (d *differences) compareKeyPair() {
 	f := d.found
-	isOurs := func(public crypto.PublicKey) bool { return ca.EqualKeys(f.Key, public) }
-	if f.Key != nil && f.Public != nil && !slices.ContainsFunc(f.Public, isOurs) {
+	if f.Key != nil && f.Public != nil && !f.isVerified() {
 		d.add(f.Entry.PublicPath(f.Dir), FieldKey, "the public part of "+f.Entry.KeyPath(f.Dir), "another key")
 	}
 	if f.KeyProblem != "" {

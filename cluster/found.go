@@ -116,6 +116,12 @@ func (f *Found) IsMissing(path string) bool {
 	return slices.Contains(f.Missing, path)
 }
 
+// isVerified says whether what the private key signs is verified by one of the
+// public ones.
+func (f *Found) isVerified() bool {
+	return slices.ContainsFunc(f.Public, func(public crypto.PublicKey) bool { return ca.EqualKeys(f.Key, public) })
+}
+
 // RequestPath returns the path of the file with the certificate request of an
 // entry whose CA is elsewhere, as kubeadm certs generate-csr has it.
 func (e Entry) RequestPath(dir string) string {

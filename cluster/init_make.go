@@ -107,7 +107,7 @@ func (p *initPlan) makeLeaf(n *nodePlan, item *planItem) error {
 	item.cert = prepared.Linted
 	item.members = []ca.Member{{
 		CA: a.ca, Prepared: prepared,
-		Metadata: ca.Metadata{Name: item.entry.Name, Groups: req.Groups, Profile: item.entry.Profile, Out: item.out(n.dir)},
+		Metadata: item.metadata(n.dir, req),
 		Files:    func(c ca.Credential) ([]store.File, error) { return item.entry.files(n, a, c) },
 	}}
 	return nil
@@ -148,13 +148,14 @@ func withNames(wanted, has ca.SANs) ca.SANs {
 	return wanted
 }
 
-// out is what the inventory has for a place: the path without suffix, or that
-// of the kubeconfig.
-func (item *planItem) out(dir string) string {
+// metadata is what the inventory has for a certificate: where it stands is the
+// path without suffix, or that of the kubeconfig, which renewals then find.
+func (item *planItem) metadata(dir string, req ca.Request) ca.Metadata {
+	m := ca.Metadata{Name: item.entry.Name, Groups: req.Groups, Profile: item.entry.Profile, Out: item.entry.below(dir, "")}
 	if item.entry.Kind == KindKubeconfig {
-		return item.entry.CertPath(dir)
+		m.Out, m.Also = item.entry.CertPath(dir), []string{item.entry.CertPath(dir)}
 	}
-	return item.entry.below(dir, "")
+	return m
 }
 
 // files are those of a certificate that was signed.

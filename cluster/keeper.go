@@ -88,6 +88,9 @@ func Keep(ctx context.Context, in io.Reader, out io.Writer, now time.Time) error
 	}()
 	r, err := Up(starting, o)
 	if err != nil {
+		if ctx.Err() != nil { // by cluster down, or the end of the machine
+			err = failure.New(failure.Failed, "run it again", "the control plane was told to end before it was ready")
+		}
 		var running *RunningError
 		_ = tell(event{Failure: failureOf(err), Running: errors.As(err, &running)})
 		return err

@@ -38,6 +38,9 @@ type Node struct {
 
 	kubernetes                         *version.Version
 	sans, etcdServerSANs, etcdPeerSANs altNames
+	// assumed says that nothing says ServiceIP or DNSDomain, which are then
+	// kubeadm's defaults (see NodeFromFiles).
+	assumed bool
 }
 
 // altNames are names as they were written, in two kinds.

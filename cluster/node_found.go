@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,21 +16,25 @@ import (
 // NodeFromFiles finds out what the files of a cluster directory were made for,
 // where no settings say it, as in a directory that kubeadm made. Each file that
 // can be read has a vote, so that one wrong file is found and does not make the
-// others wrong. The version of Kubernetes is not in the files: subjects of every
-// version are right for such a node. Names beyond those that kubeadm gives by
+// others wrong; on a node the manifest of the API server has one too. The version
+// of Kubernetes is not in the files: subjects of every version are right for
+// such a node. Names beyond those that kubeadm gives by
 // itself count as asked for. An error means that there is no PKI of a control
 // plane; what nothing in it says is empty, or kubeadm's default.
 func NodeFromFiles(dir string) (Node, error) {
-	f := nodeFiles{}
+	f := nodeFiles{found: map[string]*Found{}}
 	for _, e := range Layout() {
-		f[e.Name] = Find(dir, e)
+		f.found[e.Name] = Find(dir, e)
+	}
+	if pods, err := findStaticPods(filepath.Join(dir, "manifests"), []string{ComponentAPIServer}); err == nil && pods[ComponentAPIServer] != nil {
+		f.flags = pods[ComponentAPIServer].flags
 	}
 	if f.none(nameAPIServer, nameEtcdServer, NameSA, NameAdmin, nameControllerManager) {
 		return Node{}, failure.New(failure.Failed, "name a directory like /etc/kubernetes on a node of the control plane, or make one with: pkictl cluster init",
 			"there is no control plane's PKI in %q", dir)
 	}
 	n := Node{
-		Cluster: f.clusterName(), ServiceIP: netip.MustParseAddr("10.96.0.1"), DNSDomain: f.dnsDomain(),
+		Cluster:  f.clusterName(),
 		Validity: DefaultValidity, CAValidity: DefaultCAValidity,
 		// kubeadm makes nothing for an etcd that runs elsewhere; some put its CA and
 		// the API server's certificate there nevertheless.
@@ -38,20 +43,30 @@ func NodeFromFiles(dir string) (Node, error) {
 	n.Address, n.Port = f.address()
 	n.Endpoint = f.endpoint(n)
 	n.Name = f.nodeName(n)
-	f.takeAPIServerNames(&n)
+	n.ServiceIP, n.DNSDomain = f.serviceIP(n), f.dnsDomain()
+	if n.assumed = !n.ServiceIP.IsValid() || n.DNSDomain == ""; n.assumed {
+		n.DNSDomain = cmp.Or(n.DNSDomain, DefaultDNSDomain)
+		if !n.ServiceIP.IsValid() {
+			n.ServiceIP = firstOf(DefaultServiceCIDR)
+		}
+	}
+	n.sans = f.moreNames(nameAPIServer, n.apiServerNames(), n.apiServerIPs())
 	n.etcdServerSANs = f.moreNames(nameEtcdServer, n.etcdServerNames(), n.etcdServerIPs())
 	n.etcdPeerSANs = f.moreNames(nameEtcdPeer, n.etcdPeerNames(), n.etcdPeerIPs())
 	return n, nil
 }
 
-// nodeFiles are the entries of one cluster directory, by name.
-type nodeFiles map[string]*Found
-
-func (f nodeFiles) none(names ...string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool { return !f[name].Absent() })
+// nodeFiles are what a cluster directory has to say.
+type nodeFiles struct {
+	found map[string]*Found // by the name of the entry
+	flags map[string]string // of the API server, if its manifest is there
 }
 
-func (f nodeFiles) cert(name string) *x509.Certificate { return f[name].Certificate }
+func (f nodeFiles) none(names ...string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return !f.found[name].Absent() })
+}
+
+func (f nodeFiles) cert(name string) *x509.Certificate { return f.found[name].Certificate }
 
 // votes counts what several files say.
 type votes []vote
@@ -85,10 +100,10 @@ func (v votes) winner() string {
 }
 
 func (f nodeFiles) server(name string) *url.URL {
-	if f[name].Cluster == nil {
+	if f.found[name].Cluster == nil {
 		return nil
 	}
-	server, err := url.Parse(f[name].Cluster.Server)
+	server, err := url.Parse(f.found[name].Cluster.Server)
 	if err != nil || server.Hostname() == "" {
 		return nil
 	}
@@ -98,7 +113,7 @@ func (f nodeFiles) server(name string) *url.URL {
 func (f nodeFiles) clusterName() string {
 	var v votes
 	for _, name := range []string{NameAdmin, nameControllerManager, nameScheduler} {
-		if config := f[name].Config; config != nil && config.Contexts[config.CurrentContext] != nil {
+		if config := f.found[name].Config; config != nil && config.Contexts[config.CurrentContext] != nil {
 			v.add(config.Contexts[config.CurrentContext].Cluster)
 		}
 	}
@@ -107,7 +122,11 @@ func (f nodeFiles) clusterName() string {
 
 const serviceName = "kubernetes.default.svc."
 
+// dnsDomain is empty where nothing says it.
 func (f nodeFiles) dnsDomain() string {
+	if domain, is := strings.CutPrefix(f.flags["service-account-issuer"], "https://"+serviceName); is {
+		return domain
+	}
 	if cert := f.cert(nameAPIServer); cert != nil {
 		for _, name := range cert.DNSNames {
 			if domain, is := strings.CutPrefix(name, serviceName); is && domain != "" {
@@ -115,13 +134,15 @@ func (f nodeFiles) dnsDomain() string {
 			}
 		}
 	}
-	return DefaultDNSDomain
+	return ""
 }
 
 // address is what the node is dialled at, which the kubeconfigs of its own
 // components and the certificates of its etcd say.
 func (f nodeFiles) address() (netip.Addr, int) {
 	var addresses, ports votes
+	addresses.add(f.flags["advertise-address"])
+	ports.add(f.flags["secure-port"])
 	for _, name := range []string{nameControllerManager, nameScheduler, NameKubelet} {
 		server := f.server(name)
 		if server == nil {
@@ -199,7 +220,7 @@ func (f nodeFiles) nodeName(n Node) string {
 	if cert := f.cert(NameKubelet); cert != nil {
 		vouch(cert.Subject.CommonName)
 	}
-	if config := f[NameKubelet].Config; config != nil && config.Contexts[config.CurrentContext] != nil {
+	if config := f.found[NameKubelet].Config; config != nil && config.Contexts[config.CurrentContext] != nil {
 		vouch(config.Contexts[config.CurrentContext].AuthInfo)
 	}
 	for _, name := range []string{nameEtcdServer, nameEtcdPeer} {
@@ -218,23 +239,32 @@ func (f nodeFiles) nodeName(n Node) string {
 	return v.winner()
 }
 
-// takeAPIServerNames finds the address of the service kubernetes among those of
-// the API server's certificate: kubeadm puts it first, and it is the first of a
-// range. Where none can be it, kubeadm's default is what is missing. The rest
-// was asked for.
-func (f nodeFiles) takeAPIServerNames(n *Node) {
-	cert := f.cert(nameAPIServer)
-	if cert == nil {
-		return
+// serviceIP is the address of the service kubernetes, which the API server's
+// certificate has: kubeadm puts it first, and it is the first of a range. It is
+// invalid where nothing says it.
+func (f nodeFiles) serviceIP(n Node) netip.Addr {
+	if addr := firstOf(f.flags["service-cluster-ip-range"]); addr.IsValid() {
+		return addr
 	}
 	host, _ := n.endpointHost()
-	for _, addr := range addressesOf(cert) {
-		if isFirstOfRange(addr) && addr != n.Address && addr.String() != host && !addr.IsLoopback() {
-			n.ServiceIP = addr
-			break
+	if cert := f.cert(nameAPIServer); cert != nil {
+		for _, addr := range addressesOf(cert) {
+			if isFirstOfRange(addr) && addr != n.Address && addr.String() != host && !addr.IsLoopback() {
+				return addr
+			}
 		}
 	}
-	n.sans = f.moreNames(nameAPIServer, n.apiServerNames(), n.apiServerIPs())
+	return netip.Addr{}
+}
+
+// firstOf is the first address of the first range; invalid where there is none.
+func firstOf(ranges string) netip.Addr {
+	text, _, _ := strings.Cut(ranges, ",")
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return prefix.Masked().Addr().Next()
 }
 
 // moreNames are those of a certificate that are not in the lists.

@@ -63,7 +63,7 @@ func (o RenewOptions) plan() (*renewPlan, error) {
 	}
 	p := &renewPlan{RenewOptions: o, signers: map[string]*renewSigner{}}
 	var err error
-	if p.all, err = findDirs(o.Dir); err != nil {
+	if p.all, err = findDirs(resolveDir(o.Dir)); err != nil {
 		return nil, err
 	}
 	p.dirs = p.all
@@ -89,6 +89,7 @@ func (o RenewOptions) plan() (*renewPlan, error) {
 }
 
 // findDirs finds the cluster directory of a node, or those of several below dir.
+// What they were made for the settings say, or else the files.
 func findDirs(dir string) ([]*renewDir, error) {
 	settings, has, err := ReadSettings(dir)
 	if err != nil {
@@ -108,15 +109,18 @@ func findDirs(dir string) ([]*renewDir, error) {
 	if isDir(PKIDir(dir)) {
 		d := &renewDir{dir: dir}
 		if len(names) == 1 {
-			d.name, d.node = names[0], nodes[names[0]]
+			d.node = nodes[names[0]]
 		}
+		d.know()
 		return []*renewDir{d}, nil
 	}
 	var list []*renewDir
 	entries, err := os.ReadDir(dir) // sorted
 	for _, entry := range entries {
 		if sub := filepath.Join(dir, entry.Name()); isDir(PKIDir(sub)) {
-			list = append(list, &renewDir{name: entry.Name(), dir: sub, node: nodes[entry.Name()]})
+			d := &renewDir{name: entry.Name(), dir: sub, node: nodes[entry.Name()]}
+			d.know()
+			list = append(list, d)
 		}
 	}
 	if list == nil {
@@ -124,6 +128,18 @@ func findDirs(dir string) ([]*renewDir, error) {
 			"there is no cluster directory %q: it has no directory pki", dir)
 	}
 	return list, nil
+}
+
+// know finds out what a directory was made for, if anything says it.
+func (d *renewDir) know() {
+	if d.node == nil {
+		if node, err := NodeFromFiles(d.dir); err == nil {
+			d.node = &node
+		}
+	}
+	if d.name == "" && d.node != nil {
+		d.name = d.node.Name
+	}
 }
 
 // look finds out what there is, and what is to be done about it.

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -62,31 +61,18 @@ func (item *renewItem) result(dryRun bool) Renewal {
 // different says what about an entry is not as the layout has it, and stays so.
 func (item *renewItem) different(p *renewPlan) []string {
 	f := item.found
-	var node Node
-	if item.dir.node != nil {
-		node = *item.dir.node
-	}
 	var texts []string
 	if f.Key == nil || !ca.EqualKeys(f.Key, f.Certificate.PublicKey) {
 		texts = append(texts, "the old certificate had no key that belongs to it; the new one has")
 	}
-	for _, d := range f.Differences(node, nil, p.Now) {
-		known := item.dir.node != nil || f.Entry.isSame(d.Field)
-		if known && slices.Contains([]Field{FieldCN, FieldO, FieldEKU, FieldSAN, FieldServer}, d.Field) {
+	if item.dir.node == nil {
+		return texts
+	}
+	for _, d := range f.Differences(*item.dir.node, nil, p.Now) {
+		if slices.Contains([]Field{FieldCN, FieldO, FieldEKU, FieldSAN, FieldServer}, d.Field) {
 			texts = append(texts, "renewed as it was, but "+string(d.Field)+" is not as it should be: wanted "+d.Wanted+"; found "+d.Found+
 				"; see: pkictl cluster init --repair")
 		}
 	}
 	return texts
-}
-
-// isSame says whether a field of an entry is the same for all nodes.
-func (e Entry) isSame(field Field) bool {
-	switch field {
-	case FieldO, FieldEKU:
-		return true
-	case FieldCN:
-		return !strings.Contains(e.CommonName(Node{Name: "*"}), "*")
-	}
-	return false
 }

@@ -32,7 +32,9 @@ func TestMain(m *testing.M) {
 		fmt.Println(runVictim(config))
 		select {} // until killed
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(pristine.dir) // that tests have copied
+	os.Exit(code)
 }
 
 // runVictim starts a control plane and returns the numbers of its processes.

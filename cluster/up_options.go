@@ -71,15 +71,22 @@ func (o UpOptions) progress(step string, done bool) {
 	}
 }
 
-// managed are flags of the components that have an option of their own, for all
-// of the run follows them.
-var managed = map[string]map[string]string{
-	ComponentEtcd: {
-		"data-dir": "another cluster directory", "listen-client-urls": "--etcd-port", "advertise-client-urls": "--etcd-port",
-		"listen-peer-urls": "--etcd-peer-port", "initial-advertise-peer-urls": "--etcd-peer-port", "initial-cluster": "--etcd-peer-port",
-	},
-	ComponentAPIServer:         {"secure-port": "--port", "etcd-servers": "--etcd-port"},
-	ComponentControllerManager: {"secure-port": "--controller-manager-port", "kubeconfig": "another cluster directory"},
+// instead returns what sets a flag of a component that all of the run follows,
+// empty for other flags.
+func instead(component, flag string) string {
+	switch component + "." + flag {
+	case "etcd.data-dir", "kube-controller-manager.kubeconfig":
+		return "another cluster directory"
+	case "etcd.listen-client-urls", "etcd.advertise-client-urls", "kube-apiserver.etcd-servers":
+		return "--etcd-port"
+	case "etcd.listen-peer-urls", "etcd.initial-advertise-peer-urls", "etcd.initial-cluster":
+		return "--etcd-peer-port"
+	case "kube-apiserver.secure-port":
+		return "--port"
+	case "kube-controller-manager.secure-port":
+		return "--controller-manager-port"
+	}
+	return ""
 }
 
 // ParseSet reads COMPONENT.FLAG=VALUE, such as kube-apiserver.v=4, and returns
@@ -101,8 +108,8 @@ func ParseSet(text string) (component, arg string, err error) {
 	case !isFlagName(flag):
 		return "", "", failure.New(failure.Usage, form, "%q is not the name of a flag", flag)
 	}
-	if instead := managed[component][flag]; instead != "" {
-		return "", "", failure.New(failure.Usage, "use "+instead, "the flag %s of %s cannot be set", flag, component)
+	if other := instead(component, flag); other != "" {
+		return "", "", failure.New(failure.Usage, "use "+other, "the flag %s of %s cannot be set", flag, component)
 	}
 	return component, "--" + flag + "=" + value, nil
 }

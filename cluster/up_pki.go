@@ -22,13 +22,16 @@ const (
 	required
 )
 
-// runNeeds are the entries that the components read. The keys of CAs are never
-// required.
-var runNeeds = map[string]runNeed{
-	NameCA: required, "apiserver": required, nameKubeletClient: optional,
-	NameFrontProxyCA: optional, "front-proxy-client": optional,
-	NameEtcdCA: required, "etcd/server": required, "etcd/peer": optional, "apiserver-etcd-client": required,
-	NameSA: required, NameAdmin: optional, NameSuperAdmin: optional, managerCnf: required,
+// runNeedOf says how a run depends on the entry of that name. The keys of CAs are
+// never required.
+func runNeedOf(name string) runNeed {
+	switch name {
+	case NameCA, "apiserver", NameEtcdCA, "etcd/server", "apiserver-etcd-client", NameSA, managerCnf:
+		return required
+	case nameKubeletClient, NameFrontProxyCA, "front-proxy-client", "etcd/peer", NameAdmin, NameSuperAdmin:
+		return optional
+	}
+	return unused
 }
 
 // runCheck reads what the components will read, and finds what would keep them
@@ -49,7 +52,7 @@ func checkRunnable(dir string, withManager bool, now time.Time) (*runCheck, erro
 		return nil, noPKI(dir)
 	}
 	for _, e := range Layout() {
-		need := runNeeds[e.Name]
+		need := runNeedOf(e.Name)
 		if need == unused || e.Name == managerCnf && !withManager {
 			continue
 		}
@@ -157,7 +160,7 @@ func purposesOf(e Entry) []ca.Purpose {
 // keyPair checks that the key by which tokens are signed is the one by which
 // they are verified.
 func (c *runCheck) keyPair(f *Found) error {
-	if f.Key == nil || !ca.EqualKeys(f.Key, f.Public) {
+	if f.Key == nil || !f.isVerified() {
 		return failure.New(failure.Failed, repairHint, "key %q does not belong to %q", f.Entry.KeyPath(c.dir), f.Entry.PublicPath(c.dir))
 	}
 	return nil

@@ -50,15 +50,17 @@ func (a *app) clusterCheckCmd() *cobra.Command {
 
 Where there is no cluster.yaml, as in a directory that kubeadm made, the files
 themselves say for which names and addresses they are: what most of them agree
-on is right. No key leaves the machine: the directory's client certificates are
+on is right. --live asks what cluster up runs in the directory, or else what the
+node should run; with --server, --etcd and --kubelet other addresses. No key leaves the machine: the directory's client certificates are
 shown to servers that its own CA vouches for, and to no others.
 
 Exit codes: 0 nothing was found but notes, 3 something was, 1 a file could not
 be read (the others are still looked at).`,
-		Example: `  pkictl cluster check
-  pkictl cluster check /etc/kubernetes --live
-  pkictl cluster check /etc/kubernetes --within 60d --quiet --prometheus /var/lib/node_exporter/pkictl_cluster.prom
-  pkictl cluster check --live --server 127.0.0.1:6443 --etcd 127.0.0.1:2379 --kubeconfig ~/.kube/config`,
+		Example: `  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11
+  pkictl cluster check
+  pkictl cluster check kubernetes --within 60d -o json
+  pkictl cluster check --quiet --prometheus pkictl_cluster.prom
+  pkictl cluster check --kubeconfig kubernetes/admin.conf`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Dir = a.clusterDir

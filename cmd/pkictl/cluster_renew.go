@@ -115,6 +115,9 @@ func (a *app) clusterRenew(cmd *cobra.Command, args []string, f clusterRenewFlag
 	if err := a.checkRestart(cmd.Context(), f); err != nil {
 		return err
 	}
+	if err := a.putManifestsBack(cmd.Context(), f); err != nil {
+		return err
+	}
 	bar := a.newProgress(0)
 	f.Progress = func(done, total int) {
 		bar.total = total
@@ -150,7 +153,7 @@ func (a *app) finishClusterRenew(ctx context.Context, f clusterRenewFlags, resul
 	value := clusterRenewal{typeMeta: kind("ClusterRenewal"), RenewResult: result, DryRun: f.DryRun}
 	var restartErr error
 	if f.restart != "" && !f.DryRun && renewedIn(result) > 0 {
-		value.Restarted, restartErr = a.restartStaticPods(ctx, f, result.Nodes[0])
+		value.Restarted, restartErr = a.restartStaticPods(ctx, result.Nodes[0])
 	}
 	if err := a.print(value, func(w io.Writer) { a.showClusterRenewal(w, value) }); err != nil {
 		return err

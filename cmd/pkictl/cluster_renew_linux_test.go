@@ -147,7 +147,9 @@ func TestClusterRenewKubeadm(t *testing.T) {
 			ok(t, os.Chmod(filepath.Join(dir, "admin.conf"), 0o640)) // somebody's group reads it
 			before, old := snapshot(t, dir), n.certs()
 
-			n.pkictl("cluster renew -q --dir " + rootedDir)
+			if _, stderr, err := n.try(pkictl(), "cluster", "renew", "--dir", rootedDir); err != nil || stderr != "" {
+				t.Errorf("%v\n%s", err, stderr)
+			}
 			n.checkRenewed("renewed by pkictl", old)
 			n.checkKept(before)
 

@@ -44,19 +44,40 @@ func (a *app) checkRestart(ctx context.Context, f clusterRenewFlags) error {
 }
 
 // restartStaticPods restarts what depends on what was renewed.
-func (a *app) restartStaticPods(ctx context.Context, f clusterRenewFlags, node cluster.NodeRenewal) (*cluster.RestartResult, error) {
+func (a *app) restartStaticPods(ctx context.Context, node cluster.NodeRenewal) (*cluster.RestartResult, error) {
 	pods := cluster.StaticPods(node.Restarts)
 	if len(pods) == 0 {
 		return nil, nil
 	}
 	return cluster.RestartStaticPods(ctx, cluster.RestartOptions{
 		Dir: node.Dir, Components: pods, Now: a.now(),
-		Progress: func(step string) {
-			if !a.quiet {
-				fmt.Fprintf(a.err, "  %s\n", printable(step))
-			}
-		},
+		Progress: a.restartStep,
 	})
+}
+
+func (a *app) restartStep(step string) {
+	if !a.quiet {
+		fmt.Fprintf(a.err, "  %s\n", printable(step))
+	}
+}
+
+// putManifestsBack completes an earlier restart that was killed, or says that
+// there is one: components whose manifests lie aside do not run.
+func (a *app) putManifestsBack(ctx context.Context, f clusterRenewFlags) error {
+	manifests := filepath.Join(f.Dir, "manifests")
+	if f.restart == "" || f.DryRun {
+		paths, running, err := cluster.InterruptedRestarts(manifests)
+		if len(paths) > 0 && !running {
+			a.warn("manifests lie aside since a restart that was interrupted, so that their components do not run: " + strings.Join(paths, ", ") +
+				"; put them back, or have --restart " + staticPods + " do it")
+		}
+		return err
+	}
+	names, err := cluster.PutManifestsBack(ctx, manifests, a.restartStep)
+	for _, name := range names {
+		a.warn(fmt.Sprintf("manifest %q lay aside since a restart that was interrupted; it is back", name))
+	}
+	return err
 }
 
 func showRestarted(w io.Writer, result *cluster.RestartResult) {
