@@ -74,7 +74,7 @@ func usageExtensions(usage x509.KeyUsage, extended []x509.ExtKeyUsage, pathLengt
 		}
 	}
 	length := bits.Len(uint(usage))
-	used := []byte{bits.Reverse8(byte(usage)), bits.Reverse8(byte(usage >> 8))}[:(length+7)/8]
+	used := []byte{bits.Reverse8(byte(usage & 0xff)), bits.Reverse8(byte(usage >> 8 & 0xff))}[:(length+7)/8]
 	var list []pkix.Extension
 	for _, e := range []struct {
 		id       asn1.ObjectIdentifier

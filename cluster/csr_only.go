@@ -48,11 +48,11 @@ func (p *initPlan) runRequests() (*InitResult, error) {
 func (p *initPlan) decideRequest(i int, n *nodePlan, item *planItem) error {
 	isCA := item.entry.Kind == KindCA
 	switch {
-	case item.entry.Kind == KindKeyPair || item.from != nil:
+	case item.entry.Kind == KindKeyPair, item.from != nil && item.from.found.Certificate != nil: // it is copied
 		return nil
 	case !item.found.Absent() && !item.found.IsPending(): // kept, or wrong
 		return nil
-	case isCA && p.Requests == RequestLeaves && item.found.Absent():
+	case isCA && p.Requests == RequestLeaves && item.found.Absent() && (item.from == nil || item.from.found.Absent()):
 		item.state = StateElsewhere
 		return nil
 	case isCA && i > 0, !isCA && (p.Requests == RequestCAs || p.isSignedHere(item.entry.CA)):

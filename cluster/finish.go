@@ -230,7 +230,7 @@ func (p *finishPlan) checkReplaced() error {
 	for _, n := range p.nodes {
 		for _, item := range n.items {
 			if item.state == StatePlaced && item.entry.Kind == KindKubeconfig {
-				if err := item.checkReplace(); err != nil {
+				if err := item.entry.kubeconfig(n.node).CheckReplace(item.entry.CertPath(n.dir)); err != nil {
 					return err
 				}
 			}
@@ -247,11 +247,7 @@ func (p *finishPlan) write(n *nodePlan) error {
 		chosen, isPlaced := p.placed[item]
 		switch {
 		case item.entry.Kind == KindCA:
-			more, err := p.filesOfCA(n, item)
-			if err != nil {
-				return err
-			}
-			files = append(files, more...)
+			files = append(files, p.filesOfCA(n, item)...)
 		case isPlaced:
 			more, err := p.filesOf(n, item, chosen)
 			if err != nil {

@@ -151,14 +151,14 @@ func isRoot(cert *x509.Certificate) bool { return bytes.Equal(cert.RawSubject, c
 // filesOfCA are the files of a CA whose certificate comes from elsewhere. Its
 // own file has it alone: with the root in it, it would stand for all that the
 // root's other CAs sign. Where the key is here, other nodes get both from Init.
-func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) ([]store.File, error) {
+func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) []store.File {
 	first := p.nodes[0].item(item.entry.Name)
 	chosen, isPlaced := p.placed[first]
 	switch {
 	case isPlaced && n != p.nodes[0] && (first.found.Key != nil || !item.found.Absent()): // at most a chain is missing
-		return nil, nil
+		return nil
 	case isPlaced && n == p.nodes[0] && item.found.Certificate != nil: // placeChain
-		return []store.File{chosen.chainFile(item.entry, n.dir)}, nil
+		return []store.File{chosen.chainFile(item.entry, n.dir)}
 	case isPlaced:
 		files := []store.File{{Path: item.entry.CertPath(n.dir), Data: ca.EncodeCertificates(chosen.cert), Mode: 0o644}}
 		if len(chosen.above) > 0 {
@@ -167,7 +167,7 @@ func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) ([]store.File, error
 		if n != p.nodes[0] {
 			item.state, item.cert = StateCopied, chosen.cert
 		}
-		return files, nil
+		return files
 	case item.state == StateCopied && item.found.Absent() && item.from.keyIsMissing():
 		var files []store.File
 		for i, path := range item.from.entry.sharedPaths(item.from.found.Dir) {
@@ -177,9 +177,9 @@ func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) ([]store.File, error
 			}
 			files = append(files, store.File{Path: filepath.Clean(item.entry.sharedPaths(n.dir)[i]), Data: data, Mode: modeOf(path)})
 		}
-		return files, nil
+		return files
 	}
-	return nil, nil
+	return nil
 }
 
 // chainFile is the file of a CA and those above it.

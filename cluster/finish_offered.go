@@ -15,6 +15,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // Limits of the directory with the certificates: it is somebody else's.
@@ -96,13 +97,16 @@ func filesBelow(dir string) ([]string, error) {
 }
 
 func (o *offered) read(path string) error {
-	items, err := decodeFile(path)
-	certs := ca.Certificates(items)
-	if err != nil || len(certs) == 0 {
+	var certs []*x509.Certificate
+	if data, err := store.Read(path, store.MaxPEM); err == nil {
+		items, _ := ca.Decode(data, path) // what cannot be read has none
+		certs = ca.Certificates(items)
+	}
+	if len(certs) == 0 {
 		if looksLikeCertificate(path) {
 			o.unread = append(o.unread, path)
 		}
-		return nil //nolint:nilerr // it is passed over; warnUnread says so
+		return nil // it is passed over; warnUnread says so
 	}
 	for _, cert := range certs {
 		if sum := sha256.Sum256(cert.Raw); !o.seen[sum] {

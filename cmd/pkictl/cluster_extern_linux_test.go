@@ -63,8 +63,9 @@ func keptByKubeadm(t *testing.T, dir, config string) {
 }
 
 // keptByInit has cluster init look at a directory, which is right.
-func keptByInit(t *testing.T, dir, cluster string) {
+func keptByInit(t *testing.T, dir string) {
 	t.Helper()
+	const cluster = "kubernetes"
 	before := snapshot(t, filepath.Join(dir, cluster))
 	for _, line := range strings.Split(strings.TrimSpace(shell(t, dir, "pkictl cluster init --dir "+cluster)), "\n") {
 		if fields := strings.Fields(line); strings.HasPrefix(line, cluster+"/") && fields[1] != "kept" {
@@ -89,7 +90,7 @@ func TestExternalCAs(t *testing.T) {
 			shell(t, dir, outsideCAs+"dirs=kubernetes\n"+signAll+`
 				pkictl cluster finish --certs certs --dry-run
 				pkictl cluster finish --certs certs`)
-			keptByInit(t, dir, "kubernetes")
+			keptByInit(t, dir)
 			keptByKubeadm(t, dir, kubeadmCP1)
 			before = snapshot(t, filepath.Join(dir, "kubernetes"))
 			shell(t, dir, `pkictl cluster finish --certs certs
@@ -141,7 +142,7 @@ func TestFinishOfKubeadm(t *testing.T) {
 		for name in admin.conf kubelet.conf pki/apiserver.crt pki/etcd/ca.crt; do cmp kubernetes/$name again/$name; done`)
 	shell(t, dir, `grep -q 'cluster: prod' kubernetes/admin.conf; grep -q 'endpoint: k8s.example.com:6443' kubernetes/cluster.yaml`)
 	keptByKubeadm(t, dir, config)
-	keptByInit(t, dir, "kubernetes")
+	keptByInit(t, dir)
 }
 
 // TestSignersOfRequests: others who sign the requests of cluster init copy what
@@ -187,7 +188,7 @@ func TestSignersOfRequests(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			shell(t, dir, "pkictl cluster init --csr-only "+cp1+"\n"+outsideCAs+strings.ReplaceAll(signer, "\t", "")+"\ndirs=kubernetes"+signAll+"pkictl cluster finish --certs certs")
-			keptByInit(t, dir, "kubernetes")
+			keptByInit(t, dir)
 			keptByKubeadm(t, dir, kubeadmCP1)
 			shell(t, dir, "pkictl lint kubernetes/pki/*.crt kubernetes/pki/etcd/*.crt")
 		})
@@ -199,16 +200,17 @@ func TestSignersOfRequests(t *testing.T) {
 func TestExternalCAsOfSeveralNodes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	shell(t, dir, `pkictl cluster init --csr-only --endpoint k8s.example.com:6443 --node cp-1=10.0.0.11 --node cp-2=10.0.0.12
+	shell(t, dir, `pkictl cluster init --csr-only --endpoint k8s.example.com:6443 --node cp-1=10.0.0.11 --node cp-2=10.0.0.12 > said
+		[ $(grep -c ' elsewhere' said) = 6 ]
 		cmp kubernetes/cp-1/pki/sa.key kubernetes/cp-2/pki/sa.key`+outsideCAs+"dirs=kubernetes/cp-?"+signAll+`pkictl cluster finish --certs certs
 		for name in ca front-proxy-ca etcd/ca; do cmp kubernetes/cp-1/pki/$name.crt kubernetes/cp-2/pki/$name.crt; done`)
-	keptByInit(t, dir, "kubernetes")
+	keptByInit(t, dir)
 	// One more, whose CAs are known from the others.
 	shell(t, dir, `pkictl cluster init --csr-only --endpoint k8s.example.com:6443 --node cp-1=10.0.0.11 --node cp-2=10.0.0.12 --node cp-3=10.0.0.13
 		rm certs/*
 		`+outsideSigner+"dirs=kubernetes/cp-3"+signAll+`pkictl cluster finish --certs certs
 		openssl verify -CAfile kubernetes/cp-1/pki/ca.crt kubernetes/cp-3/pki/apiserver.crt`)
-	keptByInit(t, dir, "kubernetes")
+	keptByInit(t, dir)
 }
 
 // TestIntermediatesBySomebody: a root elsewhere signs the three CAs, the rest is
@@ -224,9 +226,26 @@ func TestIntermediatesBySomebody(t *testing.T) {
 		[ ! -e kubernetes/pki/ca-chain.crt ]
 		mv root.txt certs # the next time it is there
 		pkictl cluster finish --certs certs`)
-	keptByInit(t, dir, "kubernetes")
+	keptByInit(t, dir)
 	keptByKubeadm(t, dir, kubeadmCP1)
 	checkBelowRoot(t, dir, "outside/root.crt")
+}
+
+// TestIntermediatesOfSeveralNodes: the CAs' keys are made once, and each node
+// has them when they are CAs.
+func TestIntermediatesOfSeveralNodes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	shell(t, dir, `pkictl cluster init --csr-only=cas --endpoint k8s.example.com:6443 --node cp-1=10.0.0.11 --node cp-2=10.0.0.12
+		[ "$(ls kubernetes/cp-2/pki)" = "etcd
+sa.key
+sa.pub" ]`+outsideCAs+`
+		outside root
+		for name in ca front-proxy-ca etcd/ca; do sign root kubernetes/cp-1/pki/$name.csr; done
+		pkictl cluster finish --certs certs
+		for name in ca front-proxy-ca etcd/ca; do for file in $name.crt $name-chain.crt $name.key; do cmp kubernetes/cp-1/pki/$file kubernetes/cp-2/pki/$file; done; done
+		openssl verify -CAfile outside/root.crt -untrusted kubernetes/cp-2/pki/ca.crt kubernetes/cp-2/pki/apiserver.crt`)
+	keptByInit(t, dir)
 }
 
 // checkBelowRoot checks what all intermediate CAs have in common.
@@ -256,7 +275,7 @@ func TestParent(t *testing.T) {
 		pkictl cluster init --parent root `+cp1+`
 		pkictl cluster init --parent root
 		for name in kubernetes front-proxy-ca etcd-ca; do pkictl list --dir root | grep "^$name "; done`)
-	keptByInit(t, dir, "kubernetes")
+	keptByInit(t, dir)
 	keptByKubeadm(t, dir, kubeadmCP1)
 	checkBelowRoot(t, dir, "root/ca.crt")
 	shell(t, dir, `pkictl init-ca --dir other`)
@@ -285,7 +304,7 @@ func TestExplainCluster(t *testing.T) {
 						pkictl cluster finish --certs certs`)
 				}
 				shell(t, dir, "pkictl cluster init --key "+key+" "+cp1)
-				keptByInit(t, dir, "kubernetes")
+				keptByInit(t, dir)
 				keptByKubeadm(t, dir, kubeadmCP1)
 				shell(t, dir, "pkictl lint kubernetes/pki/*.crt kubernetes/pki/etcd/*.crt")
 				if how.name == "parent" {
@@ -304,6 +323,6 @@ func TestExplainFinish(t *testing.T) {
 		pkictl cluster finish --explain --certs certs > do
 		sh do`)
 	shell(t, dir, "pkictl cluster init "+cp1)
-	keptByInit(t, dir, "kubernetes")
+	keptByInit(t, dir)
 	keptByKubeadm(t, dir, kubeadmCP1)
 }

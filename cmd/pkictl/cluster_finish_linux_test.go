@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,7 +147,7 @@ func TestFinishChooses(t *testing.T) {
 		}
 	}
 	shell(t, dir, "cmp certs/newest kubernetes/pki/apiserver-kubelet-client.crt; ! grep -r PRIVATE kubernetes/pki/*.crt kubernetes/pki/inventory.db")
-	keptByInit(t, dir, "kubernetes")
+	keptByInit(t, dir)
 }
 
 // TestFinishRefuses: one error, one hint, and nothing changes.
@@ -225,7 +224,7 @@ func TestKillFinish(t *testing.T) {
 					old++
 				}
 				shell(t, dir, `pkictl cluster finish --certs certs; [ -z "$(find kubernetes -name '.*.link' -o -type l)" ]`)
-				keptByInit(t, dir, "kubernetes")
+				keptByInit(t, dir)
 				ok(t, os.RemoveAll(dir))
 			}
 			if old < 10 || done < 5 {
@@ -249,7 +248,7 @@ func TestKillParent(t *testing.T) {
 			break
 		}
 		do(t, dir, command...)
-		keptByInit(t, dir, "kubernetes")
+		keptByInit(t, dir)
 		if t.Failed() {
 			t.Fatalf("killed at %d", n)
 		}
@@ -280,7 +279,7 @@ func TestIntermediatesOnRealControlPlane(t *testing.T) {
 	if len(configs) == 0 {
 		t.Fatal("cluster up wrote no kubeconfig")
 	}
-	out := shell(t, dir, fmt.Sprintf(`conf=$(ls kubernetes/run/*.conf kubernetes/run/kubeconfig 2>/dev/null | head -n 1)
+	out := shell(t, dir, `conf=$(ls kubernetes/run/*.conf kubernetes/run/kubeconfig 2>/dev/null | head -n 1)
 		kubectl --kubeconfig $conf auth whoami
 		kubectl --kubeconfig $conf get namespaces
 		server=$(kubectl --kubeconfig $conf config view --minify -o jsonpath='{.clusters[0].cluster.server}')
@@ -294,7 +293,7 @@ func TestIntermediatesOnRealControlPlane(t *testing.T) {
 		pkictl issue --dir etcd --cn root-like --group system:masters --out theirs -q
 		cat root/ca.crt >> theirs.crt
 		if access theirs > theirs.out 2>&1; then echo "etcd's client got in"; exit 1; fi
-		cat theirs.out`))
+		cat theirs.out`)
 	if !strings.Contains(out, "Unauthorized") && !strings.Contains(out, "unknown certificate authority") && !strings.Contains(out, "provide credentials") {
 		t.Errorf("the client of etcd's CA:\n%s", out)
 	}
