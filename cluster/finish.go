@@ -256,9 +256,8 @@ func (p *finishPlan) write(n *nodePlan) error {
 			files = append(files, more...)
 		}
 		if isPlaced {
-			certs = append(certs, ca.Foreign{Certificate: chosen.cert, Issuer: chosen.issuer, Metadata: ca.Metadata{
-				Name: item.entry.Name, Groups: chosen.cert.Subject.Organization, Profile: item.entry.Profile, Out: item.out(n.dir),
-			}})
+			groups := chosen.cert.Subject.Organization
+			certs = append(certs, ca.Foreign{Certificate: chosen.cert, Issuer: chosen.issuer, Metadata: item.metadata(n.dir, ca.Request{Groups: groups})})
 		}
 	}
 	if len(files) == 0 {
