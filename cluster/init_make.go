@@ -261,6 +261,9 @@ func (item *planItem) read(path string) ([]byte, error) {
 
 // settingsFile returns cluster.yaml, unless it is there and says the same.
 func (p *initPlan) settingsFile() ([]store.File, error) {
+	if p.FromFiles {
+		return nil, nil
+	}
 	data, err := p.Settings.filled(p.nodes).Marshal()
 	if err != nil {
 		return nil, err
