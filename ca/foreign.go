@@ -47,10 +47,7 @@ func (f Foreign) record(dir *store.Dir) (certdb.CertificateRecord, error) {
 	if f.Certificate.IsCA {
 		meta = ownMetadata(meta.Name, f.Certificate.Subject.Organization)
 	} else {
-		meta.Out = recordedPath(dir.Path(), meta.Out)
-		for i, path := range meta.Also {
-			meta.Also[i] = recordedPath(dir.Path(), path)
-		}
+		meta = meta.beside(dir.Path())
 		meta.Profile = cmp.Or(meta.Profile, profileNameOf(f.Certificate))
 	}
 	record, err := importRecord(f.Certificate, meta)

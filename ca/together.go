@@ -76,10 +76,7 @@ func (m Member) pending(dir *store.Dir) (*pending, error) {
 	if m.Prepared == nil {
 		return p, m.root(p)
 	}
-	p.meta.Out = recordedBeside(dir.Path(), realPath(p.meta.Out))
-	for i, path := range p.meta.Also {
-		p.meta.Also[i] = recordedBeside(dir.Path(), realPath(path))
-	}
+	p.meta = m.Metadata.beside(dir.Path())
 	keyPEM, err := m.Prepared.keyPEM()
 	if err != nil {
 		return nil, err
@@ -88,6 +85,16 @@ func (m Member) pending(dir *store.Dir) (*pending, error) {
 	p.sign = func() (*x509.Certificate, error) { return m.Prepared.sign(m.CA.Certificate, m.CA.key) }
 	p.files = func(cert *x509.Certificate) ([]store.File, error) { return m.Files(m.CA.credential(cert, keyPEM)) }
 	return p, nil
+}
+
+// beside is the metadata with paths that hold when the PKI directory moves with
+// what is beside it.
+func (m Metadata) beside(dir string) Metadata {
+	m.Out, m.Also = recordedBeside(dir, realPath(m.Out)), slices.Clone(m.Also)
+	for i, path := range m.Also {
+		m.Also[i] = recordedBeside(dir, realPath(path))
+	}
+	return m
 }
 
 // root completes the pending certificate of a new CA.

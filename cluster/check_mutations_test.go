@@ -172,6 +172,11 @@ var mutations = []struct {
 		s.do(os.Rename(s.path("pki/apiserver.crt"), s.path("elsewhere.crt")))
 		s.do(os.Symlink("../elsewhere.crt", s.path("pki/apiserver.crt")))
 	}, want: []string{"apiserver file"}, says: []string{"a symbolic link to ../elsewhere.crt"}},
+	{name: "a change that was cut short", spoil: func(s spoiled) {
+		s.do(os.MkdirAll(s.path("pki/.staging/new"), 0o700))
+		s.do(os.Rename(s.path("pki/apiserver.crt"), s.path("pki/.staging/new/1")))
+		s.do(os.Symlink(".staging/new/1", s.path("pki/apiserver.crt")))
+	}, want: []string{"apiserver file"}, says: []string{"or was killed"}},
 	{name: "directory", spoil: func(s spoiled) {
 		s.do(os.Remove(s.path("pki/apiserver.crt")))
 		s.do(os.Mkdir(s.path("pki/apiserver.crt"), 0o700))

@@ -256,8 +256,9 @@ func (p *finishPlan) write(n *nodePlan) error {
 			files = append(files, more...)
 		}
 		if isPlaced {
-			groups := chosen.cert.Subject.Organization
-			certs = append(certs, ca.Foreign{Certificate: chosen.cert, Issuer: chosen.issuer, Metadata: item.metadata(n.dir, ca.Request{Groups: groups})})
+			certs = append(certs, ca.Foreign{
+				Certificate: chosen.cert, Issuer: chosen.issuer, Metadata: item.metadata(n.dir, chosen.cert.Subject.Organization),
+			})
 		}
 	}
 	if len(files) == 0 {

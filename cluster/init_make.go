@@ -107,7 +107,7 @@ func (p *initPlan) makeLeaf(n *nodePlan, item *planItem) error {
 	item.cert = prepared.Linted
 	item.members = []ca.Member{{
 		CA: a.ca, Prepared: prepared,
-		Metadata: item.metadata(n.dir, req),
+		Metadata: item.metadata(n.dir, req.Groups),
 		Files:    func(c ca.Credential) ([]store.File, error) { return item.entry.files(n, a, c) },
 	}}
 	return nil
@@ -150,8 +150,8 @@ func withNames(wanted, has ca.SANs) ca.SANs {
 
 // metadata is what the inventory has for a certificate: where it stands is the
 // path without suffix, or that of the kubeconfig, which renewals then find.
-func (item *planItem) metadata(dir string, req ca.Request) ca.Metadata {
-	m := ca.Metadata{Name: item.entry.Name, Groups: req.Groups, Profile: item.entry.Profile, Out: item.entry.below(dir, "")}
+func (item *planItem) metadata(dir string, groups []string) ca.Metadata {
+	m := ca.Metadata{Name: item.entry.Name, Groups: groups, Profile: item.entry.Profile, Out: item.entry.below(dir, "")}
 	if item.entry.Kind == KindKubeconfig {
 		m.Out, m.Also = item.entry.CertPath(dir), []string{item.entry.CertPath(dir)}
 	}

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,6 +118,9 @@ func findDirs(dir string) ([]*renewDir, error) {
 	}
 	var list []*renewDir
 	entries, err := os.ReadDir(dir) // sorted
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // which is said below
+	}
 	for _, entry := range entries {
 		if sub := filepath.Join(dir, entry.Name()); isDir(PKIDir(sub)) {
 			d := &renewDir{name: entry.Name(), dir: sub, node: nodes[entry.Name()]}
@@ -124,8 +129,11 @@ func findDirs(dir string) ([]*renewDir, error) {
 		}
 	}
 	if list == nil {
-		return nil, failure.Wrap(err, failure.Failed, "make one with: pkictl cluster init; or name another with --dir, as in --dir /etc/kubernetes",
-			"there is no cluster directory %q: it has no directory pki", dir)
+		const hint = "make one with: pkictl cluster init; or name another with --dir, as in --dir /etc/kubernetes"
+		if err != nil {
+			return nil, failure.Wrap(err, failure.Failed, hint, "cannot look into %q", dir)
+		}
+		return nil, failure.New(failure.Failed, hint, "there is no cluster directory %q: it has no directory pki", dir)
 	}
 	return list, nil
 }

@@ -137,12 +137,11 @@ func (a *app) reportClusterCheck(report *cluster.CheckReport, o cluster.CheckOpt
 		return err
 	}
 	if report.Unread != nil {
-		err := report.Unread[0]
 		more := ""
 		if n := len(report.Unread) - 1; n > 0 {
 			more = fmt.Sprintf(", and %d more", n)
 		}
-		return failure.Wrap(errFound, failure.Failed, "run it as who owns them, as in: sudo pkictl cluster check", "%v%s", err, more)
+		return failure.New(failure.Failed, "run it as who may, as in: sudo pkictl cluster check", "%v%s", report.Unread[0], more)
 	}
 	if !report.OK {
 		return errFound

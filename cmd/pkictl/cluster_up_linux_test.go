@@ -43,7 +43,10 @@ func newLocalRun(t *testing.T) localRun {
 // init makes the PKI as kubeadm would.
 func (r localRun) init(line string) localRun {
 	r.t.Helper()
-	r.pkictl("cluster init -q --node cp-1 --advertise-address 10.0.0.10 " + line)
+	if !strings.Contains(line, "--advertise-address") {
+		line += " --advertise-address 10.0.0.10"
+	}
+	r.pkictl("cluster init -q --node cp-1 " + line)
 	return r
 }
 
@@ -367,7 +370,7 @@ func TestClusterUpKeys(t *testing.T) {
 		check   func(t *testing.T, r localRun)
 	}{
 		"ECDSA P-256, services of both families, by the plain commands": {
-			init: "--key ecdsa-p256 --service-cidr fd00:96::/112,10.96.0.0/16", service: "fd00:96::1",
+			init: "--key ecdsa-p256 --advertise-address fd00::10 --service-cidr fd00:96::/112,10.96.0.0/16", service: "fd00:96::1",
 			check: func(_ *testing.T, r localRun) {
 				if ranges := r.as("get servicecidr kubernetes -o jsonpath={.spec.cidrs[*]}"); ranges != "fd00:96::/112 10.96.0.0/16" {
 					r.t.Errorf("ranges of services: %s", ranges)
@@ -376,7 +379,7 @@ func TestClusterUpKeys(t *testing.T) {
 		},
 		// What is minted instead is in the inventory, and only there.
 		"ECDSA P-384, no super-admin.conf, no cluster.yaml, IPv6 services": {
-			init: "--key ecdsa-p384 --service-cidr fd00:32::/108", service: "fd00:32::1",
+			init: "--key ecdsa-p384 --advertise-address fd00::10 --service-cidr fd00:32::/108", service: "fd00:32::1",
 			prepare: both(remove("kubernetes/super-admin.conf"), remove("kubernetes/cluster.yaml")),
 			check: func(t *testing.T, r localRun) {
 				if list := r.pkictl("list --dir kubernetes/pki"); !strings.Contains(list, "kubernetes-super-admin") {
