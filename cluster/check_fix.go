@@ -12,6 +12,8 @@ func (n *CheckedNode) fix(e Entry, d Difference) string {
 	switch {
 	case d.Field == FieldFile && strings.HasPrefix(d.Found, "a symbolic link") && strings.Contains(d.Found, ".staging"):
 		return "a command is about to change it, or was killed: the next pkictl cluster init or renew completes it, or takes it back"
+	case d.Field == FieldFile && d.Found == foundRequest:
+		return "bring in what its CA has signed with: pkictl cluster finish" + dirFlag(n.Dir) + " --certs DIR"
 	case n.isForeign(e):
 		return "get it from who runs etcd"
 	case e.Kind == KindCA && (d.Field == FieldEnd || d.Field == FieldBegin):
