@@ -26,7 +26,7 @@ func (p *finishPlan) placeCA(item *planItem) {
 	if item.found.IsPending() {
 		cert, item.differences = p.best(n, item, nil)
 	} else if cert = p.issuerOf(item.entry); cert != nil {
-		item.differences = p.differences(n, item, cert, nil)
+		item.differences = append(p.differences(n, item, cert, nil), p.rival(item.entry, cert)...)
 	}
 	if cert == nil {
 		item.state = StateWrong
@@ -87,6 +87,30 @@ func (p *finishPlan) issuerOf(authority Entry) *x509.Certificate {
 		}
 	}
 	return best
+}
+
+// rival finds another CA that has signed for a key that the chosen one has signed
+// for, too. Nothing here says which of them is trusted, and whoever can read a
+// request can make a CA and sign it.
+func (p *finishPlan) rival(authority Entry, chosen *x509.Certificate) []Difference {
+	for _, other := range p.offered.certs {
+		if ca.EqualKeys(other.PublicKey, chosen.PublicKey) {
+			continue
+		}
+		for _, n := range p.nodes {
+			for _, item := range n.items {
+				if item.entry.CA != authority.Name || !p.offered.hasFrom(chosen, item.found.Key) || !p.offered.hasFrom(other, item.found.Key) {
+					continue
+				}
+				return []Difference{{
+					Entry: authority.Name, File: authority.CertPath(p.nodes[0].dir), Field: FieldCA,
+					Wanted: "one CA that has signed for these keys: put the certificate of the right one in its place, or take the other out",
+					Found:  fmt.Sprintf("%s in %q, and %s in %q", showCA(chosen), p.offered.nameOf(chosen), showCA(other), p.offered.nameOf(other)),
+				}}
+			}
+		}
+	}
+	return nil
 }
 
 // isRather says whether to take one of two certificates of the same CA: one that

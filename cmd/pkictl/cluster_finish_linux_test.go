@@ -86,6 +86,11 @@ func TestFinishFinds(t *testing.T) {
 			`resign ca kubernetes/pki/front-proxy-client.csr -copy_extensions copyall -days 300`,
 			[]string{`kubernetes/pki/front-proxy-ca.crt: CA: wanted a CA of its own; found the key of kubernetes/pki/ca.crt`},
 		},
+		"two CAs": { // of which the stranger's ends later
+			`mkdir other; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout other/ca.key -out certs/zz -config /dev/null -subj /O=Outside/CN=ca -days 9000 -addext basicConstraints=critical,CA:TRUE 2>/dev/null
+				n=50; for name in kubernetes/*.csr kubernetes/pki/apiserver.csr ` + request + `; do n=$((n+1)); openssl x509 -req -in $name -CA certs/zz -CAkey other/ca.key -copy_extensions copyall -days 300 -out certs/other$n 2>/dev/null; done`,
+			[]string{`kubernetes/pki/ca.crt: CA: wanted one CA that has signed for these keys`},
+		},
 		"a path length that forbids it": {
 			`outside root; cp outside/root.crt certs/root
 				openssl req -new -key outside/ca.key -subj /O=Outside/CN=middle -out middle.csr -config /dev/null
