@@ -33,10 +33,29 @@ func logTail(path string) []string {
 	if trimmed == "" {
 		return nil
 	}
-	lines := strings.Split(trimmed, "\n")
+	lines := withoutTrace(strings.Split(trimmed, "\n"))
 	lines = lines[max(0, len(lines)-tailLines):]
 	for i, line := range lines {
 		lines[i] = printable(line)
+	}
+	return lines
+}
+
+// withoutTrace leaves out the stack that the Go runtime prints after it has said
+// why the program ends, unless that is all there is. etcd ends so where its disk
+// is full or its data is damaged.
+func withoutTrace(lines []string) []string {
+	for i, line := range lines {
+		if i > 0 && strings.HasPrefix(line, "goroutine ") && strings.HasSuffix(line, "]:") {
+			return withoutBlank(lines[:i])
+		}
+	}
+	return lines
+}
+
+func withoutBlank(lines []string) []string {
+	for len(lines) > 1 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
 	}
 	return lines
 }
