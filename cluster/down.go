@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -107,7 +108,7 @@ func (d runDir) awaitOwner(ctx context.Context) (*state, error) {
 }
 
 func (d runDir) unknownOwner() error {
-	return failure.New(failure.Failed, "find it with: fuser -v "+d.path(runLock),
+	return failure.New(failure.Failed, "find it with: fuser -v "+ca.ShellQuote(d.path(runLock)),
 		"a process holds %q, but %q does not say which; nothing was changed", d.path(runLock), d.path(runState))
 }
 

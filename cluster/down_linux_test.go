@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,6 +113,43 @@ func TestDownEndsWhatIsLeft(t *testing.T) {
 	}
 }
 
+// TestDownInterrupted: who does not wait for the end of a control plane does not
+// kill it.
+func TestDownInterrupted(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("sh", "-c", `trap 'echo told' TERM; echo ready; while :; do sleep 0.05; done`)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal(lines.Err())
+	}
+	id := identify(cmd.Process.Pid)
+	p, found := id.find()
+	if !found {
+		t.Fatal("it is not there")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- end(ctx, p, id, time.Minute) }()
+	if !lines.Scan() { // it was told
+		t.Fatal(lines.Err())
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) || failure.HintOf(err) == "" {
+		t.Errorf("%v", err)
+	}
+	if !id.alive() {
+		t.Error("it was killed")
+	}
+}
+
 // TestDownWithDamagedState: nothing runs, so nothing is lost.
 func TestDownWithDamagedState(t *testing.T) {
 	t.Parallel()
@@ -127,6 +166,27 @@ func TestDownWithDamagedState(t *testing.T) {
 	}
 	if _, err := os.Stat(run.path(runState)); !os.IsNotExist(err) {
 		t.Errorf("it is left: %v", err)
+	}
+}
+
+// TestRunDirectoryBehindLink: a link leads where only its owner looks, or is
+// refused; nothing is changed there.
+func TestRunDirectoryBehindLink(t *testing.T) {
+	t.Parallel()
+	for mode, ok := range map[os.FileMode]bool{0o700: true, 0o755: false} {
+		dir, target := t.TempDir(), t.TempDir()
+		if err := os.Chmod(target, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(target, filepath.Join(dir, "run")); err != nil {
+			t.Fatal(err)
+		}
+		if err := runDirOf(dir).make(); (err == nil) != ok {
+			t.Errorf("%04o: %v", mode, err)
+		}
+		if info, err := os.Stat(target); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%04o: %v, %v", mode, info.Mode(), err)
+		}
 	}
 }
 

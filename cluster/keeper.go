@@ -204,11 +204,15 @@ func endAll(ctx context.Context, list []started) error {
 }
 
 // end asks a process to end, kills it when it has not done so after the grace
-// time, and returns when it is gone.
+// time, and returns when it is gone. When ctx is done it returns, and does not
+// kill.
 func end(ctx context.Context, p *os.Process, id identity, grace time.Duration) error {
 	defer func() { _ = p.Release() }() // nothing more is asked of it
 	if err := endProcess(p); err == nil && id.waitGone(ctx, grace) {
 		return nil
+	}
+	if ctx.Err() != nil { // nobody waits any more, which is no reason to kill it
+		return failure.Wrap(ctx.Err(), failure.Failed, "see how far it is with: pkictl cluster status", "process %d was told to end, and does so by itself", id.PID)
 	}
 	if err := p.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("killing process %d: %w", id.PID, err)
