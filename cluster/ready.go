@@ -79,7 +79,7 @@ func serverName(cert *x509.Certificate) (string, error) {
 	case cert.VerifyHostname(loopback) == nil:
 		return "", nil
 	}
-	return "", failure.New(failure.Failed, "issue it again with the names that kubeadm gives it",
+	return "", failure.New(failure.Failed, repairHint,
 		"certificate apiserver.crt names neither %s nor %s, so that nobody can trust an API server on this machine", apiServerName, loopback)
 }
 

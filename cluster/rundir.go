@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -108,7 +109,13 @@ func (d runDir) make() error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return diskError(err, "make directory %q", d)
 	}
-	// Another may have made it for something else, and others look into it.
+	// Another may have made it for something else, and others look into it. Where
+	// a link leads, it is not ours to change.
+	if link, err := os.Lstat(string(d)); err == nil && link.Mode()&fs.ModeSymlink != 0 && runtime.GOOS != "windows" {
+		if target, err := os.Stat(string(d)); err == nil && target.Mode().Perm()&0o077 != 0 {
+			return failure.New(failure.Failed, "make it private, or put a directory in its place", "%q is a link to a directory that others may look into", d)
+		}
+	}
 	return diskError(os.Chmod(string(d), 0o700), "make directory %q private", d) //nolint:gosec // a directory
 }
 
@@ -190,7 +197,7 @@ func (d runDir) forget() error {
 // its objects is known by names alone, which anybody may have in the new one.
 func (d runDir) checkData(pki string) error {
 	known, err := os.ReadFile(d.path(etcdOf))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || !d.hasData() { // noted, and then etcd did not begin
 		return nil
 	}
 	if err != nil {

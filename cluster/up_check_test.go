@@ -98,6 +98,12 @@ func TestCheckUp(t *testing.T) {
 			}
 			testWrite(t, filepath.Join(dir, "run", "etcd-ca"), []byte("another\n"))
 		}, says: "is of a cluster with another CA", hint: "pkictl cluster down --delete-data"},
+		{name: "no data of another CA", spoil: func(t *testing.T, dir string) {
+			if err := os.MkdirAll(filepath.Join(dir, "run"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			testWrite(t, filepath.Join(dir, "run", "etcd-ca"), []byte("another\n"))
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -202,7 +203,11 @@ func (a *app) launch(ctx context.Context, f clusterUpFlags) error {
 	if err != nil {
 		return failure.Wrap(err, failure.Failed, "run it here with --foreground", "cannot find this program to start it in the background")
 	}
-	return cluster.Launch(ctx, exec.Command(self, "cluster", "keep", "--dir", f.Dir), f.UpOptions)
+	dir, err := filepath.Abs(f.Dir) // whoever looks for processes sees of which directory this one is
+	if err != nil {
+		return err
+	}
+	return cluster.Launch(ctx, exec.Command(self, "cluster", "keep", "--dir", dir), f.UpOptions)
 }
 
 // clusterUpHere runs the control plane in this process until it is told to end.
