@@ -40,10 +40,12 @@ func (c *checker) checkFiles(n *CheckedNode) {
 			c.checkEnd(n, entry.found)
 		}
 		c.noteGroups(n, entry.found)
+		c.checkBeside(n, entry.found)
 		if entry.found.Entry.Kind == KindCA {
 			c.checkAbove(n, entry.found)
 		}
 	}
+	c.checkApart(n)
 }
 
 // entries are those that the node has, and with an etcd elsewhere those for it

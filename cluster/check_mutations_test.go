@@ -67,7 +67,26 @@ var mutations = []struct {
 	{name: "two CAs while one is replaced", spoil: func(s spoiled) {
 		cert, _ := s.otherCA(NameCA)
 		s.write("pki/ca.crt", append(s.read("pki/ca.crt"), certPEM(cert)...))
-	}},
+	}, notes: []string{"ca trust"}, says: []string{"found trust in CN=kubernetes with SHA-256"}},
+	{name: "two CAs in a kubeconfig", spoil: func(s spoiled) {
+		config, err := clientcmd.LoadFromFile(s.path(nameScheduler))
+		s.do(err)
+		cert, _ := s.otherCA(NameCA)
+		config.Clusters["kubernetes"].CertificateAuthorityData = append(s.read("pki/ca.crt"), certPEM(cert)...)
+		data, err := clientcmd.Write(*config)
+		s.do(err)
+		s.write(nameScheduler, data)
+	}, notes: []string{"scheduler.conf trust"}},
+	{name: "two keys of service accounts", spoil: func(s spoiled) {
+		der, err := x509.MarshalPKIXPublicKey(s.newKey().Public())
+		s.do(err)
+		s.write("pki/sa.pub", append(s.read("pki/sa.pub"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})...))
+	}, notes: []string{"sa trust"}, says: []string{"found 1 more"}},
+	{name: "one CA in two places", spoil: func(s spoiled) {
+		s.write("pki/front-proxy-ca.crt", s.read("pki/ca.crt"))
+		s.write("pki/front-proxy-ca.key", s.read("pki/ca.key"))
+		s.resign("front-proxy-client", nil, nil)
+	}, want: []string{"front-proxy-ca CA"}, says: []string{"wanted a CA of its own; found the key of "}},
 	{name: "CA key missing", spoil: func(s spoiled) { s.do(os.Remove(s.path("pki/ca.key"))) }, notes: []string{"ca key"}},
 	{name: "CA missing", spoil: func(s spoiled) { s.do(os.Remove(s.path("pki/ca.crt"))) }, want: []string{"ca file"}},
 	{name: "CA ends soon", spoil: func(s spoiled) {
@@ -153,7 +172,7 @@ var mutations = []struct {
 	{name: "intermediate CA with its chain in its file", spoil: func(s spoiled) {
 		root := s.underRoot(nil)
 		s.write("pki/front-proxy-ca.crt", append(s.read("pki/front-proxy-ca.crt"), certPEM(root)...))
-	}},
+	}, notes: []string{"front-proxy-ca trust"}},
 	{name: "intermediate CA with another root", spoil: func(s spoiled) {
 		s.underRoot(nil)
 		cert, _ := s.otherCA(NameCA)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto"
+	"crypto/x509"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ func (c *checker) checkShared() {
 func isSameShared(a, b *Found) bool {
 	switch {
 	case a.Certificate != nil && b.Certificate != nil:
-		return bytes.Equal(a.Certificate.Raw, b.Certificate.Raw)
+		return bytes.Equal(a.Certificate.Raw, b.Certificate.Raw) && slices.EqualFunc(a.Behind, b.Behind, (*x509.Certificate).Equal)
 	case a.Key != nil && b.Key != nil:
 		return ca.EqualKeys(a.Key, b.Key)
 	case a.Public != nil && b.Public != nil:

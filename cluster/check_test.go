@@ -97,9 +97,13 @@ func TestCheckNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	other := spoiled{t, copyOfKubeadms(t)}
+	b, other := spoiled{t, filepath.Join(dir, "b")}, spoiled{t, copyOfKubeadms(t)}
+	ca := b.read("pki/ca.crt")
+	b.write("pki/ca.crt", append(ca, other.read("pki/ca.crt")...))
+	checkFindings(t, check(t, dir), "ca shared")
+	b.write("pki/ca.crt", ca)
 	for _, name := range []string{"pki/sa.key", "pki/sa.pub"} {
-		spoiled{t, filepath.Join(dir, "b")}.write(name, other.read(name))
+		b.write(name, other.read(name))
 	}
 	checkFindings(t, check(t, dir), "sa shared")
 	if _, err := Check(t.Context(), CheckOptions{Dir: dir, Node: "c", Now: time.Now()}); err == nil {

@@ -270,14 +270,14 @@ func (d *differences) compareTrust(issuer *x509.Certificate) {
 		return
 	}
 	if !slices.ContainsFunc(d.found.CAs, issuer.Equal) {
-		d.add(d.path(), FieldCA, "trust in "+ca.FormatName(issuer.RawSubject), "trust in "+orNone(subjects(d.found.CAs)))
+		d.add(d.path(), FieldCA, "trust in "+showCA(issuer), "trust in "+orNone(showCAs(d.found.CAs)))
 	}
 }
 
-func subjects(certs []*x509.Certificate) []string {
+func showCAs(certs []*x509.Certificate) []string {
 	var names []string
 	for _, cert := range certs {
-		names = append(names, ca.FormatName(cert.RawSubject))
+		names = append(names, showCA(cert))
 	}
 	return names
 }

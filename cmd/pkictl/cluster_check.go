@@ -45,14 +45,15 @@ func (a *app) clusterCheckCmd() *cobra.Command {
   served        with --live: API server and etcd show what is on disk, and not
                 what was there when they started; etcd accepts its clients; the
                 certificates of kubelet, controller manager and scheduler
-  trust         with --live: the CA that the cluster hands out; and that of each
-                --kubeconfig
+  trust         in what else, such as a second CA in ca.crt; with --live: the CA
+                that the cluster hands out; and that of each --kubeconfig
 
 Where there is no cluster.yaml, as in a directory that kubeadm made, the files
 themselves say for which names and addresses they are: what most of them agree
 on is right. --live asks what cluster up runs in the directory, or else what the
-node should run; with --server, --etcd and --kubelet other addresses. No key leaves the machine: the directory's client certificates are
-shown to servers that its own CA vouches for, and to no others.
+node should run; with --server, --etcd and --kubelet other addresses. No key
+leaves the machine: the directory's client certificates are shown to servers
+that its own CA vouches for, and to no others.
 
 Exit codes: 0 nothing was found but notes, 3 something was, 1 a file could not
 be read (the others are still looked at).`,
