@@ -33,7 +33,7 @@ func (n *CheckedNode) fix(e Entry, d Difference) string {
 	}
 	hint := "make it anew with: " + n.repair()
 	if n.node.assumed && e.Name == nameAPIServer {
-		hint += " (and --service-cidr and --dns-domain, if they are not kubeadm's: nothing here says them)"
+		hint += "; with --service-cidr, --dns-domain and --san, where kubectl -n kube-system get configmap kubeadm-config -o yaml has them: nothing here says them"
 	}
 	return hint
 }

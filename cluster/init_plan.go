@@ -241,6 +241,9 @@ func (p *initPlan) checkPossible() error {
 			}
 		}
 	}
+	if err := p.checkSigners(); err != nil {
+		return err
+	}
 	return p.loadKeys()
 }
 

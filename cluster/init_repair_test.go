@@ -381,6 +381,7 @@ var repairs = []struct {
 	{"CA not yet valid", forged(NameEtcdCA, early), []Field{FieldBegin, FieldCA, FieldCA, FieldCA, FieldCA}, "pki/etcd/ca.crt", nil, "a CA is not repaired"},
 	{"CA that is none", forged(NameFrontProxyCA, noCA), []Field{FieldFile, FieldCA}, "pki/front-proxy-ca.crt", nil, "a CA is not repaired"},
 	{"CA of another cluster", other("pki/front-proxy-ca.crt", "pki/front-proxy-ca.key"), []Field{FieldCA}, "pki/front-proxy-client.crt", pair("front-proxy-client"), ""},
+	{"cluster's CA of another", other("pki/ca.crt", "pki/ca.key"), slices.Repeat([]Field{FieldCA}, 12), "pki/apiserver.crt", nil, "has signed nothing of what is here"},
 	{"CA with a short key", forgedFor(NameFrontProxyCA, newRSA1024), []Field{FieldKey, FieldCA}, "pki/front-proxy-ca.key", nil, "a CA is not repaired"},
 	{"CA with a key of a wrong kind", forgedFor(NameFrontProxyCA, newEd25519), []Field{FieldKey, FieldCA}, "pki/front-proxy-ca.key", nil, "a CA is not repaired"},
 	{"CA key of another", copiedFrom("pki/etcd/ca.key", "pki/front-proxy-ca.key"), []Field{FieldKey}, "pki/front-proxy-ca.key", nil, "a CA is not repaired"},

@@ -21,6 +21,9 @@ type renewSigner struct {
 	external bool
 }
 
+// otherCAHint: it may as well be the CA that is wrong.
+const otherCAHint = "see which of both is the wrong one with: pkictl cluster check"
+
 const newCAHint = "a CA is not renewed: bring in a new one as kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates has it"
 
 // findSigner finds the CA that has signed an entry, with its key.
@@ -58,10 +61,10 @@ func (p *renewPlan) checkCA(own *ca.CA, f *Found) error {
 	case f.Certificate.IsCA:
 		return failure.New(failure.Failed, "make it anew with: pkictl cluster init --repair", "%q is the certificate of a CA", f.Entry.CertPath(f.Dir))
 	case !bytes.Equal(f.Certificate.RawIssuer, cert.RawSubject):
-		return failure.New(failure.Failed, "make it anew with: pkictl cluster init --repair",
+		return failure.New(failure.Failed, otherCAHint,
 			"%q is not signed by %q but by %s", f.Entry.CertPath(f.Dir), own.CertPath(), ca.FormatName(f.Certificate.RawIssuer))
 	case f.Certificate.CheckSignatureFrom(cert) != nil:
-		return failure.New(failure.Failed, "make it anew with: pkictl cluster init --repair",
+		return failure.New(failure.Failed, otherCAHint,
 			"%q is not signed by %q but by another CA of that name", f.Entry.CertPath(f.Dir), own.CertPath())
 	}
 	return nil

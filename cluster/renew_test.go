@@ -93,7 +93,7 @@ var renewCases = []renewCase{
 	{name: "another's CA key", prepare: copyOver("pki/etcd/ca.key", "pki/ca.key"), failed: ofCA, says: "does not belong to certificate", hint: "restore the pair"},
 	{name: "damaged CA key", prepare: inDir(func(path string) error { return os.WriteFile(path, []byte("noise"), 0o600) }, "pki/etcd/ca.key"),
 		failed: ofEtcd, says: "holds no private key"},
-	{name: "another's CA certificate", prepare: copyOver("pki/etcd/ca.crt", "pki/front-proxy-ca.crt"), failed: "front-proxy-client", says: `is not signed by`, hint: "cluster init --repair"},
+	{name: "another's CA certificate", prepare: copyOver("pki/etcd/ca.crt", "pki/front-proxy-ca.crt"), failed: "front-proxy-client", says: `is not signed by`, hint: "cluster check"},
 	{name: "no CA certificate", prepare: inDir(os.Remove, "pki/front-proxy-ca.crt"), failed: "front-proxy-client", says: "there is no CA"},
 	{name: "no CA", prepare: copyOver("pki/apiserver.crt", "pki/front-proxy-ca.crt"), failed: "front-proxy-client", says: "not the certificate of a CA"},
 	{name: "another CA of that name", prepare: func(t *testing.T, dir string) {
@@ -105,7 +105,7 @@ var renewCases = []renewCase{
 			}
 			testWrite(t, filepath.Join(dir, name), data)
 		}
-	}, failed: "apiserver", says: "by another CA of that name", hint: "cluster init --repair"},
+	}, failed: "apiserver", says: "by another CA of that name", hint: "cluster check"},
 	{name: "a kubeconfig that is a link", prepare: func(t *testing.T, dir string) {
 		inDir(func(path string) error { return os.Rename(path, path+".real") }, "admin.conf")(t, dir)
 		inDir(func(path string) error { return os.Symlink("admin.conf.real", path) }, "admin.conf")(t, dir)

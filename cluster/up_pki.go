@@ -123,7 +123,7 @@ func (c *runCheck) certificate(f *Found) error {
 	if issuer := c.found[e.CA]; e.Kind != KindCA && issuer != nil {
 		roots := ca.Roots{Certificates: append([]*x509.Certificate{issuer.Certificate}, issuer.Behind...)}
 		if _, check := roots.Check(cert, f.Behind, c.now); check.Status == ca.CheckFailed {
-			return failure.New(failure.Failed, repairHint, "certificate %q is not by the CA %q: %s", path, issuer.Entry.CertPath(c.dir), check.Found)
+			return failure.New(failure.Failed, otherCAHint, "certificate %q is not by the CA %q: %s", path, issuer.Entry.CertPath(c.dir), check.Found)
 		}
 	}
 	for _, purpose := range purposesOf(e) {
