@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -55,7 +56,7 @@ func (h *Holding) stands() bool {
 }
 
 // base64Text is what a kubeconfig embeds a certificate as.
-var base64Text = regexp.MustCompile(`[A-Za-z0-9+/=]{100,}`)
+var base64Text = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[A-Za-z0-9+/=]{100,}`) })
 
 // embeds says whether a file holds a certificate, as it is or as kubeconfigs
 // do: one that was written with it may hold a later one by now.
@@ -71,7 +72,7 @@ func embeds(path string, cert *x509.Certificate) bool {
 	if isIt(data) {
 		return true
 	}
-	for _, text := range base64Text.FindAll(data, -1) {
+	for _, text := range base64Text().FindAll(data, -1) {
 		decoded, err := base64.StdEncoding.DecodeString(string(text))
 		if err == nil && isIt(decoded) {
 			return true

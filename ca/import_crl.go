@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/pkictl/pkictl/internal/store"
 )
@@ -101,11 +102,13 @@ func (f *finding) raiseCRLNumber(number *big.Int) {
 }
 
 // embedded finds the certificates in a kubeconfig.
-var embedded = regexp.MustCompile(`client-certificate-data["']?:\s*["']?([A-Za-z0-9+/=]+)`)
+var embedded = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`client-certificate-data["']?:\s*["']?([A-Za-z0-9+/=]+)`)
+})
 
 // readKubeconfig takes the first certificate of each user.
 func (f *finding) readKubeconfig(data []byte, path string) {
-	for _, match := range embedded.FindAllSubmatch(data, -1) {
+	for _, match := range embedded().FindAllSubmatch(data, -1) {
 		decoded, err := base64.StdEncoding.DecodeString(string(match[1]))
 		if err != nil {
 			continue

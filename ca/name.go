@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -26,7 +27,7 @@ var (
 	oidOrganization = asn1.ObjectIdentifier{2, 5, 4, 10}
 
 	// attributeLike matches what people write who think of openssl's -subj.
-	attributeLike = regexp.MustCompile(`(?i)^/|/(CN|O|OU|C|L|ST|emailAddress)=`)
+	attributeLike = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^/|/(CN|O|OU|C|L|ST|emailAddress)=`) })
 )
 
 // checkName says what is wrong with a value of a subject; what names it in the
@@ -45,7 +46,7 @@ func checkName(what, value string) error {
 			"%s %q has %d characters", what, shorten(value), utf8.RuneCountInString(value))
 	case strings.TrimSpace(value) != value:
 		return bad("leave them out", "begins or ends with white space")
-	case attributeLike.MatchString(value):
+	case attributeLike().MatchString(value):
 		return bad("write the value alone, as in --cn jane --group dev", "looks like a distinguished name")
 	}
 	for _, r := range value {
