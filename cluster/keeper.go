@@ -212,7 +212,7 @@ func end(ctx context.Context, p *os.Process, id identity, grace time.Duration) e
 		return nil
 	}
 	if ctx.Err() != nil { // nobody waits any more, which is no reason to kill it
-		return failure.Wrap(ctx.Err(), failure.Failed, "see how far it is with: pkictl cluster status", "process %d was told to end, and does so by itself", id.PID)
+		return failure.New(failure.Failed, "see how far it is with: pkictl cluster status", "process %d was told to end, and does so by itself", id.PID)
 	}
 	if err := p.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("killing process %d: %w", id.PID, err)
