@@ -168,6 +168,24 @@ func TestDownWithDamagedState(t *testing.T) {
 	}
 }
 
+// TestStatusOfAnotherVersion: what another version has written, or somebody has
+// edited, is shown as far as it is understood.
+func TestStatusOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	o := checkableUp(t, Settings{})
+	run := runDirOf(o.Dir)
+	if err := run.make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.write(state{Phase: phaseFailed, Options: o, Processes: []started{{Name: "kube-dns", ID: identify(stranger(t).Process.Pid)}}}); err != nil {
+		t.Fatal(err)
+	}
+	status, err := ReadStatus(t.Context(), o.Dir)
+	if err != nil || status.State != RunKilled || status.Components[0].Problem != "there is no such component" {
+		t.Errorf("%+v, %v", status, err)
+	}
+}
+
 // TestRunDirectoryBehindLink: a link leads where only its owner looks, or is
 // refused; nothing is changed there.
 func TestRunDirectoryBehindLink(t *testing.T) {

@@ -100,7 +100,7 @@ func (s *Status) describe(ctx context.Context, d runDir, found *state, held bool
 		s.Components = append(s.Components, ProcessStatus{Name: p.Name, Port: p.Port, Since: p.Since, Log: d.path(p.Name + ".log")})
 	}
 	switch {
-	case found.Phase == phaseFailed:
+	case found.Phase == phaseFailed && found.Failure != nil:
 		s.State = RunFailed
 		return
 	case !held || !found.Owner.alive():
@@ -139,6 +139,10 @@ func (s *Status) ask(ctx context.Context, d runDir, found *state) {
 		s.Components[i].PID, s.Components[i].Memory = p.ID.PID, memory(p.ID.PID)
 		if err != nil { // the PKI has changed since
 			s.Components[i].Problem = firstLine(err.Error())
+			continue
+		}
+		if probes[p.Name] == nil { // of another version, or an edited file
+			s.Components[i].Problem = "there is no such component"
 			continue
 		}
 		wait.Go(func() {
