@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/x509"
 	"encoding/pem"
@@ -10,6 +9,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -259,17 +259,16 @@ func (item *planItem) read(path string) ([]byte, error) {
 	return store.Read(path, store.MaxPEM)
 }
 
-// settingsFile returns cluster.yaml, unless it is there and says the same.
+// settingsFile returns cluster.yaml, unless it is there and says the same: what
+// people have written into it, such as comments, is theirs.
 func (p *initPlan) settingsFile() ([]store.File, error) {
-	data, err := p.Settings.filled(p.nodes).Marshal()
-	if err != nil {
+	settings := p.Settings.filled(p.nodes)
+	there, isThere, err := ReadSettings(p.Dir)
+	if err != nil || isThere && reflect.DeepEqual(there, settings) {
 		return nil, err
 	}
-	path := filepath.Join(p.Dir, SettingsFile)
-	if there, err := store.Read(path, store.MaxYAML); err == nil && bytes.Equal(there, data) {
-		return nil, nil
-	}
-	return []store.File{{Path: path, Data: data, Mode: 0o644}}, nil
+	data, err := settings.Marshal()
+	return []store.File{{Path: filepath.Join(p.Dir, SettingsFile), Data: data, Mode: 0o644}}, err
 }
 
 // filled are the settings with what depends on the machine, the moment or the

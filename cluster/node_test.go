@@ -41,6 +41,12 @@ func TestResolveRefuses(t *testing.T) {
 		{"a port alone", endpoint(":6443"), "is neither", "k8s.example.com:6443"},
 		{"a zone", endpoint("[fe80::1%eth0]:6443"), "is neither", "k8s.example.com:6443"},
 		{"brackets around half", endpoint("fd00::1]:6443"), "is neither", "k8s.example.com:6443"},
+		{"brackets not closed", endpoint("[fd00::1"), "is neither", "k8s.example.com:6443"},
+		{"a misspelt address", endpoint("10.0.0.300:6443"), "is neither", "10.0.0.10:6443"},
+		{"a misspelt address as another name", san("10.0.0.300"), "neither a DNS name nor", "10.0.0.10"},
+		{"an address with a zone as another name", san("fe80::1%eth0"), "neither a DNS name nor", "without a zone"},
+		{"an address as a node's name", name("10.0.0.11"), "no name of a host", "cp-1=10.0.0.11"},
+		{"an unknown kind of key", set(func(s *Settings) { s.Key = "rsa2048" }), `"rsa2048"`, "ecdsa-p384, rsa-2048, rsa-3072, rsa-4096"},
 		{"capitals", endpoint("K8s.Example.com"), "is neither", "lower case"},
 		{"an underscore", endpoint("k8s_1.example.com"), "is neither", "lower case"},
 
@@ -64,7 +70,6 @@ func TestResolveRefuses(t *testing.T) {
 		{"underscore", name("cp_1"), "cannot be used", "lower-case"},
 		{"60 characters", name(strings.Repeat("n", 60)), "has 60 characters", "52 characters"},
 		{"300 characters in a name", name(strings.Repeat("n", 300)), "cannot be used", "lower-case"},
-		{"an address for a name", name("10.0.0.11"), "not a DNS name", "IP address"},
 		{"a path", name("../x"), "cannot be used", "lower-case"},
 
 		{"loopback", address("127.0.0.1"), "cannot be dialled", "10.0.0.10"},
@@ -95,7 +100,6 @@ func TestResolveRefuses(t *testing.T) {
 		{"an empty name", san(""), "not a DNS name", ""},
 		{"a URL", san("https://x"), "not a DNS name", ""},
 		{"a wildcard inside", san("a.*.example.com"), "wildcard", ""},
-		{"a zone in a name", san("fe80::1%eth0"), "not", ""},
 		{"300 characters for a name", san(strings.Repeat("a.", 150) + "com"), "not a DNS name", ""},
 
 		{"Ed25519", set(func(s *Settings) { s.Key = "ed25519" }), "cannot serve a control plane", "ecdsa-p256"},
