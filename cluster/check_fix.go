@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/pkictl/pkictl/ca"
@@ -14,6 +12,8 @@ func (n *CheckedNode) fix(e Entry, d Difference) string {
 	switch {
 	case d.Field == FieldFile && strings.HasPrefix(d.Found, "a symbolic link") && strings.Contains(d.Found, ".staging"):
 		return "a command is about to change it, or was killed: the next pkictl cluster init or renew completes it, or takes it back"
+	case d.Field == FieldFile && d.Found == foundRequest:
+		return "bring in what its CA has signed with: pkictl cluster finish" + dirFlag(n.Dir) + " --certs DIR"
 	case n.isForeign(e):
 		return "get it from who runs etcd"
 	case e.Kind == KindCA && (d.Field == FieldEnd || d.Field == FieldBegin):
@@ -45,50 +45,5 @@ func dirFlag(dir string) string {
 	return " --dir " + ca.ShellQuote(dir)
 }
 
-// repair is the command that replaces what is wrong. Without settings the flags
-// say what the files do.
-func (n *CheckedNode) repair() string {
-	command := "pkictl cluster init --repair"
-	if !n.FromFiles {
-		return command + dirFlag(n.home)
-	}
-	command += dirFlag(n.Dir)
-	flag := func(name, value string) {
-		if value != "" {
-			command += " --" + name + " " + ca.ShellQuote(value)
-		}
-	}
-	node := n.node
-	flag("node", node.Name+"="+strings.Join(known(node.Address), ""))
-	flag("endpoint", node.Endpoint)
-	if node.Port != DefaultPort {
-		flag("port", fmt.Sprint(node.Port))
-	}
-	if node.Cluster != DefaultName {
-		flag("name", node.Cluster)
-	}
-	if node.DNSDomain != DefaultDNSDomain {
-		flag("dns-domain", node.DNSDomain)
-	}
-	flag("service-cidr", node.serviceRange())
-	for _, names := range [][]string{node.sans.dns, node.sans.ips} {
-		for _, name := range names {
-			flag("san", name)
-		}
-	}
-	dns, ips := node.etcdPeerSANs.with(node.etcdServerSANs.dns, node.etcdServerSANs.ips)
-	for _, name := range append(dns, ips...) {
-		flag("etcd-san", name)
-	}
-	return command
-}
-
-// serviceRange is one whose first address is that of the service kubernetes;
-// empty where that is kubeadm's.
-func (n Node) serviceRange() string {
-	if n.ServiceIP == firstOf(DefaultServiceCIDR) {
-		return ""
-	}
-	start := n.ServiceIP.Prev()
-	return netip.PrefixFrom(start, start.BitLen()-min(zeroBits(start), serviceBits)).String()
-}
+// repair is the command that replaces what is wrong.
+func (n *CheckedNode) repair() string { return "pkictl cluster init --repair" + dirFlag(n.home) }

@@ -143,7 +143,7 @@ etcd: {local: {serverCertSANs: [etcd.example.com, 10.1.0.1], peerCertSANs: [peer
 				n.ServiceIP.String() != service || n.DNSDomain != domain || n.ExternalEtcd != test.external {
 				t.Errorf("the files are taken for %+v", n)
 			}
-			checkRepairCommand(t, report.Nodes[0])
+			checkReadOff(t, report.Nodes[0])
 			compareExpirations(t, dir, report)
 		})
 	}
@@ -151,41 +151,18 @@ etcd: {local: {serverCertSANs: [etcd.example.com, 10.1.0.1], peerCertSANs: [peer
 
 func quoted(text string) string { return fmt.Sprintf("%q", text) }
 
-// checkRepairCommand has the flags of the command that hints name say the same
-// as the files.
-func checkRepairCommand(t *testing.T, n *CheckedNode) {
+// checkReadOff has the settings that cluster init goes by where there are none
+// say the same as the files.
+func checkReadOff(t *testing.T, n *CheckedNode) {
 	t.Helper()
-	words := strings.Fields(strings.ReplaceAll(n.repair(), "'", ""))
-	settings := Settings{ExternalEtcd: n.node.ExternalEtcd}
-	for i, word := range words {
-		switch word {
-		case "--node":
-			name, address, _ := strings.Cut(words[i+1], "=")
-			settings.Nodes = []NodeSettings{{name, address}}
-		case "--endpoint":
-			settings.Endpoint = words[i+1]
-		case "--port":
-			_, _ = fmt.Sscan(words[i+1], &settings.Port)
-		case "--name":
-			settings.Name = words[i+1]
-		case "--dns-domain":
-			settings.DNSDomain = words[i+1]
-		case "--service-cidr":
-			settings.ServiceCIDR = words[i+1]
-		case "--san":
-			settings.SANs = append(settings.SANs, words[i+1])
-		case "--etcd-san":
-			settings.EtcdServerSANs, settings.EtcdPeerSANs = append(settings.EtcdServerSANs, words[i+1]), append(settings.EtcdPeerSANs, words[i+1])
-		}
-	}
+	settings, known := SettingsFromFiles(n.Dir)
 	resolved, err := settings.Resolve()
-	if err != nil {
-		t.Fatalf("%q: %v", words, err)
+	if err != nil || !known {
+		t.Fatalf("%+v (%t): %v", settings, known, err)
 	}
 	for _, e := range n.Entries {
-		// Names of one of etcd's certificates are asked for in both.
-		if list := e.found.Differences(resolved[0], n.issuer(e.found), time.Now()); len(list) > 0 && e.Name != nameEtcdPeer && e.Name != nameEtcdServer {
-			t.Errorf("%q would repair what is right: %v", words, list)
+		if list := e.found.Differences(resolved[0], n.issuer(e.found), time.Now()); len(list) > 0 {
+			t.Errorf("%+v would repair what is right: %v", settings, list)
 		}
 	}
 }

@@ -26,7 +26,7 @@ var mutations = []struct {
 }{
 	{name: "nothing", spoil: func(spoiled) {}},
 	{name: "CN", spoil: func(s spoiled) { s.resign("apiserver", nil, commonName("apiserver")) }, want: []string{"apiserver CN"},
-		says: []string{"wanted kube-apiserver; found apiserver", "--node cp-1=10.0.0.11 --endpoint k8s.example.com:6443 --san api.example.com"}},
+		says: []string{"wanted kube-apiserver; found apiserver", "pkictl cluster init --repair --dir "}},
 	{name: "node name in kubelet.conf", spoil: func(s spoiled) { s.resign(NameKubelet, nil, commonName("system:node:other")) },
 		want: []string{"kubelet.conf CN"}, says: []string{"system:node:cp-1"}},
 	{name: "CN of etcd/server", spoil: func(s spoiled) { s.resign(nameEtcdServer, nil, commonName("other")) }, want: []string{"etcd/server CN"}},
@@ -45,7 +45,7 @@ var mutations = []struct {
 		s.do(os.Mkdir(s.path("manifests"), 0o700))
 		s.write("manifests/kube-apiserver.yaml", []byte("{apiVersion: v1, kind: Pod, spec: {containers: [{name: kube-apiserver, command: [kube-apiserver, "+
 			"--service-cluster-ip-range=172.20.0.0/16, --service-account-issuer=https://kubernetes.default.svc.corp.internal, --advertise-address=10.0.0.11]}]}}"))
-	}, want: []string{"apiserver SAN"}, says: []string{"wanted kubernetes.default.svc.corp.internal, 172.20.0.1", "--dns-domain corp.internal", "--service-cidr 172.20.0.0/16"}},
+	}, want: []string{"apiserver SAN"}, says: []string{"wanted kubernetes.default.svc.corp.internal, 172.20.0.1"}},
 	{name: "no SANs", spoil: func(s spoiled) {
 		s.resign("apiserver", nil, func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = nil, nil })
 	}, want: []string{"apiserver SAN"}, says: []string{"nothing here says them"}},

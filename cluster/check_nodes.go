@@ -2,9 +2,8 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,133 +11,33 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
-// resolveDir returns the cluster directory that somebody means who names it, or
-// the directory pki in it.
-func resolveDir(dir string) string {
-	if isDir(PKIDir(dir)) || !isThere(filepath.Join(dir, NameCA+".crt")) {
-		return dir
-	}
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return dir
-	}
-	parent := filepath.Join(real, "..")
-	if isSame(PKIDir(parent), dir) {
-		return parent
-	}
-	return dir
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
-func isThere(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-func isSame(a, b string) bool {
-	infoA, errA := os.Stat(a)
-	infoB, errB := os.Stat(b)
-	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
-}
-
-// findNodes finds the cluster directories, and what they are made for: by the
-// settings, or without any by their files.
+// findNodes finds the cluster directories, and what they are made for.
 func (c *checker) findNodes() ([]*CheckedNode, error) {
-	if info, err := os.Stat(c.dir); err == nil && !info.IsDir() {
-		return nil, failure.New(failure.Failed, "name a directory like /etc/kubernetes on a node", "%q is not a directory", c.dir)
-	}
-	settings, has, err := ReadSettings(c.dir)
+	list, missing, err := findDirectories(c.dir)
 	if err != nil {
 		return nil, err
+	}
+	if missing != nil {
+		return nil, failure.New(failure.Failed, "make it with: pkictl cluster init", "there is no PKI of node %q in %q", missing[0], c.dir)
 	}
 	var nodes []*CheckedNode
-	above, errAbove := settingsOf(c.dir) // where the directory is that of one of several nodes
-	switch {
-	case has:
-		nodes, err = c.nodesOfSettings(settings)
-	case errAbove == nil && len(above.Nodes) > 0:
-		nodes, err = c.nodeOfSettings(above)
-	default:
-		nodes, err = c.nodesOfFiles()
-	}
-	if err != nil {
-		return nil, err
+	var names []string
+	for _, d := range list {
+		if d.err != nil {
+			return nil, d.err
+		}
+		n := &CheckedNode{Node: cmp.Or(d.name, c.o.Node), Dir: d.path, home: d.home, FromFiles: d.fromFiles, node: *d.node}
+		n.node.Name = cmp.Or(n.node.Name, c.o.Node)
+		nodes, names = append(nodes, n), append(names, n.Node)
 	}
 	if c.o.Node == "" {
 		return nodes, nil
 	}
-	var names []string
-	for _, n := range nodes {
-		if n.Node == c.o.Node {
-			return []*CheckedNode{n}, nil
-		}
-		names = append(names, n.Node)
+	i := slices.Index(names, c.o.Node)
+	if i < 0 {
+		return nil, failure.New(failure.Usage, "there are: "+strings.Join(names, ", "), "there is no node %s in %q", shown(c.o.Node), c.dir)
 	}
-	return nil, failure.New(failure.Usage, "there are: "+strings.Join(names, ", "), "there is no node %s in %q", shown(c.o.Node), c.dir)
-}
-
-func (c *checker) nodesOfSettings(s Settings) ([]*CheckedNode, error) {
-	resolved, err := s.Resolve()
-	if err != nil {
-		return nil, err
-	}
-	var nodes []*CheckedNode
-	for i, n := range resolved {
-		dir := NodeDir(c.dir, resolved, i)
-		if !isDir(PKIDir(dir)) {
-			return nil, failure.New(failure.Failed, "make it with: pkictl cluster init", "there is no PKI of node %q in %q", n.Name, dir)
-		}
-		nodes = append(nodes, &CheckedNode{Node: n.Name, Dir: dir, home: c.dir, node: n})
-	}
-	return nodes, nil
-}
-
-// nodeOfSettings is the one of several nodes that the directory is of.
-func (c *checker) nodeOfSettings(s Settings) ([]*CheckedNode, error) {
-	resolved, err := s.Resolve()
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range resolved {
-		if n.Name == filepath.Base(c.dir) {
-			return []*CheckedNode{{Node: n.Name, Dir: c.dir, home: filepath.Dir(c.dir), node: n}}, nil
-		}
-	}
-	return c.nodesOfFiles()
-}
-
-func (c *checker) nodesOfFiles() ([]*CheckedNode, error) {
-	dirs := []string{c.dir}
-	if !isDir(PKIDir(c.dir)) {
-		entries, err := os.ReadDir(c.dir)
-		if err != nil {
-			return nil, failure.Wrap(err, failure.Failed, "name a directory like /etc/kubernetes on a node, or make one with: pkictl cluster init", "cannot look into %q", c.dir)
-		}
-		for _, entry := range entries {
-			if dir := filepath.Join(c.dir, entry.Name()); isDir(PKIDir(dir)) {
-				dirs = append(dirs, dir)
-			}
-		}
-		if len(dirs) > 1 {
-			dirs = dirs[1:]
-		}
-	}
-	var nodes []*CheckedNode
-	for _, dir := range dirs {
-		n, err := NodeFromFiles(dir)
-		if err != nil {
-			return nil, err
-		}
-		if n.Name == "" {
-			n.Name = c.o.Node
-		}
-		nodes = append(nodes, &CheckedNode{Node: n.Name, Dir: dir, FromFiles: true, node: n})
-	}
-	return nodes, nil
+	return nodes[i : i+1], nil
 }
 
 // checkShared finds what nodes should share and do not.

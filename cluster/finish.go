@@ -17,6 +17,7 @@ type FinishOptions struct {
 	Dir        string // the cluster directory; with several nodes, that above theirs
 	Certs      string // directory of the certificates that others have signed
 	Settings   Settings
+	FromFiles  bool // as in InitOptions
 	DryRun     bool // check everything, and write nothing
 	Now        time.Time
 	Waiting    func(dir string) // called when a directory is locked by another; may be nil
@@ -37,7 +38,7 @@ func Finish(ctx context.Context, o FinishOptions) (*InitResult, error) {
 		return nil, err
 	}
 	plan, err := newInitPlan(InitOptions{
-		Dir: o.Dir, Settings: o.Settings, DryRun: o.DryRun, Now: o.Now, Waiting: o.Waiting, Passphrase: o.Passphrase,
+		Dir: o.Dir, Settings: o.Settings, FromFiles: o.FromFiles, DryRun: o.DryRun, Now: o.Now, Waiting: o.Waiting, Passphrase: o.Passphrase,
 	})
 	if err != nil {
 		return nil, err

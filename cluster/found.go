@@ -136,10 +136,13 @@ func (f *Found) IsPending() bool {
 	return f.Entry.Kind != KindKeyPair && f.Key != nil && f.Certificate == nil && f.Problems == nil
 }
 
+// foundRequest is found where a certificate is awaited.
+const foundRequest = "none yet, but a request"
+
 // awaited says what there is in place of a certificate.
 func (f *Found) awaited() string {
 	if f.IsRequested() {
-		return "none yet, but a request"
+		return foundRequest
 	}
 	return "none"
 }

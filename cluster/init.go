@@ -16,6 +16,10 @@ import (
 type InitOptions struct {
 	Dir      string // the cluster directory; with several nodes, that above theirs
 	Settings Settings
+	// FromFiles says that the settings rest on what the files in Dir have, as of a
+	// directory that kubeadm made. They are then not kept in cluster.yaml: the files
+	// go on saying it.
+	FromFiles bool
 	// Repair replaces what is there and not as it should be. Keys that others
 	// rely on, of CAs and of service accounts, are never replaced.
 	Repair bool
@@ -194,7 +198,7 @@ func (p *initPlan) run() (*InitResult, error) {
 	if err := p.checkPossible(); err != nil {
 		return nil, err
 	}
-	result.Warnings = p.newAccountKeys()
+	result.Warnings = append(p.newAccountKeys(), p.assumedNames()...)
 	if !p.DryRun {
 		if err := p.make(result); err != nil {
 			return nil, err

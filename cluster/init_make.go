@@ -262,6 +262,9 @@ func (item *planItem) read(path string) ([]byte, error) {
 // settingsFile returns cluster.yaml, unless it is there and says the same: what
 // people have written into it, such as comments, is theirs.
 func (p *initPlan) settingsFile() ([]store.File, error) {
+	if p.FromFiles {
+		return nil, nil
+	}
 	settings := p.Settings.filled(p.nodes)
 	there, isThere, err := ReadSettings(p.Dir)
 	if err != nil || isThere && reflect.DeepEqual(there, settings) {

@@ -307,6 +307,21 @@ func (p *initPlan) newAccountKeys() []string {
 	return nil
 }
 
+// assumedNames warns of a certificate of the API server for whose names nothing
+// speaks: those of kubeadm's defaults are taken.
+func (p *initPlan) assumedNames() []string {
+	first := p.nodes[0]
+	if !p.FromFiles || !first.item(nameAPIServer).isSigned() {
+		return nil
+	}
+	n, err := NodeFromFiles(first.dir)
+	if err != nil || !n.assumed || n.ServiceIP != first.node.ServiceIP || n.DNSDomain != first.node.DNSDomain {
+		return nil
+	}
+	return []string{fmt.Sprintf("nothing in %q says the range of services or the DNS domain: if they are not %s and %s, give --service-cidr and --dns-domain",
+		p.Dir, DefaultServiceCIDR, n.DNSDomain)}
+}
+
 // checkNewCA refuses a new CA where the old one has signed something that is there.
 func (p *initPlan) checkNewCA(item *planItem) error {
 	for _, n := range p.nodes {

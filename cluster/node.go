@@ -170,10 +170,12 @@ func KeyKindNames() []string {
 }
 
 func (s Settings) setVersion(n *Node) error {
-	text := cmp.Or(s.KubernetesVersion, DefaultKubernetesVersion)
-	v, err := version.ParseSemantic(text)
+	if s.KubernetesVersion == "" {
+		return nil // the newest
+	}
+	v, err := version.ParseSemantic(s.KubernetesVersion)
 	if err != nil || v.Major() != 1 {
-		return failure.New(failure.Usage, "write it like v1.36.3", "Kubernetes version %q cannot be read", text)
+		return failure.New(failure.Usage, "write it like v1.36.3", "Kubernetes version %q cannot be read", s.KubernetesVersion)
 	}
 	n.kubernetes = v
 	return nil

@@ -56,6 +56,50 @@ func NodeFromFiles(dir string) (Node, error) {
 	return n, nil
 }
 
+// SettingsFromFiles returns the settings that NodeFromFiles reads off the files
+// of a cluster directory, whose version of Kubernetes is not known; false where
+// they do not say of which node they are.
+func SettingsFromFiles(dir string) (Settings, bool) {
+	n, err := NodeFromFiles(dir)
+	if err != nil || n.Name == "" {
+		return Settings{}, false
+	}
+	etcdCA, _ := EntryNamed(NameEtcdCA)
+	n.dropForeignNames(dir)
+	return Settings{
+		Name: n.Cluster, Nodes: []NodeSettings{{Name: n.Name, Address: strings.Join(known(n.Address), "")}},
+		Endpoint: n.Endpoint, Port: n.Port, ServiceCIDR: n.serviceRange(), DNSDomain: n.DNSDomain,
+		SANs:           slices.Concat(n.sans.dns, n.sans.ips),
+		EtcdServerSANs: slices.Concat(n.etcdServerSANs.dns, n.etcdServerSANs.ips),
+		EtcdPeerSANs:   slices.Concat(n.etcdPeerSANs.dns, n.etcdPeerSANs.ips),
+		// Who has the key of etcd's CA means to sign with it.
+		ExternalEtcd: n.ExternalEtcd && !isThere(etcdCA.KeyPath(dir)),
+	}, true
+}
+
+// dropForeignNames drops the names that somebody else than the node's CA has
+// vouched for: who puts a certificate there is not to have it signed.
+func (n *Node) dropForeignNames(dir string) {
+	for name, names := range map[string]*altNames{nameAPIServer: &n.sans, nameEtcdServer: &n.etcdServerSANs, nameEtcdPeer: &n.etcdPeerSANs} {
+		entry, _ := EntryNamed(name)
+		issuer, _ := EntryNamed(entry.CA)
+		leaf, authority := Find(dir, entry), Find(dir, issuer)
+		if leaf.Certificate == nil {
+			continue
+		}
+		isOurs := func(cert *x509.Certificate) bool { return isBelow(leaf.Certificate, leaf.Behind, cert) }
+		if authority.Certificate == nil || !isOurs(authority.Certificate) && !slices.ContainsFunc(authority.Behind, isOurs) {
+			*names = altNames{}
+		}
+	}
+}
+
+// serviceRange is one whose first address is that of the service kubernetes.
+func (n Node) serviceRange() string {
+	start := n.ServiceIP.Prev()
+	return netip.PrefixFrom(start, start.BitLen()-min(zeroBits(start), serviceBits)).String()
+}
+
 // nodeFiles are what a cluster directory has to say.
 type nodeFiles struct {
 	found map[string]*Found // by the name of the entry

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -91,63 +88,14 @@ func (o RenewOptions) plan() (*renewPlan, error) {
 }
 
 // findDirs finds the cluster directory of a node, or those of several below dir.
-// What they were made for the settings say, or else the files.
 func findDirs(dir string) ([]*renewDir, error) {
-	settings, has, err := ReadSettings(dir)
-	if err != nil {
-		return nil, err
-	}
-	nodes := map[string]*Node{}
-	var names []string
-	if has {
-		resolved, err := settings.Resolve()
-		if err != nil {
-			return nil, err
-		}
-		for _, node := range resolved {
-			nodes[node.Name], names = &node, append(names, node.Name)
-		}
-	}
-	if isDir(PKIDir(dir)) {
-		d := &renewDir{dir: dir}
-		if len(names) == 1 {
-			d.node = nodes[names[0]]
-		}
-		d.know()
-		return []*renewDir{d}, nil
-	}
+	found, _, err := findDirectories(dir)
 	var list []*renewDir
-	entries, err := os.ReadDir(dir) // sorted
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil // which is said below
+	for _, d := range found {
+		list = append(list, &renewDir{name: d.name, dir: d.path, node: d.node})
 	}
-	for _, entry := range entries {
-		if sub := filepath.Join(dir, entry.Name()); isDir(PKIDir(sub)) {
-			d := &renewDir{name: entry.Name(), dir: sub, node: nodes[entry.Name()]}
-			d.know()
-			list = append(list, d)
-		}
-	}
-	if list == nil {
-		const hint = "make one with: pkictl cluster init; or name another with --dir, as in --dir /etc/kubernetes"
-		if err != nil {
-			return nil, failure.Wrap(err, failure.Failed, hint, "cannot look into %q", dir)
-		}
-		return nil, failure.New(failure.Failed, hint, "there is no cluster directory %q: it has no directory pki", dir)
-	}
-	return list, nil
-}
-
-// know finds out what a directory was made for, if anything says it.
-func (d *renewDir) know() {
-	if d.node == nil {
-		if node, err := NodeFromFiles(d.dir); err == nil {
-			d.node = &node
-		}
-	}
-	if d.name == "" && d.node != nil {
-		d.name = d.node.Name
-	}
+	slices.SortFunc(list, func(a, b *renewDir) int { return strings.Compare(a.dir, b.dir) })
+	return list, err
 }
 
 // look finds out what there is, and what is to be done about it.

@@ -3,8 +3,6 @@ package cluster
 import (
 	"crypto/x509"
 	"net/netip"
-	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -19,20 +17,6 @@ func ranges(s Settings, cert *x509.Certificate) (services, domain string) {
 		domain = domainOf(cert)
 	}
 	return services, domain
-}
-
-// settingsOf reads the settings of a cluster directory. Those of one of several
-// nodes are in the directory above. Without any they are empty.
-func settingsOf(dir string) (Settings, error) {
-	settings, found, err := ReadSettings(dir)
-	if found || err != nil {
-		return settings, err
-	}
-	isNode := func(n NodeSettings) bool { return n.Name == filepath.Base(dir) }
-	if above, found, err := ReadSettings(filepath.Dir(dir)); err == nil && found && slices.ContainsFunc(above.Nodes, isNode) {
-		return above, nil
-	}
-	return Settings{}, nil
 }
 
 // domainOf returns the DNS domain of the cluster that the certificate of an API

@@ -1,9 +1,9 @@
 package cluster
 
 import (
+	"crypto/x509"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,50 +11,6 @@ import (
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
-
-// TestSettingsFrom: without cluster.yaml, as in a directory of kubeadm's, the
-// files say what they were made for, and init finds all of them right.
-func TestSettingsFrom(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		name     string
-		settings Settings
-	}{
-		{"defaults", Settings{}},
-		{"all", Settings{
-			Name: "prod", Endpoint: "k8s.example.com:8443", Port: 6444, ServiceCIDR: "10.32.0.0/16", DNSDomain: "corp.local", ExternalEtcd: true,
-		}},
-		{"IPv6", Settings{Nodes: []NodeSettings{{"cp-6", "fd00::11"}}, Endpoint: "[fd00::10]:6443", ServiceCIDR: "fd00:1::/112"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			if test.settings.Nodes == nil {
-				test.settings.Nodes = []NodeSettings{{"cp-1", "10.0.0.11"}}
-			}
-			testInit(t, InitOptions{Dir: dir, Settings: test.settings, Now: initNow})
-			if err := os.Remove(filepath.Join(dir, SettingsFile)); err != nil {
-				t.Fatal(err)
-			}
-			s, assumed := SettingsFrom(dir)
-			if !reflect.DeepEqual(s, test.settings) || assumed {
-				t.Errorf("%+v, assumed %t", s, assumed)
-			}
-			if result := testInit(t, InitOptions{Dir: dir, Settings: s, Now: initNow}); result.Differences != nil {
-				t.Errorf("%+v", result.Differences)
-			}
-			if err := os.Remove(filepath.Join(PKIDir(dir), "apiserver.crt")); err != nil {
-				t.Fatal(err)
-			}
-			if _, assumed := SettingsFrom(dir); !assumed {
-				t.Error("without the API server's certificate it is not said that its names are assumed")
-			}
-		})
-	}
-	if s, assumed := SettingsFrom(t.TempDir()); !reflect.DeepEqual(s, Settings{}) || assumed {
-		t.Errorf("of nothing: %+v, assumed %t", s, assumed)
-	}
-}
 
 // TestInitAccountKeys: new keys of service accounts beside what was made before
 // are warned of, in a dry run, too.
@@ -122,6 +78,57 @@ func TestEtcdClientGroups(t *testing.T) {
 			if allowed != right {
 				t.Errorf("%s with Kubernetes %q: %t", name, version, allowed)
 			}
+		}
+	}
+}
+
+// TestSettingsFromForeign: what is read off the files of a directory without
+// settings has no names that another CA has vouched for.
+func TestSettingsFromForeign(t *testing.T) {
+	t.Parallel()
+	more := func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, "more.example.com") }
+	for _, test := range []struct {
+		name  string
+		spoil func(t *testing.T, dir string)
+		keeps bool
+	}{
+		{"ours", func(t *testing.T, dir string) { forge(t, dir, "apiserver", dir, nil, more) }, true},
+		{"another CA's", forgedBy("apiserver", more), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			o := initOptions(dir)
+			testInit(t, o)
+			removed(SettingsFile)(t, dir)
+			test.spoil(t, dir)
+			isThere := false
+			if o.Settings, isThere = SettingsFromFiles(dir); !isThere {
+				t.Fatal("no settings")
+			}
+			if slices.Contains(o.Settings.SANs, "more.example.com") != test.keeps {
+				t.Errorf("names %q", o.Settings.SANs)
+			}
+		})
+	}
+}
+
+// TestInitAssumedNames: where nothing says the names of the API server, that is
+// said.
+func TestInitAssumedNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	testInit(t, initOptions(dir))
+	removed(SettingsFile)(t, dir)
+	for _, isGone := range []bool{false, true} {
+		if isGone {
+			removed("pki/apiserver.crt", "pki/apiserver.key")(t, dir)
+		}
+		s, fromFiles := SettingsFromFiles(dir)
+		o := InitOptions{Dir: dir, Settings: s, FromFiles: fromFiles, DryRun: true, Now: initNow}
+		result := testInit(t, o)
+		if warned := len(result.Warnings) == 1 && strings.Contains(result.Warnings[0], "--service-cidr"); warned != isGone {
+			t.Errorf("gone %t: %q", isGone, result.Warnings)
 		}
 	}
 }

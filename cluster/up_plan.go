@@ -45,7 +45,7 @@ func newPlan(o UpOptions) (*plan, error) {
 	if err := o.checkPorts(); err != nil {
 		return nil, err
 	}
-	settings, err := settingsOf(o.Dir)
+	settings, _, err := settingsOf(o.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) clusterFinishCmd() *cobra.Command {
-	f := clusterInitFlags{readOff: true}
+	var f clusterInitFlags
 	var certs string
 	cmd := &cobra.Command{
 		Use:   "finish --certs DIR",
@@ -62,7 +62,7 @@ func (a *app) clusterFinish(cmd *cobra.Command, f clusterInitFlags, certs string
 		return err
 	}
 	o := cluster.FinishOptions{
-		Dir: a.clusterDir, Certs: certs, Settings: f.Settings, DryRun: f.DryRun, Now: a.now(), Waiting: a.waitingFor, Passphrase: f.Passphrase,
+		Dir: a.clusterDir, Certs: certs, Settings: f.Settings, FromFiles: f.FromFiles, DryRun: f.DryRun, Now: a.now(), Waiting: a.waitingFor, Passphrase: f.Passphrase,
 	}
 	if f.explain {
 		a.warn(warnings...)

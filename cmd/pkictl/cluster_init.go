@@ -22,7 +22,6 @@ type clusterInitFlags struct {
 	config   string
 	requests string
 	explain  bool
-	readOff  bool // without cluster.yaml the settings are what the kubeconfigs say
 	nodes    []string
 	address  string
 	etcdSANs []string
@@ -113,8 +112,8 @@ func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if !isThere && f.readOff {
-			base = cluster.SettingsFrom(dir)
+		if !isThere {
+			base, f.FromFiles = cluster.SettingsFromFiles(dir)
 		}
 		*s = withNamesOf(*s, base)
 	} else {

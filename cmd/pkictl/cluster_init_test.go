@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -195,5 +196,38 @@ func TestClusterInitFaults(t *testing.T) {
 			checkRefusal(t, f.name, runProgram(t, program(dir, args...)), max(f.code, 1), f.says, f.hint)
 			checkUnchanged(t, f.name, dir, before)
 		})
+	}
+}
+
+// TestClusterInitModes: whatever the umask, files and directories have the modes
+// that kubeadm gives them, and nobody else may look in.
+func TestClusterInitModes(t *testing.T) {
+	t.Parallel()
+	for _, umask := range in("000", "077") {
+		w := newUserDir(t)
+		w.run("sh", "-c", "umask "+umask+` && exec "$0" "$@"`, pkictl(), "cluster", "init", "--endpoint", "10.0.0.10", "--node", "cp-1=10.0.0.11", "--node", "cp-2=10.0.0.12")
+		files := 0
+		ok(t, filepath.WalkDir(filepath.Join(w.dir, "kubernetes"), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := entry.Info()
+			want := fs.FileMode(0o600)
+			switch {
+			case entry.IsDir():
+				want = fs.ModeDir | 0o700
+			case strings.HasSuffix(path, ".crt"), entry.Name() == cluster.SettingsFile:
+				want = 0o644
+			default:
+				files++
+			}
+			if err != nil || info.Mode() != want {
+				t.Errorf("umask %s: %s has the mode %v, want %v (%v)", umask, path, info.Mode(), want, err)
+			}
+			return nil
+		}))
+		if files < 2*17 {
+			t.Errorf("%d files that hold keys", files)
+		}
 	}
 }
