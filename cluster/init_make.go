@@ -275,13 +275,18 @@ func (p *initPlan) settingsFile() ([]store.File, error) {
 }
 
 // filled are the settings with what depends on the machine, the moment or the
-// version of pkictl written down: they will be read by others.
+// version of pkictl written down: they will be read by others. A version of
+// Kubernetes that nobody has said is that of what was made, not of what was there.
 func (s Settings) filled(nodes []*nodePlan) Settings {
 	s.Nodes = nil
+	isNew := true
 	for _, n := range nodes {
 		s.Nodes = append(s.Nodes, NodeSettings{Name: n.node.Name, Address: n.node.Address.String()})
+		isNew = isNew && n.item(NameAdmin).found.Certificate == nil && n.item(nameKubeletClient).found.Certificate == nil
 	}
-	s.KubernetesVersion = cmp.Or(s.KubernetesVersion, DefaultKubernetesVersion)
+	if isNew {
+		s.KubernetesVersion = cmp.Or(s.KubernetesVersion, DefaultKubernetesVersion)
+	}
 	return s
 }
 

@@ -132,3 +132,25 @@ func TestInitAssumedNames(t *testing.T) {
 		}
 	}
 }
+
+// TestInitOldSubjects: subjects of an older Kubernetes, whose version nobody has
+// said, are as right for the second run as for the first.
+func TestInitOldSubjects(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := initOptions(dir)
+	o.Settings.KubernetesVersion = "v1.28.0"
+	testInit(t, o)
+	removed(SettingsFile)(t, dir)
+	o = initOptions(dir)
+	for range 2 {
+		if result := testInit(t, o); result.Differences != nil {
+			t.Fatalf("%+v", result.Differences)
+		}
+		s, isThere, err := ReadSettings(dir)
+		if err != nil || !isThere || s.KubernetesVersion != "" {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		o.Settings = s
+	}
+}
