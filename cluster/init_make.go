@@ -265,8 +265,8 @@ func (p *initPlan) settingsFile() ([]store.File, error) {
 	if p.FromFiles {
 		return nil, nil
 	}
-	settings := p.Settings.filled(p.nodes)
 	there, isThere, err := ReadSettings(p.Dir)
+	settings := p.Settings.filled(p.nodes, there.KubernetesVersion)
 	if err != nil || isThere && reflect.DeepEqual(there, settings) {
 		return nil, err
 	}
@@ -276,8 +276,8 @@ func (p *initPlan) settingsFile() ([]store.File, error) {
 
 // filled are the settings with what depends on the machine, the moment or the
 // version of pkictl written down: they will be read by others. A version of
-// Kubernetes that nobody has said is that of what was made, not of what was there.
-func (s Settings) filled(nodes []*nodePlan) Settings {
+// Kubernetes that nobody has said is that of what was made; for what was there it stays as it was.
+func (s Settings) filled(nodes []*nodePlan, before string) Settings {
 	s.Nodes = nil
 	isNew := true
 	for _, n := range nodes {
@@ -285,8 +285,9 @@ func (s Settings) filled(nodes []*nodePlan) Settings {
 		isNew = isNew && n.item(NameAdmin).found.Certificate == nil && n.item(nameKubeletClient).found.Certificate == nil
 	}
 	if isNew {
-		s.KubernetesVersion = cmp.Or(s.KubernetesVersion, DefaultKubernetesVersion)
+		before = DefaultKubernetesVersion
 	}
+	s.KubernetesVersion = cmp.Or(s.KubernetesVersion, before)
 	return s
 }
 
