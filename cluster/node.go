@@ -267,7 +267,7 @@ func (s Settings) setServiceIP(n *Node) error {
 		switch bits := prefix.Addr().BitLen() - prefix.Bits(); {
 		case bits < 4:
 			return failure.New(failure.Usage, fmt.Sprintf("kubeadm asks for at least %d addresses", minServiceAddresses),
-				"service range %s has %d", shown(part), 1<<bits)
+				"service range %s has too few addresses: %d", shown(part), 1<<bits)
 		case bits > maxServiceBits:
 			return failure.New(failure.Usage, fmt.Sprintf("kube-apiserver allows /%d at the widest", prefix.Addr().BitLen()-maxServiceBits),
 				"service range %s is too large", shown(part))

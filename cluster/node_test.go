@@ -50,9 +50,9 @@ func TestResolveRefuses(t *testing.T) {
 		{"capitals", endpoint("K8s.Example.com"), "is neither", "lower case"},
 		{"an underscore", endpoint("k8s_1.example.com"), "is neither", "lower case"},
 
-		{"/32", services("10.96.0.0/32"), "has 1", "at least 10 addresses"},
-		{"/128", services("fd00::/128"), "has 1", "at least 10"},
-		{"/29", services("10.96.0.0/29"), "has 8", "at least 10"},
+		{"/32", services("10.96.0.0/32"), "too few addresses: 1", "at least 10 addresses"},
+		{"/128", services("fd00::/128"), "too few addresses: 1", "at least 10"},
+		{"/29", services("10.96.0.0/29"), "too few addresses: 8", "at least 10"},
 		{"/11", services("10.96.0.0/11"), "too large", "/12"},
 		{"/107", services("fd00::/107"), "too large", "/108"},
 		{"/0", services("0.0.0.0/0"), "too large", "/12"},
