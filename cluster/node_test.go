@@ -56,7 +56,7 @@ func TestResolveRefuses(t *testing.T) {
 		{"/11", services("10.96.0.0/11"), "too large", "/12"},
 		{"/107", services("fd00::/107"), "too large", "/108"},
 		{"/0", services("0.0.0.0/0"), "too large", "/12"},
-		{"a small second one", services("10.96.0.0/12,fd00::/126"), "has 4", "at least 10"},
+		{"a small second one", services("10.96.0.0/12,fd00::/126"), "too few addresses: 4", "at least 10"},
 		{"three", services("10.96.0.0/16,fd00::/112,10.97.0.0/16"), "do not go together", "one of IPv4 and one of IPv6"},
 		{"two of IPv4", services("10.96.0.0/16,10.97.0.0/16"), "do not go together", "one of IPv4 and one of IPv6"},
 		{"an address", services("10.96.0.1"), "cannot be read", "10.96.0.0/12"},
