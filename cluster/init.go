@@ -142,6 +142,9 @@ func newInitPlan(o InitOptions) (*initPlan, error) {
 	if err := checkPlaces(o.Dir, nodes); err != nil {
 		return nil, err
 	}
+	if _, _, err := ReadSettings(o.Dir); err != nil { // it would be replaced
+		return nil, err
+	}
 	p := &initPlan{InitOptions: o, authorities: map[string]*authority{}}
 	for i, node := range nodes {
 		p.nodes = append(p.nodes, &nodePlan{node: node, dir: NodeDir(o.Dir, nodes, i)})
@@ -195,6 +198,7 @@ func (p *initPlan) run() (*InitResult, error) {
 	if err := p.checkPossible(); err != nil {
 		return nil, err
 	}
+	result.Warnings = append(p.newAccountKeys(), p.assumedNames()...)
 	if !p.DryRun {
 		if err := p.make(result); err != nil {
 			return nil, err

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/x509"
 	"encoding/pem"
@@ -10,6 +9,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -259,30 +259,35 @@ func (item *planItem) read(path string) ([]byte, error) {
 	return store.Read(path, store.MaxPEM)
 }
 
-// settingsFile returns cluster.yaml, unless it is there and says the same.
+// settingsFile returns cluster.yaml, unless it is there and says the same: what
+// people have written into it, such as comments, is theirs.
 func (p *initPlan) settingsFile() ([]store.File, error) {
 	if p.FromFiles {
 		return nil, nil
 	}
-	data, err := p.Settings.filled(p.nodes).Marshal()
-	if err != nil {
+	there, isThere, err := ReadSettings(p.Dir)
+	settings := p.Settings.filled(p.nodes, there.KubernetesVersion)
+	if err != nil || isThere && reflect.DeepEqual(there, settings) {
 		return nil, err
 	}
-	path := filepath.Join(p.Dir, SettingsFile)
-	if there, err := store.Read(path, store.MaxYAML); err == nil && bytes.Equal(there, data) {
-		return nil, nil
-	}
-	return []store.File{{Path: path, Data: data, Mode: 0o644}}, nil
+	data, err := settings.Marshal()
+	return []store.File{{Path: filepath.Join(p.Dir, SettingsFile), Data: data, Mode: 0o644}}, err
 }
 
 // filled are the settings with what depends on the machine, the moment or the
-// version of pkictl written down: they will be read by others.
-func (s Settings) filled(nodes []*nodePlan) Settings {
+// version of pkictl written down: they will be read by others. A version of
+// Kubernetes that nobody has said is that of what was made; for what was there it stays as it was.
+func (s Settings) filled(nodes []*nodePlan, before string) Settings {
 	s.Nodes = nil
+	isNew := true
 	for _, n := range nodes {
 		s.Nodes = append(s.Nodes, NodeSettings{Name: n.node.Name, Address: n.node.Address.String()})
+		isNew = isNew && n.item(NameAdmin).found.Certificate == nil && n.item(nameKubeletClient).found.Certificate == nil
 	}
-	s.KubernetesVersion = cmp.Or(s.KubernetesVersion, DefaultKubernetesVersion)
+	if isNew {
+		before = DefaultKubernetesVersion
+	}
+	s.KubernetesVersion = cmp.Or(s.KubernetesVersion, before)
 	return s
 }
 

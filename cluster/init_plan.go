@@ -292,6 +292,39 @@ func (item *planItem) checkReplace() error {
 		"kubeconfig %q is not replaced, for it holds several clusters, users or contexts: %s", item.entry.CertPath(item.found.Dir), item.differences[0])
 }
 
+// newAccountKeys warns of new keys of service accounts in a control plane that
+// has had others: whoever needs those has to bring them back before a restart.
+func (p *initPlan) newAccountKeys() []string {
+	item := p.nodes[0].item(NameSA)
+	if item.state != StateMade {
+		return nil
+	}
+	for _, n := range p.nodes {
+		for _, other := range n.items {
+			if other.entry.CA != "" && other.found.Certificate != nil {
+				return []string{fmt.Sprintf("%q was missing, and is new: if a control plane runs with the old one, every token of a service account ends when it restarts; restore that from a backup first",
+					item.entry.KeyPath(item.found.Dir))}
+			}
+		}
+	}
+	return nil
+}
+
+// assumedNames warns of a certificate of the API server for whose names nothing
+// speaks: those of kubeadm's defaults are taken.
+func (p *initPlan) assumedNames() []string {
+	first := p.nodes[0]
+	if !p.FromFiles || !first.item(nameAPIServer).isSigned() {
+		return nil
+	}
+	n, err := NodeFromFiles(first.dir)
+	if err != nil || !n.assumed || n.ServiceIP != first.node.ServiceIP || n.DNSDomain != first.node.DNSDomain {
+		return nil
+	}
+	return []string{fmt.Sprintf("nothing in %q says the range of services or the DNS domain: if they are not %s and %s, give --service-cidr and --dns-domain",
+		p.Dir, DefaultServiceCIDR, n.DNSDomain)}
+}
+
 // checkNewCA refuses a new CA where the old one has signed something that is there.
 func (p *initPlan) checkNewCA(item *planItem) error {
 	for _, n := range p.nodes {

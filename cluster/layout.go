@@ -184,6 +184,11 @@ func (e Entry) allowedGroups(n Node) [][]string {
 	if n.kubernetes == nil && e.Name == nameKubeletClient {
 		allowed = append(allowed, []string{GroupClusterAdmins}, []string{ca.GroupMasters})
 	}
+	if (e.Name == nameAPIServerEtcd || e.Name == nameEtcdHealth) && (n.kubernetes == nil || !n.isAtLeast("v1.29.0")) {
+		// kubeadm put them there before v1.29 (kubernetes/kubernetes#119859 and
+		// #120521), and renews them so. etcd does not look at them.
+		allowed = append(allowed, []string{ca.GroupMasters})
+	}
 	return allowed
 }
 

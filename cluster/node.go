@@ -127,7 +127,7 @@ func (s Settings) base() (Node, error) {
 		return n, failure.New(failure.Usage, "a port is a number from 1 to 65535", "port %d does not exist", n.Port)
 	}
 	if problems := validation.IsDNS1123Subdomain(n.DNSDomain); problems != nil {
-		return n, failure.New(failure.Usage, "write it like cluster.local", "DNS domain %q is not a DNS name", n.DNSDomain)
+		return n, failure.New(failure.Usage, "write it like cluster.local", "DNS domain %s is not a DNS name", shown(n.DNSDomain))
 	}
 	for _, set := range []func(*Node) error{s.setName, s.setKey, s.setVersion, s.setValidity, s.setEndpoint, s.setServiceIP, s.setSANs} {
 		if err := set(&n); err != nil {
@@ -154,12 +154,19 @@ func (s Settings) setName(n *Node) error {
 func (s Settings) setKey(n *Node) error {
 	var err error
 	n.Key, err = ca.ParseKeyKind(s.Key)
-	if err == nil && n.Key == ca.Ed25519 {
-		kinds := slices.DeleteFunc(ca.KeyKindNames(), func(kind string) bool { return kind == string(ca.Ed25519) })
-		return failure.New(failure.Usage, "choose one of "+strings.Join(kinds, ", "),
-			"an Ed25519 key cannot serve a control plane: kubeadm and parts of Kubernetes do not load it")
+	hint := "choose one of " + strings.Join(KeyKindNames(), ", ")
+	switch {
+	case err != nil:
+		return failure.New(failure.Usage, hint, "unknown key kind %s", shown(s.Key))
+	case n.Key == ca.Ed25519:
+		return failure.New(failure.Usage, hint, "an Ed25519 key cannot serve a control plane: kubeadm and parts of Kubernetes do not load it")
 	}
-	return err
+	return nil
+}
+
+// KeyKindNames are the kinds of keys that all parts of Kubernetes can load.
+func KeyKindNames() []string {
+	return slices.DeleteFunc(ca.KeyKindNames(), func(kind string) bool { return kind == string(ca.Ed25519) })
 }
 
 func (s Settings) setVersion(n *Node) error {
@@ -204,15 +211,15 @@ func (s Settings) setEndpoint(n *Node) error {
 	host, port, err := net.SplitHostPort(s.Endpoint)
 	if err != nil {
 		host, port = s.Endpoint, strconv.Itoa(n.Port)
-		if inside, isBracketed := strings.CutPrefix(host, "["); isBracketed {
-			host = strings.TrimSuffix(inside, "]")
+		if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+			host = host[1 : len(host)-1]
 		}
 	}
 	addr, err := netip.ParseAddr(host)
 	switch {
 	case err == nil && addr.Zone() == "":
 		host = addr.Unmap().String()
-	case strings.Contains(s.Endpoint, "/") || validation.IsDNS1123Subdomain(host) != nil:
+	case strings.Contains(s.Endpoint, "/") || validation.IsDNS1123Subdomain(host) != nil || isLikeAddress(host):
 		return failure.New(failure.Usage, "write it like k8s.example.com:6443 or 10.0.0.10:6443, without https://; a DNS name is in lower case and has at most 253 characters",
 			"endpoint %s is neither a DNS name nor an IP address", shown(s.Endpoint))
 	}
@@ -222,6 +229,12 @@ func (s Settings) setEndpoint(n *Node) error {
 	}
 	n.Endpoint = net.JoinHostPort(host, strconv.FormatUint(number, 10))
 	return nil
+}
+
+// isLikeAddress says whether a name can only be a misspelt address, as 10.0.0.300,
+// though it has the form of a DNS name.
+func isLikeAddress(name string) bool {
+	return strings.Contains(name, ".") && strings.Trim(name, "0123456789.") == ""
 }
 
 // shown quotes what a user wrote, not all of what is too long to read.
@@ -254,7 +267,7 @@ func (s Settings) setServiceIP(n *Node) error {
 		switch bits := prefix.Addr().BitLen() - prefix.Bits(); {
 		case bits < 4:
 			return failure.New(failure.Usage, fmt.Sprintf("kubeadm asks for at least %d addresses", minServiceAddresses),
-				"service range %s has %d", shown(part), 1<<bits)
+				"service range %s has too few addresses: %d", shown(part), 1<<bits)
 		case bits > maxServiceBits:
 			return failure.New(failure.Usage, fmt.Sprintf("kube-apiserver allows /%d at the widest", prefix.Addr().BitLen()-maxServiceBits),
 				"service range %s is too large", shown(part))
@@ -281,6 +294,9 @@ func (s Settings) setSANs(n *Node) error {
 			if len(name) > validation.DNS1123SubdomainMaxLength {
 				return failure.New(failure.Usage, "a DNS name has at most 253 characters", "%s is not a DNS name", shown(name))
 			}
+			if isLikeAddress(name) || strings.Contains(name, "%") {
+				return failure.New(failure.Usage, "write it like 10.0.0.10 or fd00::10, without a zone", "%s is neither a DNS name nor an IP address", shown(name))
+			}
 			if _, err := ca.ParseSANs([]string{name}, nil, nil, nil); err != nil {
 				return err
 			}
@@ -302,6 +318,9 @@ func (n Node) named(own NodeSettings) (Node, error) {
 	}
 	if problems := validation.IsDNS1123Subdomain(n.Name); problems != nil {
 		return n, failure.New(failure.Usage, "write lower-case letters, digits, '-' and '.', as in cp-1", "node name %s cannot be used", shown(n.Name))
+	}
+	if isLikeAddress(n.Name) {
+		return n, failure.New(failure.Usage, "give name and address, as in cp-1=10.0.0.11", "node name %s is no name of a host", shown(n.Name))
 	}
 	// system:node:NAME is a common name (RFC 5280, appendix A.1: ub-common-name).
 	if len(n.Name) > 64-len("system:node:") {

@@ -65,16 +65,33 @@ func SettingsFromFiles(dir string) (Settings, bool) {
 		return Settings{}, false
 	}
 	etcdCA, _ := EntryNamed(NameEtcdCA)
-	dns, ips := n.sans.dns, n.sans.ips
+	n.dropForeignNames(dir)
 	return Settings{
 		Name: n.Cluster, Nodes: []NodeSettings{{Name: n.Name, Address: strings.Join(known(n.Address), "")}},
 		Endpoint: n.Endpoint, Port: n.Port, ServiceCIDR: n.serviceRange(), DNSDomain: n.DNSDomain,
-		SANs:           slices.Concat(dns, ips),
+		SANs:           slices.Concat(n.sans.dns, n.sans.ips),
 		EtcdServerSANs: slices.Concat(n.etcdServerSANs.dns, n.etcdServerSANs.ips),
 		EtcdPeerSANs:   slices.Concat(n.etcdPeerSANs.dns, n.etcdPeerSANs.ips),
 		// Who has the key of etcd's CA means to sign with it.
 		ExternalEtcd: n.ExternalEtcd && !isThere(etcdCA.KeyPath(dir)),
 	}, true
+}
+
+// dropForeignNames drops the names that somebody else than the node's CA has
+// vouched for: who puts a certificate there is not to have it signed.
+func (n *Node) dropForeignNames(dir string) {
+	for name, names := range map[string]*altNames{nameAPIServer: &n.sans, nameEtcdServer: &n.etcdServerSANs, nameEtcdPeer: &n.etcdPeerSANs} {
+		entry, _ := EntryNamed(name)
+		issuer, _ := EntryNamed(entry.CA)
+		leaf, authority := Find(dir, entry), Find(dir, issuer)
+		if leaf.Certificate == nil {
+			continue
+		}
+		isOurs := func(cert *x509.Certificate) bool { return isBelow(leaf.Certificate, leaf.Behind, cert) }
+		if authority.Certificate == nil || !isOurs(authority.Certificate) && !slices.ContainsFunc(authority.Behind, isOurs) {
+			*names = altNames{}
+		}
+	}
 }
 
 // serviceRange is one whose first address is that of the service kubernetes.

@@ -33,10 +33,9 @@ check and renew them, and run a control plane on them.
 A cluster directory is what /etc/kubernetes is on a node: kubeconfigs, and the
 PKI below it in pki.`,
 		a.clusterInitCmd(), a.clusterFinishCmd(), a.clusterLayoutCmd(),
+		a.clusterCheckCmd(), a.clusterRenewCmd(),
 		a.clusterBundleCmd(), a.clusterRestoreCmd(),
 		a.clusterUpCmd(), a.clusterDownCmd(), a.clusterStatusCmd(), a.clusterKeepCmd(),
-		a.clusterInitCmd(), a.clusterCheckCmd(), a.clusterLayoutCmd(),
-		a.clusterInitCmd(), a.clusterLayoutCmd(), a.clusterRenewCmd(),
 	)
 	// Not the root's: a cluster directory holds a PKI directory.
 	cmd.PersistentFlags().StringVar(&a.clusterDir, "dir", cluster.DefaultDir, "cluster `DIRECTORY`, like /etc/kubernetes on a node")

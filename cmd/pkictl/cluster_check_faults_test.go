@@ -11,7 +11,7 @@ func clusterCheckOf(more ...string) []string { return append(in("cluster", "chec
 // clusterCheckFaults are checks that cannot be made, by exit code.
 var clusterCheckFaults = map[int][]fault{
 	1: {
-		{name: "no cluster directory", args: clusterCheckOf(), says: `cannot look into "kubernetes"`, hint: "pkictl cluster init", prepare: func(t *testing.T, dir string) {
+		{name: "no cluster directory", args: clusterCheckOf(), says: `there is no cluster directory "kubernetes"`, hint: "pkictl cluster init", prepare: func(t *testing.T, dir string) {
 			t.Helper()
 			ok(t, os.RemoveAll(filepath.Join(dir, "kubernetes")))
 		}},

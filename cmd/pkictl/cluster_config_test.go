@@ -37,7 +37,7 @@ func TestClusterConfigRefused(t *testing.T) {
 		{"kubeadm's other kind", strings.Replace(kubeadmConfig, "Cluster", "Reset", 1), 2, `kind "ResetConfiguration"`, "ClusterConfiguration"},
 		{"kubeadm's kind twice", kubeadmConfig + "---\n" + kubeadmConfig, 2, "two documents of kind ClusterConfiguration", "line 1"},
 		{"kubeadm's algorithm", kubeadmConfig + "encryptionAlgorithm: RSA-1024\n", 2, `unknown encryptionAlgorithm "RSA-1024"`, "RSA-2048"},
-		{"kubeadm's /32", kubeadmConfig + "networking: {serviceSubnet: 10.96.0.1/32}\n", 2, "service range 10.96.0.1/32 has 1", "at least 10"},
+		{"kubeadm's /32", kubeadmConfig + "networking: {serviceSubnet: 10.96.0.1/32}\n", 2, `service range "10.96.0.1/32" has too few addresses: 1`, "at least 10"},
 		{"too large", strings.Repeat("#", 4<<20+1), 1, `"c.yaml" is larger than 4 MiB`, "the file you mean"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -94,14 +94,10 @@ func (f *clusterInitFlags) addSettings(cmd *cobra.Command) {
 	flags.StringVar(&s.KubernetesVersion, "kubernetes-version", "", "`VERSION` of the control plane, which decides about some subjects (default "+cluster.DefaultKubernetesVersion+")")
 	flags.StringVar(&s.CAValidity, "ca-validity", "", "`TIME` for which CAs are valid (default 10y)")
 	flags.StringVar(&s.Validity, "validity", "", "`TIME` for which the others are valid (default 1y)")
-	complete(cmd, "key", strings.Split(clusterKeyKinds(), ", ")...)
+	complete(cmd, "key", cluster.KeyKindNames()...)
 }
 
-// clusterKeyKinds are those that all parts of Kubernetes can load.
-func clusterKeyKinds() string {
-	kinds := slices.DeleteFunc(ca.KeyKindNames(), func(kind string) bool { return kind == string(ca.Ed25519) })
-	return strings.Join(kinds, ", ")
-}
+func clusterKeyKinds() string { return strings.Join(cluster.KeyKindNames(), ", ") }
 
 // settings are those of the flags over those of the file.
 func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
@@ -119,7 +115,7 @@ func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
 		if !isThere {
 			base, f.FromFiles = cluster.SettingsFromFiles(dir)
 		}
-		*s = s.Over(base)
+		*s = withNamesOf(*s, base)
 	} else {
 		data, err := store.Read(f.config, store.MaxYAML)
 		if err != nil {
@@ -129,7 +125,7 @@ func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		*s, warnings = s.Over(base), warned
+		*s, warnings = withNamesOf(*s, base), warned
 	}
 	if f.address == "" {
 		return warnings, nil
@@ -142,6 +138,25 @@ func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
 	}
 	s.Nodes[0].Address = f.address
 	return warnings, nil
+}
+
+// withNamesOf are the settings of the flags over those of a file, whose more
+// names stay: certificates that were made with them keep them, and those of the
+// next node need them, too.
+func withNamesOf(flags, file cluster.Settings) cluster.Settings {
+	for _, list := range []struct {
+		flags *[]string
+		file  []string
+	}{{&flags.SANs, file.SANs}, {&flags.EtcdServerSANs, file.EtcdServerSANs}, {&flags.EtcdPeerSANs, file.EtcdPeerSANs}} {
+		names := slices.Clone(list.file)
+		for _, name := range *list.flags {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		*list.flags = names
+	}
+	return flags.Over(file)
 }
 
 func (a *app) clusterInit(cmd *cobra.Command, f clusterInitFlags) error {
@@ -187,7 +202,7 @@ func (a *app) showClusterInit(w io.Writer, f clusterInitFlags, result *cluster.I
 		if result.Awaited != nil {
 			fmt.Fprintf(w, "Bring in what CAs elsewhere have signed with: pkictl cluster finish%s --certs DIR\n", dirFlag(a.clusterDir))
 		} else if f.Requests == "" {
-			fmt.Fprintln(w, "Add --repair to replace it.")
+			fmt.Fprintln(w, repairHint(result.Differences))
 		}
 		return
 	}
@@ -196,10 +211,26 @@ func (a *app) showClusterInit(w io.Writer, f clusterInitFlags, result *cluster.I
 		return
 	}
 	if !f.DryRun && len(result.Nodes) > 0 {
-		first := filepath.Join(result.Nodes[0].Dir, cluster.NameSuperAdmin)
-		fmt.Fprintf(w, "\nTry it here: pkictl cluster up%s\nOn a node:   copy %s to /etc/kubernetes, but keep %s away from it\n",
-			dirFlag(a.clusterDir), printable(result.Nodes[0].Dir), printable(first))
+		fmt.Fprintf(w, "\nTry it here: pkictl cluster up%s\n", dirFlag(a.clusterDir))
+		for _, node := range result.Nodes {
+			fmt.Fprintf(w, "On %s: copy %s to /etc/kubernetes", printable(node.Node), printable(node.Dir))
+			if slices.ContainsFunc(node.Entries, func(e cluster.EntryResult) bool { return e.Name == cluster.NameSuperAdmin }) {
+				fmt.Fprintf(w, ", but keep %s away from it", printable(filepath.Join(node.Dir, cluster.NameSuperAdmin)))
+			}
+			fmt.Fprintln(w)
+		}
 	}
+}
+
+// repairHint says what can be done about differences: what others rely on comes
+// from a backup alone.
+func repairHint(list []cluster.Difference) string {
+	for _, d := range list {
+		if entry, _ := cluster.EntryNamed(d.Entry); entry.IsShared() && !strings.HasSuffix(d.File, ".pub") {
+			return "Restore " + printable(d.File) + " from a backup, or from another node: what others rely on is not replaced."
+		}
+	}
+	return "Add --repair to replace it."
 }
 
 func dirFlag(dir string) string {

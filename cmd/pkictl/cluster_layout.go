@@ -36,8 +36,8 @@ func (a *app) clusterLayoutCmd() *cobra.Command {
 		Use:   "layout",
 		Short: "What the PKI of a control plane consists of",
 		Long: `Show every file of a control plane's PKI: what it is for, who signs it, and the
-subject, usages and names that it has to have. Where cluster init has been run
-in the cluster directory it is for those nodes, else for this machine.
+subject, usages and names that it has to have. It is for the nodes
+of the cluster directory, and where there are none for this machine.
 
 init, check and renew go by the same table, which is kubeadm's.`,
 		Example: `  pkictl cluster layout
@@ -48,9 +48,12 @@ init, check and renew go by the same table, which is kubeadm's.`,
 }
 
 func (a *app) clusterLayout() error {
-	settings, _, err := cluster.ReadSettings(a.clusterDir)
+	settings, isThere, err := cluster.ReadSettings(a.clusterDir)
 	if err != nil {
 		return err
+	}
+	if !isThere {
+		settings, _ = cluster.SettingsFromFiles(a.clusterDir)
 	}
 	nodes, err := settings.Resolve()
 	if err != nil {
