@@ -82,6 +82,7 @@ func (f *Found) pendingDifferences(n Node) []Difference {
 	d := &differences{found: f}
 	if f.Entry.Kind == KindKubeconfig {
 		d.compareServer(n)
+		d.compareCluster(n)
 	}
 	d.compareKeyKind(f.Entry.KeyPath(f.Dir), f.Key)
 	return d.list

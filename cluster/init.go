@@ -146,6 +146,14 @@ func newInitPlan(o InitOptions) (*initPlan, error) {
 		return nil, err
 	}
 	p := &initPlan{InitOptions: o, authorities: map[string]*authority{}}
+	if o.FromFiles {
+		// What most files call the cluster is no wish.
+		if n, err := NodeFromFiles(o.Dir); err == nil && n.Cluster == o.Settings.Name {
+			for i := range nodes {
+				nodes[i].isNamed = false
+			}
+		}
+	}
 	for i, node := range nodes {
 		p.nodes = append(p.nodes, &nodePlan{node: node, dir: NodeDir(o.Dir, nodes, i)})
 	}

@@ -41,6 +41,8 @@ type Node struct {
 	// assumed says that nothing says ServiceIP or DNSDomain, which are then
 	// kubeadm's defaults (see NodeFromFiles).
 	assumed bool
+	// isNamed says that somebody has said what the cluster is called.
+	isNamed bool
 }
 
 // altNames are names as they were written, in two kinds.
@@ -119,7 +121,7 @@ func checkNames(nodes []Node) error {
 // base is what all nodes have in common.
 func (s Settings) base() (Node, error) {
 	n := Node{
-		Cluster: cmp.Or(s.Name, DefaultName), Port: cmp.Or(s.Port, DefaultPort),
+		Cluster: cmp.Or(s.Name, DefaultName), isNamed: s.Name != "", Port: cmp.Or(s.Port, DefaultPort),
 		DNSDomain: cmp.Or(s.DNSDomain, DefaultDNSDomain), ExternalEtcd: s.ExternalEtcd,
 		Validity: DefaultValidity, CAValidity: DefaultCAValidity,
 	}

@@ -157,9 +157,7 @@ func (f nodeFiles) server(name string) *url.URL {
 func (f nodeFiles) clusterName() string {
 	var v votes
 	for _, name := range []string{NameAdmin, nameControllerManager, nameScheduler} {
-		if config := f.found[name].Config; config != nil && config.Contexts[config.CurrentContext] != nil {
-			v.add(config.Contexts[config.CurrentContext].Cluster)
-		}
+		v.add(f.found[name].clusterName())
 	}
 	return cmp.Or(v.winner(), DefaultName)
 }
