@@ -220,6 +220,7 @@ func shown(text string) string {
 // MaximumBitsForServiceSubnet).
 const (
 	minServiceAddresses = 10
+	minServiceBits      = 4 // 16 addresses, the fewest that hold so many
 	maxServiceBits      = 20
 )
 
@@ -235,7 +236,7 @@ func (s Settings) setServiceIP(n *Node) error {
 				"service range %s cannot be read", shown(part))
 		}
 		switch bits := prefix.Addr().BitLen() - prefix.Bits(); {
-		case bits < 4:
+		case bits < minServiceBits:
 			return failure.New(failure.Usage, fmt.Sprintf("kubeadm asks for at least %d addresses", minServiceAddresses),
 				"service range %s has too few addresses: %d", shown(part), 1<<bits)
 		case bits > maxServiceBits:
