@@ -206,7 +206,7 @@ func (p *initPlan) run() (*InitResult, error) {
 	if err := p.checkPossible(); err != nil {
 		return nil, err
 	}
-	result.Warnings = append(p.newAccountKeys(), p.assumedNames()...)
+	result.Warnings = slices.Concat(p.newAccountKeys(), p.assumedNames(), nodesAmongServices(p.nodes))
 	if !p.DryRun {
 		if err := p.make(result); err != nil {
 			return nil, err

@@ -37,6 +37,7 @@ type Node struct {
 	ExternalEtcd bool
 
 	kubernetes                         *version.Version
+	services                           []netip.Prefix // nil where no settings say them
 	sans, etcdServerSANs, etcdPeerSANs altNames
 	// assumed says that nothing says ServiceIP or DNSDomain, which are then
 	// kubeadm's defaults (see NodeFromFiles).
@@ -179,14 +180,19 @@ func (s Settings) setEndpoint(n *Node) error {
 		return nil
 	}
 	host, port, err := net.SplitHostPort(s.Endpoint)
+	isBracketed := strings.HasPrefix(s.Endpoint, "[")
 	if err != nil {
 		host, port = s.Endpoint, strconv.Itoa(n.Port)
-		if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		if isBracketed && strings.HasSuffix(host, "]") {
 			host = host[1 : len(host)-1]
 		}
 	}
 	addr, err := netip.ParseAddr(host)
 	switch {
+	case isBracketed && strings.Contains(s.Endpoint, "]") && !addr.Is6(): // only such an address has colons of its own
+		return failure.New(failure.Usage, "leave the brackets out: they are for IPv6 addresses", "endpoint %s is no IPv6 address", shown(s.Endpoint))
+	case err == nil && (addr.Unmap().IsUnspecified() || addr.IsMulticast()):
+		return failure.New(failure.Usage, "give the address that clients dial, as in 10.0.0.10:6443", "endpoint %s cannot be dialled", shown(s.Endpoint))
 	case err == nil && addr.Zone() == "":
 		host = addr.Unmap().String()
 	case strings.Contains(s.Endpoint, "/") || validation.IsDNS1123Subdomain(host) != nil || isLikeAddress(host):
@@ -243,12 +249,17 @@ func (s Settings) setServiceIP(n *Node) error {
 			return failure.New(failure.Usage, fmt.Sprintf("kube-apiserver allows /%d at the widest", prefix.Addr().BitLen()-maxServiceBits),
 				"service range %s is too large", shown(part))
 		}
-		ranges = append(ranges, prefix.Masked())
+		prefix = prefix.Masked()
+		if addr := prefix.Addr(); addr.IsUnspecified() || addr.IsLoopback() || addr.IsMulticast() {
+			return failure.New(failure.Usage, "take a private range that nothing else uses, as "+DefaultServiceCIDR,
+				"service range %s has no addresses that can be dialled", shown(part))
+		}
+		ranges = append(ranges, prefix)
 	}
 	if len(ranges) > 2 || (len(ranges) == 2 && ranges[0].Addr().Is4() == ranges[1].Addr().Is4()) {
 		return failure.New(failure.Usage, "write one range, or one of IPv4 and one of IPv6", "service ranges %s do not go together", shown(text))
 	}
-	n.ServiceIP = ranges[0].Addr().Next()
+	n.services, n.ServiceIP = ranges, ranges[0].Addr().Next()
 	return nil
 }
 
@@ -295,6 +306,10 @@ func (n Node) named(own NodeSettings) (Node, error) {
 	if addr.Is4() != n.ServiceIP.Is4() {
 		return n, failure.New(failure.Usage, "begin --service-cidr with a range of the address's family: kube-apiserver does not start otherwise",
 			"address %s of node %q and the first service range, with %s, are of different families", addr, n.Name, n.ServiceIP)
+	}
+	if addr == n.ServiceIP {
+		return n, failure.New(failure.Usage, "give another --service-cidr, one without addresses of nodes",
+			"address %s of node %q is that of the service kubernetes", addr, n.Name)
 	}
 	n.Address = addr
 	return n, nil

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"crypto/x509"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -69,7 +70,8 @@ func serviceIPOf(cert *x509.Certificate, others ...string) netip.Addr {
 // isFirstOfRange says whether an address may be the first of a range of
 // services: a range begins where its last bits are zero.
 func isFirstOfRange(addr netip.Addr) bool {
-	return !addr.IsLoopback() && zeroBits(addr.Prev()) >= minServiceBits
+	start := addr.Prev()
+	return !addr.IsLoopback() && !start.IsUnspecified() && !addr.IsMulticast() && zeroBits(start) >= minServiceBits
 }
 
 // rangeFrom returns a range of services with that first address, and without
@@ -85,6 +87,21 @@ func rangeFrom(first, node netip.Addr) netip.Prefix {
 		bits--
 	}
 	return netip.PrefixFrom(start, start.BitLen()-bits)
+}
+
+// nodesAmongServices warns of nodes whose address a service may be given, too:
+// it works until then, and neither kubeadm nor kube-apiserver looks.
+func nodesAmongServices(nodes []*nodePlan) []string {
+	var list []string
+	for _, n := range nodes {
+		for _, services := range n.node.services {
+			if services.Contains(n.node.Address) {
+				list = append(list, fmt.Sprintf("address %s of node %q is in the service range %s: a service that is given the same one takes it from the node; see --service-cidr",
+					n.node.Address, n.node.Name, services))
+			}
+		}
+	}
+	return list
 }
 
 // zeroBits counts the bits at the end of an address that are zero.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -27,6 +28,27 @@ func TestRangeFrom(t *testing.T) {
 		}
 		if _, err := (Settings{Nodes: []NodeSettings{{"cp-1", test.node}}, ServiceCIDR: got.String()}).Resolve(); err != nil {
 			t.Errorf("%s: %v", got, err)
+		}
+	}
+}
+
+// TestNodeAmongServices: kubeadm takes such a node, so that one that is there can
+// still be checked and completed.
+func TestNodeAmongServices(t *testing.T) {
+	t.Parallel()
+	for address, services := range map[string]string{
+		"10.100.0.10": "", "10.0.0.10": "10.0.0.0/16", "fd00::10": "fd00::/112,10.96.0.0/12", "10.0.0.11": "10.96.0.0/12", "10.0.0.12": "",
+	} {
+		o := initOptions(t.TempDir())
+		o.DryRun = true
+		o.Settings.Nodes[0].Address, o.Settings.ServiceCIDR = address, services
+		warnings := testInit(t, o).Warnings
+		want := 1
+		if address == "10.0.0.11" || address == "10.0.0.12" {
+			want = 0
+		}
+		if len(warnings) != want || want == 1 && !strings.Contains(warnings[0], "address "+address+" of node \"cp-1\" is in the service range") {
+			t.Errorf("%s in %s: %q", address, services, warnings)
 		}
 	}
 }
