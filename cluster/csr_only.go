@@ -34,7 +34,7 @@ func (p *initPlan) runRequests() (*InitResult, error) {
 			}
 		}
 	}
-	result := &InitResult{Warnings: nodesAmongServices(p.nodes)}
+	result := &InitResult{Warnings: p.placeWarnings()}
 	if result.Differences = p.wrong(); result.Differences == nil && !p.DryRun {
 		if err := p.makeRequests(result); err != nil {
 			return nil, err

@@ -188,6 +188,15 @@ func (p *initPlan) unlock() {
 	}
 }
 
+// placeWarnings warn of where the nodes are, and where their files go.
+func (p *initPlan) placeWarnings() []string {
+	list := nodesAmongServices(p.nodes)
+	for _, n := range p.nodes {
+		list = append(list, openLinks(n.dir)...)
+	}
+	return list
+}
+
 func (p *initPlan) run() (*InitResult, error) {
 	if err := p.look(); err != nil {
 		return nil, err
@@ -206,7 +215,7 @@ func (p *initPlan) run() (*InitResult, error) {
 	if err := p.checkPossible(); err != nil {
 		return nil, err
 	}
-	result.Warnings = slices.Concat(p.newAccountKeys(), p.assumedNames(), nodesAmongServices(p.nodes))
+	result.Warnings = slices.Concat(p.newAccountKeys(), p.assumedNames(), p.placeWarnings())
 	if !p.DryRun {
 		if err := p.make(result); err != nil {
 			return nil, err
