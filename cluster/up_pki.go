@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
@@ -67,9 +66,9 @@ func checkRunnable(dir string, withManager bool, now time.Time) (*runCheck, erro
 // noPKI says that there is nothing to run. Of several nodes each has a cluster
 // directory of its own.
 func noPKI(dir string) error {
-	nodes, err := filepath.Glob(filepath.Join(dir, "*", "pki"))
-	if err == nil && len(nodes) > 0 {
-		return failure.New(failure.Failed, "name that of one node, as in --dir "+ca.ShellQuote(filepath.Dir(nodes[0])),
+	nodes, _, err := findDirectories(dir)
+	if err == nil {
+		return failure.New(failure.Failed, "name that of one node, as in --dir "+ca.ShellQuote(nodes[0].path),
 			"%q holds the cluster directories of %d nodes", dir, len(nodes))
 	}
 	return failure.New(failure.Failed, "make one with: pkictl cluster init; or name another directory with --dir", "there is no PKI in %q", dir)
