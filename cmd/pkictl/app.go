@@ -188,7 +188,7 @@ func (a *app) withoutOut(hint string) string {
 	if a.hasOut {
 		return hint
 	}
-	return strings.NewReplacer("--dir or --out", "--dir", " name with --out", " name").Replace(hint)
+	return strings.NewReplacer("--dir or --out", "--dir", "another name with --out", "another place with --dir", "shorter name with --out", "shorter name").Replace(hint)
 }
 
 func oneLine(s string) string {
