@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
@@ -128,11 +129,11 @@ func sharedKind(name string) BundleFileKind {
 // warning, but for the certificate of the cluster's own CA; so is a key that
 // cannot be compared because it is encrypted or in a token.
 func ReadBundle(dir string, now time.Time) (*Bundle, error) {
-	node, err := firstNode(dir)
+	nodes, err := bundledNodes(dir)
 	if err != nil {
 		return nil, err
 	}
-	files, err := readShared(dir, node)
+	files, err := readShared(dir, nodes[0])
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +141,8 @@ func ReadBundle(dir string, now time.Time) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle.node = node
-	if err := bundle.checkNodes(dir); err != nil {
+	bundle.node = nodes[0]
+	if err := bundle.checkNodes(dir, nodes[1:]); err != nil {
 		return nil, err
 	}
 	return bundle, nil
@@ -149,16 +150,9 @@ func ReadBundle(dir string, now time.Time) (*Bundle, error) {
 
 // checkNodes compares what was read out of the first node's directory with those
 // of the others: there is no telling which of two CAs is the cluster's.
-func (b *Bundle) checkNodes(dir string) error {
-	if b.node == "" {
-		return nil
-	}
-	settings, _, err := ReadSettings(dir)
-	if err != nil {
-		return err
-	}
-	for _, node := range settings.Nodes {
-		others, err := readShared(dir, node.Name)
+func (b *Bundle) checkNodes(dir string, nodes []string) error {
+	for _, node := range nodes {
+		others, err := readShared(dir, node)
 		if err != nil {
 			return err
 		}
@@ -175,36 +169,31 @@ func (b *Bundle) checkNodes(dir string) error {
 // FileName is what a bundle is called where nobody says: NAME-bundle.age.
 func (b *Bundle) FileName() string { return b.Name + "-bundle.age" }
 
-// firstNode returns the name of the directory that has the PKI where there is
-// one for each node, empty where dir is that of a node itself.
-func firstNode(dir string) (string, error) {
-	path := filepath.Join(PKIDir(dir), "ca.crt")
+// bundledNodes returns the names of the directories that have the PKI where there
+// is one for each node, an empty one where dir is that of a node itself.
+func bundledNodes(dir string) ([]string, error) {
+	path := ca.CertPath(PKIDir(dir))
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return "", nil // reading it says what is wrong with it
+		return []string{""}, nil // reading it says what is wrong with it
 	}
-	settings, _, err := ReadSettings(dir)
-	if err != nil {
-		return "", err
-	}
-	if len(settings.Nodes) > 1 {
-		name := settings.Nodes[0].Name
-		if _, err := os.Stat(PKIDir(filepath.Join(dir, name))); err == nil {
-			return name, nil
-		}
-	}
+	list, _, err := findDirectories(dir)
 	hint := "name the directory above pki with --dir, like /etc/kubernetes"
-	if nodes, _ := filepath.Glob(filepath.Join(escapeGlob(dir), "*", "pki", "ca.crt")); len(nodes) > 0 {
-		hint = fmt.Sprintf("name the directory of one node with --dir, like %q", filepath.Dir(filepath.Dir(nodes[0])))
+	switch {
+	case err != nil && isThere(filepath.Join(dir, SettingsFile)):
+		return nil, err
+	case err != nil || list[0].path == dir:
+	case list[0].home == dir: // the settings name it
+		var names []string
+		for _, d := range list {
+			if d.home == dir {
+				names = append(names, d.name)
+			}
+		}
+		return names, nil
+	default:
+		hint = fmt.Sprintf("name the directory of one node with --dir, like %q", list[0].path)
 	}
-	return "", failure.New(failure.Failed, hint, "there is no cluster CA in %q: %q is missing", dir, path)
-}
-
-// escapeGlob has filepath.Glob take a path as it is.
-func escapeGlob(path string) string {
-	if filepath.Separator != '/' { // a backslash is no escape on Windows
-		return path
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+	return nil, failure.New(failure.Failed, hint, "there is no cluster CA in %q: %q is missing", dir, path)
 }
 
 // readShared reads those of the shared files that a cluster directory has: the

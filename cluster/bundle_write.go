@@ -85,11 +85,16 @@ func (o BundleOptions) recover(ctx context.Context) error {
 	if err := store.Recover(ctx, PKIDir(o.Dir), o.Waiting); err != nil {
 		return err
 	}
-	node, err := firstNode(o.Dir)
-	if err != nil || node == "" {
+	nodes, err := bundledNodes(o.Dir)
+	if err != nil || nodes[0] == "" {
 		return err
 	}
-	return store.Recover(ctx, PKIDir(filepath.Join(o.Dir, node)), o.Waiting)
+	for _, node := range nodes {
+		if err := store.Recover(ctx, PKIDir(filepath.Join(o.Dir, node)), o.Waiting); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkOut refuses the place of the bundle before there is one. Even with Force

@@ -142,6 +142,10 @@ func (c *checker) compare(n *CheckedNode, found *Found) []Difference {
 		issuer = certs[0]
 	}
 	list := found.Differences(n.node, issuer, c.o.Now)
+	if i := slices.IndexFunc(list, func(d Difference) bool { return d.Field == FieldCluster }); i >= 0 {
+		c.note(n, list[i], "any name works; to have the settings' one make it anew with: "+n.repair())
+		list = slices.Delete(list, i, i+1)
+	}
 	if n.isForeign(e) {
 		list = slices.DeleteFunc(list, func(d Difference) bool {
 			return !slices.Contains([]Field{FieldFile, FieldKey, FieldBegin, FieldEnd}, d.Field)

@@ -34,7 +34,7 @@ func (p *initPlan) runRequests() (*InitResult, error) {
 			}
 		}
 	}
-	result := &InitResult{}
+	result := &InitResult{Warnings: p.placeWarnings()}
 	if result.Differences = p.wrong(); result.Differences == nil && !p.DryRun {
 		if err := p.makeRequests(result); err != nil {
 			return nil, err
@@ -82,6 +82,7 @@ func (f *Found) pendingDifferences(n Node) []Difference {
 	d := &differences{found: f}
 	if f.Entry.Kind == KindKubeconfig {
 		d.compareServer(n)
+		d.compareCluster(n)
 	}
 	d.compareKeyKind(f.Entry.KeyPath(f.Dir), f.Key)
 	return d.list

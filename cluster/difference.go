@@ -31,6 +31,9 @@ const (
 	FieldBegin  Field = "begin"
 	FieldEnd    Field = "end"
 	FieldServer Field = "server" // of a kubeconfig
+	// FieldCluster is what a kubeconfig calls the cluster. Any name works, so that
+	// for Check another one does not count.
+	FieldCluster Field = "cluster"
 
 	// Those that Check alone looks at.
 	FieldChain  Field = "chain"  // from a CA up to its root
@@ -92,6 +95,7 @@ func (f *Found) Differences(n Node, issuer *x509.Certificate, now time.Time) []D
 		return d.list
 	case KindKubeconfig:
 		d.compareServer(n)
+		d.compareCluster(n)
 		d.compareTrust(issuer)
 		if f.User != nil && f.Certificate == nil && f.Problems == nil {
 			d.add(d.path(), FieldFile, "a client certificate", f.awaited())
@@ -261,6 +265,17 @@ func (d *differences) compareServer(n Node) {
 	}
 	if want := d.found.Entry.Server(n); d.found.Cluster.Server != want {
 		d.add(d.path(), FieldServer, want, cmp.Or(d.found.Cluster.Server, "none"))
+	}
+}
+
+// compareCluster looks at the cluster's name alone: those of the context and the
+// user are for everybody to choose, as with kubectl config rename-context.
+func (d *differences) compareCluster(n Node) {
+	if d.found.Cluster == nil || !n.isNamed {
+		return
+	}
+	if name := d.found.clusterName(); name != n.Cluster {
+		d.add(d.path(), FieldCluster, n.Cluster, cmp.Or(name, "none"))
 	}
 }
 

@@ -323,6 +323,14 @@ func (f *Found) readKubeconfig() {
 	f.readParts(kubeconfig.Reader{Config: config, Name: path, Dir: filepath.Dir(path)})
 }
 
+// clusterName is what the current context of a kubeconfig calls its cluster.
+func (f *Found) clusterName() string {
+	if f.Config == nil || f.Config.Contexts[f.Config.CurrentContext] == nil {
+		return ""
+	}
+	return f.Config.Contexts[f.Config.CurrentContext].Cluster
+}
+
 func (f *Found) readParts(r kubeconfig.Reader) {
 	if part := r.ClusterCA(f.Cluster); part != nil {
 		if part.Err != nil {

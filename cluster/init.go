@@ -146,6 +146,14 @@ func newInitPlan(o InitOptions) (*initPlan, error) {
 		return nil, err
 	}
 	p := &initPlan{InitOptions: o, authorities: map[string]*authority{}}
+	if o.FromFiles {
+		// What most files call the cluster is no wish.
+		if n, err := NodeFromFiles(o.Dir); err == nil && n.Cluster == o.Settings.Name {
+			for i := range nodes {
+				nodes[i].isNamed = false
+			}
+		}
+	}
 	for i, node := range nodes {
 		p.nodes = append(p.nodes, &nodePlan{node: node, dir: NodeDir(o.Dir, nodes, i)})
 	}
@@ -180,6 +188,15 @@ func (p *initPlan) unlock() {
 	}
 }
 
+// placeWarnings warn of where the nodes are, and where their files go.
+func (p *initPlan) placeWarnings() []string {
+	list := nodesAmongServices(p.nodes)
+	for _, n := range p.nodes {
+		list = append(list, openLinks(n.dir)...)
+	}
+	return list
+}
+
 func (p *initPlan) run() (*InitResult, error) {
 	if err := p.look(); err != nil {
 		return nil, err
@@ -198,7 +215,7 @@ func (p *initPlan) run() (*InitResult, error) {
 	if err := p.checkPossible(); err != nil {
 		return nil, err
 	}
-	result.Warnings = append(p.newAccountKeys(), p.assumedNames()...)
+	result.Warnings = slices.Concat(p.newAccountKeys(), p.assumedNames(), p.placeWarnings())
 	if !p.DryRun {
 		if err := p.make(result); err != nil {
 			return nil, err

@@ -37,29 +37,13 @@ type Node struct {
 	ExternalEtcd bool
 
 	kubernetes                         *version.Version
+	services                           []netip.Prefix // nil where no settings say them
 	sans, etcdServerSANs, etcdPeerSANs altNames
 	// assumed says that nothing says ServiceIP or DNSDomain, which are then
 	// kubeadm's defaults (see NodeFromFiles).
 	assumed bool
-}
-
-// altNames are names as they were written, in two kinds.
-type altNames struct{ dns, ips []string }
-
-func (a altNames) with(dns, ips []string) (allDNS, allIPs []string) {
-	return unique(append(dns, a.dns...)), unique(append(ips, a.ips...))
-}
-
-// unique drops names that come again, for two reasons for one name are no
-// mistake, and one that is not known.
-func unique(names []string) []string {
-	var list []string
-	for _, name := range names {
-		if name != "" && !slices.Contains(list, name) {
-			list = append(list, name)
-		}
-	}
-	return list
+	// isNamed says that somebody has said what the cluster is called.
+	isNamed bool
 }
 
 // Validity that kubeadm gives (cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go).
@@ -103,23 +87,10 @@ func (s Settings) Resolve() ([]Node, error) {
 	return nodes, checkNames(nodes)
 }
 
-// checkNames refuses what would only be found when a certificate is made, such
-// as a DNS domain that is too long for the names in it.
-func checkNames(nodes []Node) error {
-	for _, n := range nodes {
-		for _, entry := range EntriesFor(n) {
-			if _, err := entry.SANs(n); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // base is what all nodes have in common.
 func (s Settings) base() (Node, error) {
 	n := Node{
-		Cluster: cmp.Or(s.Name, DefaultName), Port: cmp.Or(s.Port, DefaultPort),
+		Cluster: cmp.Or(s.Name, DefaultName), isNamed: s.Name != "", Port: cmp.Or(s.Port, DefaultPort),
 		DNSDomain: cmp.Or(s.DNSDomain, DefaultDNSDomain), ExternalEtcd: s.ExternalEtcd,
 		Validity: DefaultValidity, CAValidity: DefaultCAValidity,
 	}
@@ -209,14 +180,19 @@ func (s Settings) setEndpoint(n *Node) error {
 		return nil
 	}
 	host, port, err := net.SplitHostPort(s.Endpoint)
+	isBracketed := strings.HasPrefix(s.Endpoint, "[")
 	if err != nil {
 		host, port = s.Endpoint, strconv.Itoa(n.Port)
-		if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		if isBracketed && strings.HasSuffix(host, "]") {
 			host = host[1 : len(host)-1]
 		}
 	}
 	addr, err := netip.ParseAddr(host)
 	switch {
+	case isBracketed && strings.Contains(s.Endpoint, "]") && !addr.Is6(): // only such an address has colons of its own
+		return failure.New(failure.Usage, "leave the brackets out: they are for IPv6 addresses", "endpoint %s is no IPv6 address", shown(s.Endpoint))
+	case err == nil && (addr.Unmap().IsUnspecified() || addr.IsMulticast()):
+		return failure.New(failure.Usage, "give the address that clients dial, as in 10.0.0.10:6443", "endpoint %s cannot be dialled", shown(s.Endpoint))
 	case err == nil && addr.Zone() == "":
 		host = addr.Unmap().String()
 	case strings.Contains(s.Endpoint, "/") || validation.IsDNS1123Subdomain(host) != nil || isLikeAddress(host):
@@ -250,6 +226,7 @@ func shown(text string) string {
 // MaximumBitsForServiceSubnet).
 const (
 	minServiceAddresses = 10
+	minServiceBits      = 4 // 16 addresses, the fewest that hold so many
 	maxServiceBits      = 20
 )
 
@@ -265,44 +242,24 @@ func (s Settings) setServiceIP(n *Node) error {
 				"service range %s cannot be read", shown(part))
 		}
 		switch bits := prefix.Addr().BitLen() - prefix.Bits(); {
-		case bits < 4:
+		case bits < minServiceBits:
 			return failure.New(failure.Usage, fmt.Sprintf("kubeadm asks for at least %d addresses", minServiceAddresses),
 				"service range %s has too few addresses: %d", shown(part), 1<<bits)
 		case bits > maxServiceBits:
 			return failure.New(failure.Usage, fmt.Sprintf("kube-apiserver allows /%d at the widest", prefix.Addr().BitLen()-maxServiceBits),
 				"service range %s is too large", shown(part))
 		}
-		ranges = append(ranges, prefix.Masked())
+		prefix = prefix.Masked()
+		if addr := prefix.Addr(); addr.IsUnspecified() || addr.IsLoopback() || addr.IsMulticast() {
+			return failure.New(failure.Usage, "take a private range that nothing else uses, as "+DefaultServiceCIDR,
+				"service range %s has no addresses that can be dialled", shown(part))
+		}
+		ranges = append(ranges, prefix)
 	}
 	if len(ranges) > 2 || (len(ranges) == 2 && ranges[0].Addr().Is4() == ranges[1].Addr().Is4()) {
 		return failure.New(failure.Usage, "write one range, or one of IPv4 and one of IPv6", "service ranges %s do not go together", shown(text))
 	}
-	n.ServiceIP = ranges[0].Addr().Next()
-	return nil
-}
-
-func (s Settings) setSANs(n *Node) error {
-	for _, list := range []struct {
-		names []string
-		into  *altNames
-	}{{s.SANs, &n.sans}, {s.EtcdServerSANs, &n.etcdServerSANs}, {s.EtcdPeerSANs, &n.etcdPeerSANs}} {
-		for _, name := range list.names {
-			if addr, err := netip.ParseAddr(name); err == nil && addr.Zone() == "" {
-				list.into.ips = append(list.into.ips, addr.Unmap().String())
-				continue
-			}
-			if len(name) > validation.DNS1123SubdomainMaxLength {
-				return failure.New(failure.Usage, "a DNS name has at most 253 characters", "%s is not a DNS name", shown(name))
-			}
-			if isLikeAddress(name) || strings.Contains(name, "%") {
-				return failure.New(failure.Usage, "write it like 10.0.0.10 or fd00::10, without a zone", "%s is neither a DNS name nor an IP address", shown(name))
-			}
-			if _, err := ca.ParseSANs([]string{name}, nil, nil, nil); err != nil {
-				return err
-			}
-			list.into.dns = append(list.into.dns, name)
-		}
-	}
+	n.services, n.ServiceIP = ranges, ranges[0].Addr().Next()
 	return nil
 }
 
@@ -350,6 +307,10 @@ func (n Node) named(own NodeSettings) (Node, error) {
 		return n, failure.New(failure.Usage, "begin --service-cidr with a range of the address's family: kube-apiserver does not start otherwise",
 			"address %s of node %q and the first service range, with %s, are of different families", addr, n.Name, n.ServiceIP)
 	}
+	if addr == n.ServiceIP {
+		return n, failure.New(failure.Usage, "give another --service-cidr, one without addresses of nodes",
+			"address %s of node %q is that of the service kubernetes", addr, n.Name)
+	}
 	n.Address = addr
 	return n, nil
 }
@@ -379,54 +340,6 @@ func (n Node) kubeletClientGroups() []string {
 	}
 	return n.adminGroups()
 }
-
-func (n Node) apiServerNames() []string {
-	dns := []string{n.Name, "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc." + n.DNSDomain}
-	if host, isIP := n.endpointHost(); host != "" && !isIP {
-		dns = append(dns, host)
-	}
-	dns, _ = n.sans.with(dns, nil)
-	return dns
-}
-
-func (n Node) apiServerIPs() []string {
-	ips := known(n.ServiceIP, n.Address)
-	if host, isIP := n.endpointHost(); isIP {
-		ips = append(ips, host)
-	}
-	_, ips = n.sans.with(nil, ips)
-	return ips
-}
-
-func (n Node) endpointHost() (host string, isIP bool) {
-	host, _, err := net.SplitHostPort(n.Endpoint)
-	if err != nil {
-		return "", false
-	}
-	_, err = netip.ParseAddr(host)
-	return host, err == nil
-}
-
-func (n Node) etcdNames(more altNames) (dns, ips []string) {
-	return more.with([]string{n.Name, "localhost"}, append(known(n.Address), loopback, "::1"))
-}
-
-// known leaves out an address that nobody has said, as in a directory of which
-// files are missing.
-func known(addresses ...netip.Addr) []string {
-	var list []string
-	for _, addr := range addresses {
-		if addr.IsValid() {
-			list = append(list, addr.String())
-		}
-	}
-	return list
-}
-
-func (n Node) etcdServerNames() []string { dns, _ := n.etcdNames(n.etcdServerSANs); return dns }
-func (n Node) etcdServerIPs() []string   { _, ips := n.etcdNames(n.etcdServerSANs); return ips }
-func (n Node) etcdPeerNames() []string   { dns, _ := n.etcdNames(n.etcdPeerSANs); return dns }
-func (n Node) etcdPeerIPs() []string     { _, ips := n.etcdNames(n.etcdPeerSANs); return ips }
 
 func (n Node) localURL() string {
 	return "https://" + hostPort(n.Address, n.Port)

@@ -68,7 +68,7 @@ func SettingsFromFiles(dir string) (Settings, bool) {
 	n.dropForeignNames(dir)
 	return Settings{
 		Name: n.Cluster, Nodes: []NodeSettings{{Name: n.Name, Address: strings.Join(known(n.Address), "")}},
-		Endpoint: n.Endpoint, Port: n.Port, ServiceCIDR: n.serviceRange(), DNSDomain: n.DNSDomain,
+		Endpoint: n.Endpoint, Port: n.Port, ServiceCIDR: rangeFrom(n.ServiceIP, n.Address).String(), DNSDomain: n.DNSDomain,
 		SANs:           slices.Concat(n.sans.dns, n.sans.ips),
 		EtcdServerSANs: slices.Concat(n.etcdServerSANs.dns, n.etcdServerSANs.ips),
 		EtcdPeerSANs:   slices.Concat(n.etcdPeerSANs.dns, n.etcdPeerSANs.ips),
@@ -92,12 +92,6 @@ func (n *Node) dropForeignNames(dir string) {
 			*names = altNames{}
 		}
 	}
-}
-
-// serviceRange is one whose first address is that of the service kubernetes.
-func (n Node) serviceRange() string {
-	start := n.ServiceIP.Prev()
-	return netip.PrefixFrom(start, start.BitLen()-min(zeroBits(start), serviceBits)).String()
 }
 
 // nodeFiles are what a cluster directory has to say.
@@ -157,14 +151,10 @@ func (f nodeFiles) server(name string) *url.URL {
 func (f nodeFiles) clusterName() string {
 	var v votes
 	for _, name := range []string{NameAdmin, nameControllerManager, nameScheduler} {
-		if config := f.found[name].Config; config != nil && config.Contexts[config.CurrentContext] != nil {
-			v.add(config.Contexts[config.CurrentContext].Cluster)
-		}
+		v.add(f.found[name].clusterName())
 	}
 	return cmp.Or(v.winner(), DefaultName)
 }
-
-const serviceName = "kubernetes.default.svc."
 
 // dnsDomain is empty where nothing says it.
 func (f nodeFiles) dnsDomain() string {
@@ -172,11 +162,7 @@ func (f nodeFiles) dnsDomain() string {
 		return domain
 	}
 	if cert := f.cert(nameAPIServer); cert != nil {
-		for _, name := range cert.DNSNames {
-			if domain, is := strings.CutPrefix(name, serviceName); is && domain != "" {
-				return domain
-			}
-		}
+		return domainOf(cert)
 	}
 	return ""
 }
@@ -223,13 +209,6 @@ func addressesOf(cert *x509.Certificate) []netip.Addr {
 		}
 	}
 	return list
-}
-
-// isFirstOfRange says whether an address may be the first of a range of
-// services, which has at least ten (minServiceAddresses).
-func isFirstOfRange(addr netip.Addr) bool {
-	bytes := addr.AsSlice()
-	return bytes[len(bytes)-1]&0x0f == 1
 }
 
 // endpoint is what the kubeconfigs of people dial where that is not the node
@@ -283,20 +262,15 @@ func (f nodeFiles) nodeName(n Node) string {
 	return v.winner()
 }
 
-// serviceIP is the address of the service kubernetes, which the API server's
-// certificate has: kubeadm puts it first, and it is the first of a range. It is
-// invalid where nothing says it.
+// serviceIP is the address of the service kubernetes, invalid where nothing says
+// it.
 func (f nodeFiles) serviceIP(n Node) netip.Addr {
 	if addr := firstOf(f.flags["service-cluster-ip-range"]); addr.IsValid() {
 		return addr
 	}
 	host, _ := n.endpointHost()
 	if cert := f.cert(nameAPIServer); cert != nil {
-		for _, addr := range addressesOf(cert) {
-			if isFirstOfRange(addr) && addr != n.Address && addr.String() != host && !addr.IsLoopback() {
-				return addr
-			}
-		}
+		return serviceIPOf(cert, n.Address.String(), host)
 	}
 	return netip.Addr{}
 }

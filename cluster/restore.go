@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -122,7 +123,7 @@ func (o RestoreOptions) plan(bundle *Bundle) (*RestoreResult, error) {
 		return nil, err
 	}
 	merged.warnOthers(o.Dir)
-	bundle.Name, bundle.Warnings = merged.Name, append(bundle.Warnings, merged.Warnings...)
+	bundle.Name, bundle.Warnings = merged.Name, slices.Concat(bundle.Warnings, merged.Warnings, openLinks(o.Dir))
 	return result, nil
 }
 

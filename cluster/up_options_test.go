@@ -93,6 +93,7 @@ func TestServiceRangeOf(t *testing.T) {
 		{"IPv6", "fd00:96::1 fd00::10", "fd00:96::/112"},
 		{"IPv6 in the middle", "fd00::a:1 10.0.0.10", "fd00::a:0/112"},
 		{"loopback is none", "127.0.0.1 ::1 10.0.0.10", ""},
+		{"the node is the first of a range of eight", "10.0.0.9 10.43.0.1", "10.43.0.0/16"},
 		{"no addresses", "", ""},
 		{"nothing begins there", "10.0.0.10 10.0.0.11", ""},
 	} {
@@ -121,7 +122,7 @@ func FuzzServiceRangeOf(f *testing.F) {
 			return
 		}
 		prefix, err := netip.ParsePrefix(found)
-		if err != nil || prefix.Masked() != prefix || prefix.Addr().BitLen()-prefix.Bits() < fewestServiceBits {
+		if err != nil || prefix.Masked() != prefix || prefix.Addr().BitLen()-prefix.Bits() < minServiceBits {
 			t.Fatalf("%v and %v: %q, %v", a, b, found, err)
 		}
 		first := prefix.Addr().Next()

@@ -66,7 +66,8 @@ func checkRunnable(dir string, withManager bool, now time.Time) (*runCheck, erro
 // noPKI says that there is nothing to run. Of several nodes each has a cluster
 // directory of its own.
 func noPKI(dir string) error {
-	if nodes, _, err := findDirectories(dir); err == nil && len(nodes) > 0 {
+	nodes, _, err := findDirectories(dir)
+	if err == nil {
 		return failure.New(failure.Failed, "name that of one node, as in --dir "+ca.ShellQuote(nodes[0].path),
 			"%q holds the cluster directories of %d nodes", dir, len(nodes))
 	}

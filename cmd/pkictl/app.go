@@ -31,6 +31,8 @@ type app struct {
 	clusterDir string // of the commands below cluster
 	output     string
 	quiet      bool
+	// hasOut says that the command has a flag --out.
+	hasOut bool
 	// stopsOthers says that the command, told to end, first ends what it runs,
 	// however long that takes.
 	stopsOthers func()
@@ -152,6 +154,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 // often a variable that is not set, and one like --force that of a flag whose
 // own value was forgotten: taking them as they are would hide that.
 func (a *app) checkFlags(cmd *cobra.Command) error {
+	a.hasOut = cmd.Flags().Lookup("out") != nil
 	var err error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch value := f.Value.String(); {
@@ -175,8 +178,17 @@ var errFound = failure.New(failure.Finding, "", "the check found something")
 func (a *app) printError(err error) {
 	fmt.Fprintf(a.err, "error: %s\n", oneLine(err.Error()))
 	if hint := failure.HintOf(err); hint != "" {
-		fmt.Fprintf(a.err, "hint: %s\n", oneLine(a.asCalled(a.inClusterDir(hint))))
+		fmt.Fprintf(a.err, "hint: %s\n", oneLine(a.asCalled(a.inClusterDir(a.withoutOut(hint)))))
 	}
+}
+
+// withoutOut leaves --out out of the hint of a package that does not know which
+// command it serves, where that has no such flag.
+func (a *app) withoutOut(hint string) string {
+	if a.hasOut {
+		return hint
+	}
+	return strings.NewReplacer("--dir or --out", "--dir", "another name with --out", "another place with --dir", "shorter name with --out", "shorter name").Replace(hint)
 }
 
 func oneLine(s string) string {

@@ -11,14 +11,15 @@ import (
 )
 
 // inClusterDir names the cluster directory in the command lines of a text, where
-// it is another than they would take.
+// it is another than they would take. They stand behind a colon; elsewhere a
+// command is spoken of.
 func (a *app) inClusterDir(text string) string {
 	if a.clusterDir == cluster.DefaultDir {
 		return text
 	}
-	commands := regexp.MustCompile(`\bpkictl cluster [a-z]+\b( --dir)?`)
+	commands := regexp.MustCompile(`: (sudo )?pkictl cluster [a-z]+\b( --dir| --help)?`)
 	return commands.ReplaceAllStringFunc(text, func(command string) string {
-		if strings.HasSuffix(command, " --dir") {
+		if strings.HasSuffix(command, " --dir") || strings.HasSuffix(command, " --help") {
 			return command
 		}
 		return command + " --dir " + ca.ShellQuote(a.clusterDir)

@@ -116,6 +116,18 @@ func showEntries(w io.Writer, dryRun bool, result *cluster.InitResult) {
 	_ = t.Flush() // w is a buffer
 }
 
+// nothingToSign ends the output of what makes requests where it made none.
+func nothingToSign(result *cluster.InitResult) string {
+	for _, node := range result.Nodes {
+		for _, entry := range node.Entries {
+			if entry.State == cluster.StateLater {
+				return "\nNothing is to be signed elsewhere: the CAs for what is missing are here, or will be."
+			}
+		}
+	}
+	return "\nNothing is to be signed: every key has its certificate."
+}
+
 // showRequests says which CA has to sign which request, and how.
 func (a *app) showRequests(w io.Writer, f clusterInitFlags, result *cluster.InitResult) {
 	requests := map[string][]string{}
@@ -127,6 +139,9 @@ func (a *app) showRequests(w io.Writer, f clusterInitFlags, result *cluster.Init
 				first = entry.Request
 			}
 		}
+	}
+	if first == "" {
+		fmt.Fprintln(w, nothingToSign(result))
 	}
 	if f.DryRun || first == "" {
 		return

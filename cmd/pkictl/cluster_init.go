@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/cluster"
@@ -25,6 +26,8 @@ type clusterInitFlags struct {
 	nodes    []string
 	address  string
 	etcdSANs []string
+	// externalEtcd is the flag of that name: that it was given as false counts, too.
+	externalEtcd *pflag.Flag
 }
 
 func (a *app) clusterInitCmd() *cobra.Command {
@@ -50,6 +53,9 @@ root CA of pkictl sign them (init-ca makes one; they are valid for 5y unless
 ca-chain.crt those above it, too. Keep it so: with the root in ca.crt the API
 server would take certificates of all the root's other CAs, such as etcd's, for
 its own users'. What an intermediate CA signs carries its certificate behind it.
+
+With --external-etcd nothing is made for etcd: put its CA, and the certificate
+and key that it takes from API servers, where kubeadm's etcd.external says.
 
 With several --node there is a directory for each below the cluster directory,
 all with the same CAs. The settings are kept in cluster.yaml, where the next
@@ -90,6 +96,8 @@ func (f *clusterInitFlags) addSettings(cmd *cobra.Command) {
 	flags.StringVar(&s.DNSDomain, "dns-domain", "", "`DOMAIN` of the cluster (default "+cluster.DefaultDNSDomain+")")
 	flags.StringArrayVar(&s.SANs, "san", nil, "another `NAME` or address of the API servers; may be given several times")
 	flags.StringArrayVar(&f.etcdSANs, "etcd-san", nil, "another `NAME` or address of etcd; may be given several times")
+	flags.BoolVar(&s.ExternalEtcd, "external-etcd", false, "etcd runs elsewhere, with a PKI of its own: make none for it")
+	f.externalEtcd = flags.Lookup("external-etcd")
 	flags.StringVar(&s.Key, "key", "", "`KIND` of keys: "+clusterKeyKinds()+" (default "+string(ca.ECDSAP256)+")")
 	flags.StringVar(&s.KubernetesVersion, "kubernetes-version", "", "`VERSION` of the control plane, which decides about some subjects (default "+cluster.DefaultKubernetesVersion+")")
 	flags.StringVar(&s.CAValidity, "ca-validity", "", "`TIME` for which CAs are valid (default 10y)")
@@ -126,6 +134,9 @@ func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
 			return nil, err
 		}
 		*s, warnings = withNamesOf(*s, base), warned
+	}
+	if f.externalEtcd.Changed {
+		s.ExternalEtcd = f.externalEtcd.Value.String() == "true"
 	}
 	if f.address == "" {
 		return warnings, nil

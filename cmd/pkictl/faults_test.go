@@ -144,7 +144,7 @@ var badState = []fault{
 			ok(t, os.Mkdir(filepath.Join(dir, "new"), 0o700))
 			ok(t, os.Symlink("../elsewhere", filepath.Join(dir, "new", "ca.key")))
 		}},
-	{name: "directory where the CA certificate should go", args: in("init-ca", "--dir", "new"), says: "is not a file", hint: "--out",
+	{name: "directory where the CA certificate should go", args: in("init-ca", "--dir", "new"), says: "is not a file", hint: "--dir",
 		prepare: func(t *testing.T, dir string) { ok(t, os.MkdirAll(filepath.Join(dir, "new", "ca.crt"), 0o700)) }},
 
 	{name: "pair exists", args: in("issue", "--cn", "old"), says: `"pki/old.crt" exists`, hint: "--force"},

@@ -220,6 +220,23 @@ func TestMergeIntoMount(t *testing.T) {
 	checkUnchanged(t, "mounted", root, before)
 }
 
+// keepFresh touches a lock until it is told to stop, so that nobody takes it for
+// one of a crash, however slow the machine is.
+func keepFresh(lock string) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Second):
+				_ = os.Chtimes(lock, time.Now(), time.Now()) // it may be gone
+			}
+		}
+	}()
+	return func() { close(done) }
+}
+
 // TestMergeHangup: a terminal that is closed ends a merge in good order, unless
 // it was started to outlive it.
 func TestMergeHangup(t *testing.T) {
@@ -229,6 +246,7 @@ func TestMergeHangup(t *testing.T) {
 		lock := filepath.Join(dir, "home/config.lock")
 		ok(t, os.WriteFile(lock, nil, 0o600))
 		ok(t, os.Chmod(lock, 0))
+		defer keepFresh(lock)()
 		cmd := program(dir, "kubeconfig", "merge", "new.conf", "--into", "home/config")
 		if outlives {
 			cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `trap "" HUP; exec "$@"`, "sh"}, cmd.Args...)
