@@ -3,15 +3,11 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
-
-	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // RunState says how a run is.
@@ -72,8 +68,8 @@ func ReadStatus(ctx context.Context, dir string) (*Status, error) {
 	}
 	d := runDirOf(abs)
 	status := &Status{Dir: abs, State: RunStopped, Components: []ProcessStatus{}}
-	if _, err := os.Stat(abs); errors.Is(err, os.ErrNotExist) {
-		return nil, failure.New(failure.Failed, "name another with --dir", "there is no cluster directory %q", dir)
+	if err := checkIsOne(dir); err != nil {
+		return nil, err
 	}
 	held, err := d.isHeld()
 	if err != nil {
@@ -91,6 +87,19 @@ func ReadStatus(ctx context.Context, dir string) (*Status, error) {
 	}
 	status.describe(ctx, d, s, held)
 	return status, nil
+}
+
+// checkIsOne refuses what is not the cluster directory of one node: nothing runs
+// of it, but perhaps of the one that was meant.
+func checkIsOne(dir string) error {
+	if isDir(string(runDirOf(dir))) || isDir(PKIDir(dir)) {
+		return nil
+	}
+	nodes, _, err := findDirectories(dir)
+	if err != nil {
+		return err
+	}
+	return severalNodes(dir, nodes)
 }
 
 func (s *Status) describe(ctx context.Context, d runDir, found *state, held bool) {

@@ -67,10 +67,14 @@ func checkRunnable(dir string, withManager bool, now time.Time) (*runCheck, erro
 // directory of its own.
 func noPKI(dir string) error {
 	if nodes, _, err := findDirectories(dir); err == nil && len(nodes) > 0 {
-		return failure.New(failure.Failed, "name that of one node, as in --dir "+ca.ShellQuote(nodes[0].path),
-			"%q holds the cluster directories of %d nodes", dir, len(nodes))
+		return severalNodes(dir, nodes)
 	}
 	return failure.New(failure.Failed, "make one with: pkictl cluster init; or name another directory with --dir", "there is no PKI in %q", dir)
+}
+
+func severalNodes(dir string, nodes []directory) error {
+	return failure.New(failure.Failed, "name that of one node, as in --dir "+ca.ShellQuote(nodes[0].path),
+		"%q holds the cluster directories of %d nodes", dir, len(nodes))
 }
 
 const repairHint = "see what is wrong with: pkictl cluster check; and mend it with: pkictl cluster init --repair"
