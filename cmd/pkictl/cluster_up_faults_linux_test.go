@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -103,7 +104,7 @@ func TestClusterUpDyingComponent(t *testing.T) {
 	}{
 		"one that is no program": {
 			scripts: map[string]string{"etcd": "", "kube-apiserver": "exit 1", "kube-controller-manager": "exit 1"},
-			prepare: written("bin/etcd", "\x7fELFnoise"), says: "starting etcd: ", hint: "",
+			prepare: written("bin/etcd", "\x7fELFnoise"), says: "starting etcd: ", hint: "hint: see whether it is whole, and for linux/" + runtime.GOARCH + ", with: file ",
 		},
 		"etcd": {
 			scripts: map[string]string{"etcd": "echo this is why >&2; printf 'red \\033[31m\\n'; exit 3", "kube-apiserver": "exit 1", "kube-controller-manager": "exit 1"},
