@@ -161,14 +161,7 @@ func caName(entry string) string {
 
 // sameShared refuses two directories of one cluster with different keys.
 func sameShared(a, b *Found) error {
-	same := true
-	if a.Certificate != nil && b.Certificate != nil {
-		same = bytes.Equal(a.Certificate.Raw, b.Certificate.Raw)
-	}
-	if a.Entry.Kind == KindKeyPair && a.Key != nil && b.Key != nil {
-		same = ca.EqualKeys(a.Key, b.Key)
-	}
-	if same {
+	if isSameShared(a, b) {
 		return nil
 	}
 	return failure.New(failure.Failed, "they are of different clusters, or one was replaced: keep the right ones, move the others away, and run it again",

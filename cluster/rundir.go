@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -226,7 +225,7 @@ func caKeyID(pki string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	sum := keyID(cert.PublicKey)
 	return hex.EncodeToString(sum[:]) + "\n", nil
 }
 
