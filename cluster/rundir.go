@@ -44,6 +44,7 @@ const (
 const (
 	phaseStarting = "starting"
 	phaseReady    = "ready"
+	phaseStopping = "stopping"
 	phaseFailed   = "failed"
 )
 

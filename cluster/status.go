@@ -17,6 +17,7 @@ type RunState string
 const (
 	RunReady    RunState = "ready"    // all that should run does
 	RunStarting RunState = "starting" // it is not ready yet
+	RunStopping RunState = "stopping" // it was told to end
 	RunDegraded RunState = "degraded" // something does not run, or is not ready
 	RunFailed   RunState = "failed"   // it ended by itself
 	RunKilled   RunState = "killed"   // the process that runs it was killed
@@ -116,6 +117,8 @@ func (s *Status) describe(ctx context.Context, d runDir, found *state, held bool
 		s.State = RunKilled
 	case found.Phase == phaseStarting:
 		s.State = RunStarting
+	case found.Phase == phaseStopping:
+		s.State = RunStopping
 	default:
 		s.State = RunReady
 	}
@@ -123,6 +126,9 @@ func (s *Status) describe(ctx context.Context, d runDir, found *state, held bool
 		s.Keeper = &ProcessStatus{
 			Name: keeperName, PID: found.Owner.PID, Since: found.Since, Memory: memory(found.Owner.PID),
 			Ready: found.Phase == phaseReady, Log: d.path(keeperName + ".log"),
+		}
+		if found.Phase == phaseStopping {
+			s.Keeper.Problem = "stopping"
 		}
 	}
 	s.ask(ctx, d, found)
