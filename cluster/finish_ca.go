@@ -20,13 +20,13 @@ func (p *finishPlan) placeCA(item *planItem) {
 		p.placeChain(item, a)
 		return
 	}
-	if !item.found.Absent() && !item.found.IsPending() {
+	if !item.found.Absent() && !item.found.isPending() {
 		return // wrong in a way that decide has found
 	}
 	n := p.nodes[0]
 	item.differences = nil
 	var cert *x509.Certificate
-	if item.found.IsPending() {
+	if item.found.isPending() {
 		cert, item.differences = p.best(n, item, nil)
 	} else if cert = p.issuerOf(item.entry); cert != nil {
 		item.differences = append(p.differences(n, item, cert, nil), p.rival(item.entry, cert)...)
@@ -259,5 +259,5 @@ func (chosen placed) chainFile(e Entry, dir string) store.File {
 }
 
 func (item *planItem) keyIsMissing() bool {
-	return item.found.IsMissing(item.entry.KeyPath(item.found.Dir))
+	return item.found.isMissing(item.entry.KeyPath(item.found.Dir))
 }

@@ -98,7 +98,7 @@ func (c *runCheck) entry(e Entry, need runNeed) error {
 	}
 	if e.Name == NameCA {
 		c.noSigning = f.KeyProblem
-		if f.IsMissing(e.KeyPath(c.dir)) {
+		if f.isMissing(e.KeyPath(c.dir)) {
 			c.noSigning = "is not there"
 		}
 	}
@@ -163,7 +163,7 @@ func purposesOf(e Entry) []ca.Purpose {
 // they are verified.
 func (c *runCheck) keyPair(f *Found) error {
 	if f.Key == nil || !f.isVerified() {
-		return failure.New(failure.Failed, repairHint, "key %q does not belong to %q", f.Entry.KeyPath(c.dir), f.Entry.PublicPath(c.dir))
+		return failure.New(failure.Failed, repairHint, "key %q does not belong to %q", f.Entry.KeyPath(c.dir), f.Entry.publicPath(c.dir))
 	}
 	return nil
 }
