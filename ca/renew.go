@@ -90,7 +90,11 @@ func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, e
 // prepareRenewal prepares a certificate in the place of another one. The
 // warnings are those that say in what it is not like the old one.
 func (c *CA) prepareRenewal(h *Holding, req Request, o RenewOptions) (p *Prepared, warnings []string, err error) {
-	if p, err = c.Prepare(req, o.Now); err != nil {
+	p, err = c.Prepare(req, o.Now)
+	if failure.HintOf(err) == lintHint { // of which a renewal has none to change
+		err = failure.Wrap(err, failure.KindOf(err), "make one with other names instead of renewing it; nothing was signed", "one like the old certificate is not made")
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	if err := checkNames(h.Certificate, p.Linted); err != nil {

@@ -28,7 +28,7 @@ func (c *checker) checkBeside(n *CheckedNode, found *Found) {
 	case e.Kind == KindKeyPair && found.isVerified():
 		others := slices.DeleteFunc(slices.Clone(found.Public), func(key crypto.PublicKey) bool { return ca.EqualKeys(key, found.Key) })
 		if len(others) > 0 {
-			d.File = e.PublicPath(n.Dir)
+			d.File = e.publicPath(n.Dir)
 			d.Wanted, d.Found = "the public part of "+e.KeyPath(n.Dir)+" alone", fmt.Sprintf("%d more", len(others))
 			c.note(n, d, "take it out once the tokens that it verifies have ended")
 		}

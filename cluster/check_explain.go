@@ -56,7 +56,7 @@ func (c *checker) explainFiles(b *strings.Builder, n *CheckedNode) {
 	for _, e := range c.entries(n) {
 		if e.Kind == KindKeyPair {
 			fmt.Fprintf(b, "\n# %s: %s\n[ \"$(openssl pkey -in %s -pubout)\" = \"$(cat %s)\" ] || echo 'not one pair'\n", e.Name, e.Purpose,
-				ca.ShellQuote(e.KeyPath(n.Dir)), ca.ShellQuote(e.PublicPath(n.Dir)))
+				ca.ShellQuote(e.KeyPath(n.Dir)), ca.ShellQuote(e.publicPath(n.Dir)))
 			continue
 		}
 		cert, key := ca.ShellQuote(e.CertPath(n.Dir)), ca.ShellQuote(e.KeyPath(n.Dir))

@@ -156,7 +156,7 @@ func (c *checker) compare(n *CheckedNode, found *Found) []Difference {
 			list = append(list, Difference{Entry: e.Name, File: path, Field: FieldFile, Wanted: "a file", Found: "a symbolic link to " + target})
 		}
 	}
-	if e.Kind == KindCA && found.IsMissing(e.KeyPath(n.Dir)) && found.Certificate != nil {
+	if e.Kind == KindCA && found.isMissing(e.KeyPath(n.Dir)) && found.Certificate != nil {
 		c.note(n, Difference{Entry: e.Name, File: e.KeyPath(n.Dir), Field: FieldKey, Wanted: "the key of the CA", Found: "none"},
 			"an external CA: nothing can be signed or renewed here without it")
 	}

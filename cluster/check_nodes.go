@@ -50,7 +50,7 @@ func (c *checker) checkShared() {
 			}
 			for _, other := range c.report.Nodes[:i] {
 				j := slices.IndexFunc(other.Entries, func(e CheckedEntry) bool { return e.Name == checked.Name })
-				if j < 0 || isSameShared(checked.found, other.Entries[j].found) {
+				if j < 0 || isSameShared(checked.found, other.Entries[j].found) && isSameTrust(checked.found, other.Entries[j].found) {
 					continue
 				}
 				c.find(n, Difference{
@@ -62,14 +62,25 @@ func (c *checker) checkShared() {
 	}
 }
 
+// isSameShared says whether two nodes have the same CA, or key of service
+// accounts, as far as it can be told; else that is found elsewhere.
 func isSameShared(a, b *Found) bool {
 	switch {
 	case a.Certificate != nil && b.Certificate != nil:
-		return bytes.Equal(a.Certificate.Raw, b.Certificate.Raw) && slices.EqualFunc(a.Behind, b.Behind, (*x509.Certificate).Equal)
+		return bytes.Equal(a.Certificate.Raw, b.Certificate.Raw)
 	case a.Key != nil && b.Key != nil:
 		return ca.EqualKeys(a.Key, b.Key)
-	case a.Public != nil && b.Public != nil:
+	}
+	return true
+}
+
+// isSameTrust says whether they trust the same beside it.
+func isSameTrust(a, b *Found) bool {
+	switch {
+	case a.Certificate != nil && b.Certificate != nil:
+		return slices.EqualFunc(a.Behind, b.Behind, (*x509.Certificate).Equal)
+	case (a.Key == nil || b.Key == nil) && a.Public != nil && b.Public != nil:
 		return slices.EqualFunc(a.Public, b.Public, func(a, b crypto.PublicKey) bool { return ca.EqualKeys(a, b) })
 	}
-	return true // it cannot be told, which is found elsewhere
+	return true
 }

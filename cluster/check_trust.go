@@ -88,7 +88,7 @@ func (c *checker) askHandedOut(ctx context.Context, h *handedOut) {
 		h.why = "the CA on disk cannot be read"
 		return
 	}
-	h.why = "no credential of the directory may read it"
+	h.why = "no client certificate of the directory may read it; nothing else that its kubeconfigs log in with is used"
 	for _, name := range []string{NameAdmin, NameSuperAdmin} {
 		client, err := c.client(n, name)
 		if err != nil || client == nil {
@@ -148,13 +148,15 @@ func (c *checker) client(n *CheckedNode, name string) (*kubeclient.Client, error
 		cluster.Server, cluster.TLSServerName = "https://"+address, apiServerName
 	}
 	cluster.CertificateAuthorityData = ca.EncodeCertificates(n.certs[NameCA]...)
-	user := found.User.DeepCopy()
+	user := certificateUser(found.User)
+	if user == nil {
+		return nil, nil
+	}
 	for _, path := range []*string{&user.ClientCertificate, &user.ClientKey} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path, _ = filepath.Abs(filepath.Join(n.Dir, *path))
 		}
 	}
-	user.Exec, user.AuthProvider = nil, nil // no program is run for a check
 	config := api.Config{
 		Clusters: map[string]*api.Cluster{"c": cluster}, AuthInfos: map[string]*api.AuthInfo{"u": user},
 		Contexts: map[string]*api.Context{"x": {Cluster: "c", AuthInfo: "u"}}, CurrentContext: "x",

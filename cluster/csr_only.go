@@ -50,7 +50,7 @@ func (p *initPlan) decideRequest(i int, n *nodePlan, item *planItem) error {
 	switch {
 	case item.entry.Kind == KindKeyPair, item.from != nil && item.from.found.Certificate != nil: // it is copied
 		return nil
-	case !item.found.Absent() && !item.found.IsPending(): // kept, or wrong
+	case !item.found.Absent() && !item.found.isPending(): // kept, or wrong
 		return nil
 	case isCA && p.Requests == RequestLeaves && item.found.Absent() && (item.from == nil || item.from.found.Absent()):
 		item.state = StateElsewhere
@@ -200,7 +200,7 @@ func (p *initPlan) makeRequest(n *nodePlan, item *planItem) error {
 
 // keyFor reads the key of an entry, or makes it and adds its file.
 func (p *initPlan) keyFor(n *nodePlan, item *planItem) (crypto.Signer, error) {
-	if item.found.IsPending() {
+	if item.found.isPending() {
 		return item.readKey()
 	}
 	key, err := ca.GenerateKey(n.node.Key)

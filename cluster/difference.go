@@ -119,7 +119,7 @@ func (d *differences) path() string { return d.found.Entry.CertPath(d.found.Dir)
 func (d *differences) compareKeyPair() {
 	f := d.found
 	if f.Key != nil && f.Public != nil && !f.isVerified() {
-		d.add(f.Entry.PublicPath(f.Dir), FieldKey, "the public part of "+f.Entry.KeyPath(f.Dir), "another key")
+		d.add(f.Entry.publicPath(f.Dir), FieldKey, "the public part of "+f.Entry.KeyPath(f.Dir), "another key")
 	}
 	if f.KeyProblem != "" {
 		d.add(f.Entry.KeyPath(f.Dir), FieldKey, "a key that Kubernetes can read", "one that "+f.KeyProblem)

@@ -44,6 +44,9 @@ func Down(ctx context.Context, o DownOptions) (*DownResult, error) {
 	if err != nil {
 		return nil, diskError(err, "use directory %q", o.Dir)
 	}
+	if err := checkIsOne(o.Dir); err != nil {
+		return nil, err
+	}
 	o.Dir = abs
 	d := runDirOf(abs)
 	result := &DownResult{Dir: abs, Ended: []string{}}

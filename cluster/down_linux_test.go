@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -219,4 +220,35 @@ func TestZombieIsGone(t *testing.T) {
 		t.Error("it is taken for alive")
 	}
 	_ = cmd.Wait()
+}
+
+// TestStatusOfStopping: what was told to end is not said to be broken.
+func TestStatusOfStopping(t *testing.T) {
+	t.Parallel()
+	dir, run := testRun(t, state{Owner: identify(os.Getpid()), Phase: phaseReady})
+	lock, err := run.take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(chan *Status, 1)
+	stop := sync.OnceFunc(func() {
+		status, err := ReadStatus(t.Context(), dir)
+		if err != nil {
+			t.Error(err)
+		}
+		seen <- status
+	})
+	// It says so before it ends the first component.
+	cp := &ControlPlane{cfg: Config{Progress: func(string, bool) { stop() }}, stopping: make(chan struct{})}
+	other := stranger(t)
+	p := &process{name: ComponentEtcd, cmd: other, done: make(chan struct{})}
+	go func() { _, _ = other.Process.Wait(); close(p.done) }()
+	cp.processes = []*process{p}
+	r := &Running{run: run, lock: lock, state: state{Owner: identify(os.Getpid()), Phase: phaseReady}, cp: cp}
+	if err := r.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if s := <-seen; s == nil || s.State != RunStopping || s.Keeper == nil || s.Keeper.Problem != "stopping" || s.Healthy() {
+		t.Errorf("%+v", s)
+	}
 }

@@ -181,7 +181,7 @@ func (x *explanation) entry(e Entry, n, first *nodePlan) error {
 		return nil
 	case e.Kind == KindKeyPair:
 		x.line("key %s", e.KeyPath(n.dir))
-		x.line("openssl pkey -in %s -pubout -out %s", e.KeyPath(n.dir), e.PublicPath(n.dir))
+		x.line("openssl pkey -in %s -pubout -out %s", e.KeyPath(n.dir), e.publicPath(n.dir))
 		return nil
 	}
 	if e.Kind == KindCA {

@@ -43,7 +43,7 @@ func Finish(ctx context.Context, o FinishOptions) (*InitResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &finishPlan{initPlan: plan, offered: offered, placed: map[*planItem]placed{}}
+	p := &finishPlan{initPlan: plan, offered: offered, placed: map[*planItem]placed{}, known: map[*planItem][]*x509.Certificate{}}
 	if !o.DryRun {
 		if err := p.lock(ctx); err != nil {
 			p.unlock()
@@ -67,6 +67,7 @@ type finishPlan struct {
 	*initPlan
 	offered *offered
 	placed  map[*planItem]placed
+	known   map[*planItem][]*x509.Certificate // that a CA has to chain to, as readKnown finds them
 }
 
 // placed is a certificate that is to be put in its place, with those behind it.
@@ -77,6 +78,9 @@ type placed struct {
 
 func (p *finishPlan) run() (*InitResult, error) {
 	if err := p.look(); err != nil {
+		return nil, err
+	}
+	if err := p.readKnown(); err != nil {
 		return nil, err
 	}
 	for _, item := range p.nodes[0].items {
@@ -107,7 +111,18 @@ func (p *finishPlan) run() (*InitResult, error) {
 		}
 	}
 	result.Nodes = p.results()
+	p.addFingerprints(result)
 	return result, nil
+}
+
+// addFingerprints names the CAs that are placed, for people to compare: nothing
+// else says whose they are.
+func (p *finishPlan) addFingerprints(result *InitResult) {
+	for i, item := range p.nodes[0].items {
+		if item.entry.Kind == KindCA && item.state == StatePlaced {
+			result.Nodes[0].Entries[i].FingerprintSHA256 = ca.Fingerprint(item.cert)
+		}
+	}
 }
 
 // placeLeaf chooses the certificate for one key.
@@ -193,6 +208,7 @@ func (p *finishPlan) differences(n *nodePlan, item *planItem, cert, issuer *x509
 			Wanted: fmt.Sprintf("the certificate of %s among those in %q", ca.FormatName(cert.RawIssuer), p.offered.dir), Found: "none",
 		})
 	}
+	list = append(list, p.compareKnown(n, item, cert)...)
 	if len(list) == 0 {
 		list = item.compareChain(cert, view.Behind, issuer, p.Now)
 	}
@@ -296,7 +312,7 @@ func (p *finishPlan) joined(result, rest *InitResult) *InitResult {
 	for i, node := range result.Nodes {
 		for j, entry := range node.Entries {
 			if entry.State == StatePlaced {
-				rest.Nodes[i].Entries[j].State = StatePlaced
+				rest.Nodes[i].Entries[j].State, rest.Nodes[i].Entries[j].FingerprintSHA256 = StatePlaced, entry.FingerprintSHA256
 			}
 		}
 	}

@@ -3,10 +3,13 @@ package cluster
 import (
 	"bytes"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -17,13 +20,13 @@ func (p *finishPlan) placeCA(item *planItem) {
 		p.placeChain(item, a)
 		return
 	}
-	if !item.found.Absent() && !item.found.IsPending() {
+	if !item.found.Absent() && !item.found.isPending() {
 		return // wrong in a way that decide has found
 	}
 	n := p.nodes[0]
 	item.differences = nil
 	var cert *x509.Certificate
-	if item.found.IsPending() {
+	if item.found.isPending() {
 		cert, item.differences = p.best(n, item, nil)
 	} else if cert = p.issuerOf(item.entry); cert != nil {
 		item.differences = append(p.differences(n, item, cert, nil), p.rival(item.entry, cert)...)
@@ -53,6 +56,49 @@ func (p *finishPlan) placeCA(item *planItem) {
 		chosen.issuer = above[0]
 		p.placed[item] = chosen
 	}
+}
+
+// readKnown reads the chains that stand beside the places of CAs: who knows the
+// root, or those below it, puts them there, and no CA is taken that does not
+// chain to one of them. They count as offered.
+func (p *finishPlan) readKnown() error {
+	n := p.nodes[0]
+	for _, item := range n.items {
+		path := item.entry.below(n.dir, "-chain.crt")
+		if item.entry.Kind != KindCA || item.found.Certificate != nil {
+			continue
+		}
+		data, err := store.Read(path, store.MaxPEM)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		items, err := ca.Decode(data, path)
+		if err != nil {
+			return err
+		}
+		if p.known[item] = ca.Certificates(items); p.known[item] == nil {
+			return failure.New(failure.Failed, "put the certificate of the root there, or remove the file", "there is no certificate in %q", path)
+		}
+		p.offered.add(p.known[item], path)
+	}
+	p.offered.sort()
+	return nil
+}
+
+// compareKnown holds the certificate of a CA against the chain that is there.
+func (p *finishPlan) compareKnown(n *nodePlan, item *planItem, cert *x509.Certificate) []Difference {
+	known := p.known[item]
+	if known == nil {
+		return nil
+	}
+	path := item.entry.below(n.dir, "-chain.crt")
+	if _, check := (ca.Roots{Name: path, Certificates: known}).Check(cert, p.offered.above(cert), p.Now); check.Status == ca.CheckFailed {
+		return []Difference{{Entry: item.entry.Name, File: p.offered.nameOf(cert), Field: FieldCA, Wanted: check.Wanted, Found: check.Found}}
+	}
+	return nil
 }
 
 // placeChain completes a CA that is there with those above it, if they are
@@ -213,5 +259,5 @@ func (chosen placed) chainFile(e Entry, dir string) store.File {
 }
 
 func (item *planItem) keyIsMissing() bool {
-	return item.found.IsMissing(item.entry.KeyPath(item.found.Dir))
+	return item.found.isMissing(item.entry.KeyPath(item.found.Dir))
 }

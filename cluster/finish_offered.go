@@ -60,15 +60,32 @@ func readOffered(dir string) (*offered, error) {
 	if len(o.certs) == 0 {
 		return nil, failure.New(failure.Failed, "put the signed certificates there, in PEM or DER form", "there is no certificate below %q", dir)
 	}
+	o.sort()
+	o.warnUnread()
+	return o, nil
+}
+
+// sort has the newest first.
+func (o *offered) sort() {
 	slices.SortStableFunc(o.certs, func(a, b *x509.Certificate) int {
 		return cmp.Or(b.NotBefore.Compare(a.NotBefore), b.NotAfter.Compare(a.NotAfter))
 	})
+	clear(o.byKey)
 	for _, cert := range o.certs {
 		key := keyID(cert.PublicKey)
 		o.byKey[key] = append(o.byKey[key], cert)
 	}
-	o.warnUnread()
-	return o, nil
+}
+
+// add adds certificates of a file, each once.
+func (o *offered) add(certs []*x509.Certificate, path string) {
+	for _, cert := range certs {
+		if sum := sha256.Sum256(cert.Raw); !o.seen[sum] {
+			o.seen[sum] = true
+			o.certs = append(o.certs, cert)
+			o.files[cert] = path
+		}
+	}
 }
 
 // filesBelow lists the plain files below a directory, in their order. Links to
@@ -108,13 +125,7 @@ func (o *offered) read(path string) error {
 		}
 		return nil // it is passed over; warnUnread says so
 	}
-	for _, cert := range certs {
-		if sum := sha256.Sum256(cert.Raw); !o.seen[sum] {
-			o.seen[sum] = true
-			o.certs = append(o.certs, cert)
-			o.files[cert] = path
-		}
-	}
+	o.add(certs, path)
 	if len(o.certs) > maxOfferedCerts {
 		return failure.New(failure.Failed, "copy the signed certificates into a directory of their own", "there are more than %d certificates below %q", maxOfferedCerts, o.dir)
 	}

@@ -42,8 +42,8 @@ func (e Entry) KeyPath(dir string) string {
 	return e.below(dir, ".key")
 }
 
-// PublicPath returns the path of the public key of a KindKeyPair.
-func (e Entry) PublicPath(dir string) string { return e.below(dir, ".pub") }
+// publicPath returns the path of the public key of a KindKeyPair.
+func (e Entry) publicPath(dir string) string { return e.below(dir, ".pub") }
 
 func (e Entry) below(dir, suffix string) string {
 	return filepath.Join(PKIDir(dir), filepath.FromSlash(e.Name)+suffix)
@@ -55,7 +55,7 @@ func (e Entry) Paths(dir string) []string {
 	case KindKubeconfig:
 		return []string{e.KeyPath(dir)}
 	case KindKeyPair:
-		return []string{e.KeyPath(dir), e.PublicPath(dir)}
+		return []string{e.KeyPath(dir), e.publicPath(dir)}
 	}
 	return []string{e.CertPath(dir), e.KeyPath(dir)}
 }
@@ -111,8 +111,8 @@ type Found struct {
 // Absent says whether there is none of the entry's files.
 func (f *Found) Absent() bool { return len(f.Missing) == len(f.Entry.Paths(f.Dir)) }
 
-// IsMissing says whether the file at path is not there.
-func (f *Found) IsMissing(path string) bool {
+// isMissing says whether the file at path is not there.
+func (f *Found) isMissing(path string) bool {
 	return slices.Contains(f.Missing, path)
 }
 
@@ -131,8 +131,8 @@ func (e Entry) RequestPath(dir string) string {
 	return e.below(dir, ".csr")
 }
 
-// IsPending says whether there is a key that waits for its certificate.
-func (f *Found) IsPending() bool {
+// isPending says whether there is a key that waits for its certificate.
+func (f *Found) isPending() bool {
 	return f.Entry.Kind != KindKeyPair && f.Key != nil && f.Certificate == nil && f.Problems == nil
 }
 
@@ -141,16 +141,16 @@ const foundRequest = "none yet, but a request"
 
 // awaited says what there is in place of a certificate.
 func (f *Found) awaited() string {
-	if f.IsRequested() {
+	if f.isRequested() {
 		return foundRequest
 	}
 	return "none"
 }
 
-// IsRequested says whether a key that waits for its certificate has a request
+// isRequested says whether a key that waits for its certificate has a request
 // beside it.
-func (f *Found) IsRequested() bool {
-	if !f.IsPending() {
+func (f *Found) isRequested() bool {
+	if !f.isPending() {
 		return false
 	}
 	_, err := os.Lstat(f.Entry.RequestPath(f.Dir))
@@ -210,7 +210,7 @@ func (e *fileError) Unwrap() error { return e.err }
 
 func (f *Found) readCertificate() {
 	path := f.Entry.CertPath(f.Dir)
-	if f.IsMissing(path) {
+	if f.isMissing(path) {
 		return
 	}
 	items, err := decodeFile(path)
@@ -232,7 +232,7 @@ func (f *Found) takeCertificates(items []ca.Item, path string) {
 
 func (f *Found) readKey() {
 	path := f.Entry.KeyPath(f.Dir)
-	if f.IsMissing(path) {
+	if f.isMissing(path) {
 		return
 	}
 	items, err := decodeFile(path)
@@ -260,8 +260,8 @@ func (f *Found) takeKey(key *ca.KeyInfo) {
 }
 
 func (f *Found) readPublic() {
-	path := f.Entry.PublicPath(f.Dir)
-	if f.IsMissing(path) {
+	path := f.Entry.publicPath(f.Dir)
+	if f.isMissing(path) {
 		return
 	}
 	items, err := decodeFile(path)

@@ -62,6 +62,9 @@ type EntryResult struct {
 	Request  string     `json:"request,omitempty"` // path of the certificate request that is to be signed
 	NotAfter *time.Time `json:"notAfter,omitempty"`
 	Wrong    []string   `json:"wrong,omitempty"` // differences, in words
+	// FingerprintSHA256 is that of a CA's certificate that Finish has put in its
+	// place, as ca.Fingerprint has it.
+	FingerprintSHA256 string `json:"fingerprintSHA256,omitempty"`
 }
 
 // NodeResult is the cluster directory of one node.

@@ -198,7 +198,7 @@ func (item *planItem) makeKeyPair(kind ca.KeyKind) error {
 		return err
 	}
 	data := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	item.files = append(item.files, store.File{Path: item.entry.PublicPath(item.found.Dir), Data: data, Mode: 0o600})
+	item.files = append(item.files, store.File{Path: item.entry.publicPath(item.found.Dir), Data: data, Mode: 0o600})
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (a *authority) issuerOf(cert *x509.Certificate) *x509.Certificate {
 }
 
 // keyIsElsewhere says whether it is an external CA.
-func (a *authority) keyIsElsewhere() bool { return a.item.found.IsMissing(a.ca.KeyPath()) }
+func (a *authority) keyIsElsewhere() bool { return a.item.found.isMissing(a.ca.KeyPath()) }
 
 func sortedByDir(nodes []*nodePlan) []*nodePlan {
 	return slices.SortedFunc(slices.Values(nodes), func(a, b *nodePlan) int { return strings.Compare(a.dir, b.dir) })
@@ -161,14 +161,7 @@ func caName(entry string) string {
 
 // sameShared refuses two directories of one cluster with different keys.
 func sameShared(a, b *Found) error {
-	same := true
-	if a.Certificate != nil && b.Certificate != nil {
-		same = bytes.Equal(a.Certificate.Raw, b.Certificate.Raw)
-	}
-	if a.Entry.Kind == KindKeyPair && a.Key != nil && b.Key != nil {
-		same = ca.EqualKeys(a.Key, b.Key)
-	}
-	if same {
+	if isSameShared(a, b) {
 		return nil
 	}
 	return failure.New(failure.Failed, "they are of different clusters, or one was replaced: keep the right ones, move the others away, and run it again",
@@ -224,7 +217,7 @@ func (p *initPlan) awaited() []string {
 	var paths []string
 	for _, n := range p.nodes {
 		for _, item := range n.items {
-			if item.found.IsRequested() {
+			if item.found.isRequested() {
 				paths = append(paths, item.entry.RequestPath(n.dir))
 			}
 		}
@@ -249,7 +242,7 @@ func (p *initPlan) checkPossible() error {
 
 func (p *initPlan) checkItem(item *planItem) error {
 	switch {
-	case item.state == StateRepaired && item.found.IsRequested():
+	case item.state == StateRepaired && item.found.isRequested():
 		return failure.New(failure.Failed, "bring its certificate in with: pkictl cluster finish --certs DIR; to do without, move key and request away",
 			"the key %q waits for the certificate that %q asks for", item.entry.KeyPath(item.found.Dir), item.entry.RequestPath(item.found.Dir))
 	case item.state == StateRepaired && item.entry.Kind == KindCA:
@@ -268,7 +261,7 @@ func (p *initPlan) checkItem(item *planItem) error {
 // checkKeyPair: of the keys of service accounts the public one can be made
 // again, the private one cannot.
 func (item *planItem) checkKeyPair() error {
-	public := item.entry.PublicPath(item.found.Dir)
+	public := item.entry.publicPath(item.found.Dir)
 	for _, d := range item.differences {
 		if d.File != public || item.found.Key == nil {
 			return failure.New(failure.Failed, "restore it from a backup; for a new one, which ends every token of a service account, move sa.key and sa.pub away",

@@ -8,6 +8,9 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // process is a started component.
@@ -36,7 +39,10 @@ func startProcess(c component, logPath string) (*process, error) {
 	p := &process{name: c.name, cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go p.run(started)
-	if err := <-started; err != nil {
+	if err := <-started; errors.Is(err, syscall.ENOEXEC) {
+		return nil, failure.Wrap(err, failure.Failed, fmt.Sprintf("see whether it is whole, and for %s/%s, with: file %s", runtime.GOOS, runtime.GOARCH, ca.ShellQuote(c.binary)),
+			"starting %s", c.name)
+	} else if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.name, err)
 	}
 	return p, nil

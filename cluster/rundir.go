@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -45,6 +44,7 @@ const (
 const (
 	phaseStarting = "starting"
 	phaseReady    = "ready"
+	phaseStopping = "stopping"
 	phaseFailed   = "failed"
 )
 
@@ -226,7 +226,7 @@ func caKeyID(pki string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	sum := keyID(cert.PublicKey)
 	return hex.EncodeToString(sum[:]) + "\n", nil
 }
 

@@ -3,15 +3,11 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
-
-	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // RunState says how a run is.
@@ -21,6 +17,7 @@ type RunState string
 const (
 	RunReady    RunState = "ready"    // all that should run does
 	RunStarting RunState = "starting" // it is not ready yet
+	RunStopping RunState = "stopping" // it was told to end
 	RunDegraded RunState = "degraded" // something does not run, or is not ready
 	RunFailed   RunState = "failed"   // it ended by itself
 	RunKilled   RunState = "killed"   // the process that runs it was killed
@@ -72,8 +69,8 @@ func ReadStatus(ctx context.Context, dir string) (*Status, error) {
 	}
 	d := runDirOf(abs)
 	status := &Status{Dir: abs, State: RunStopped, Components: []ProcessStatus{}}
-	if _, err := os.Stat(abs); errors.Is(err, os.ErrNotExist) {
-		return nil, failure.New(failure.Failed, "name another with --dir", "there is no cluster directory %q", dir)
+	if err := checkIsOne(dir); err != nil {
+		return nil, err
 	}
 	held, err := d.isHeld()
 	if err != nil {
@@ -93,6 +90,19 @@ func ReadStatus(ctx context.Context, dir string) (*Status, error) {
 	return status, nil
 }
 
+// checkIsOne refuses what is not the cluster directory of one node: nothing runs
+// of it, but perhaps of the one that was meant.
+func checkIsOne(dir string) error {
+	if isDir(string(runDirOf(dir))) || isDir(PKIDir(dir)) {
+		return nil
+	}
+	nodes, _, err := findDirectories(dir)
+	if err != nil {
+		return err
+	}
+	return severalNodes(dir, nodes)
+}
+
 func (s *Status) describe(ctx context.Context, d runDir, found *state, held bool) {
 	s.Since, s.Failure, s.ExtraArgs = &found.Since, found.Failure, found.Options.ExtraArgs
 	s.Server, s.Kubeconfig = httpsURL(found.Ports.APIServer), d.path(adminConf)
@@ -107,6 +117,8 @@ func (s *Status) describe(ctx context.Context, d runDir, found *state, held bool
 		s.State = RunKilled
 	case found.Phase == phaseStarting:
 		s.State = RunStarting
+	case found.Phase == phaseStopping:
+		s.State = RunStopping
 	default:
 		s.State = RunReady
 	}
@@ -114,6 +126,9 @@ func (s *Status) describe(ctx context.Context, d runDir, found *state, held bool
 		s.Keeper = &ProcessStatus{
 			Name: keeperName, PID: found.Owner.PID, Since: found.Since, Memory: memory(found.Owner.PID),
 			Ready: found.Phase == phaseReady, Log: d.path(keeperName + ".log"),
+		}
+		if found.Phase == phaseStopping {
+			s.Keeper.Problem = "stopping"
 		}
 	}
 	s.ask(ctx, d, found)

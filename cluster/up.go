@@ -261,6 +261,10 @@ func (r *Running) Wait(ctx context.Context) error {
 func (r *Running) Stop() error {
 	r.stopOnce.Do(func() {
 		if r.cp != nil {
+			if r.failure == nil {
+				r.state.Phase = phaseStopping
+				_ = r.run.write(r.state) // nothing but status goes by it
+			}
 			r.stopErr = r.cp.Stop()
 		}
 		if r.failure != nil {

@@ -37,6 +37,12 @@ func (c *runCheck) local(name string) (*localConfig, error) {
 	for _, server := range config.Clusters {
 		server.LocationOfOrigin = path
 	}
+	local := &localConfig{path, config}
+	user := certificateUser(local.user())
+	if user == nil {
+		return nil, failure.New(failure.Failed, repairHint, "kubeconfig %q has no client certificate for its user; plugins, tokens and passwords are not used", path)
+	}
+	config.AuthInfos[config.Contexts[config.CurrentContext].AuthInfo] = user
 	err := clientcmd.ResolveLocalPaths(config)
 	if err == nil {
 		err = api.FlattenConfig(config)
@@ -44,7 +50,23 @@ func (c *runCheck) local(name string) (*localConfig, error) {
 	if err != nil { // it names the file, and quotes nothing of the others
 		return nil, failure.Wrap(err, failure.Failed, repairHint, "kubeconfig %q names files that cannot be read", path)
 	}
-	return &localConfig{path, config}, nil
+	return local, nil
+}
+
+// certificateUser is the user with his client certificate alone, nil without
+// one: a kubeconfig of a cluster directory may be another's, and must neither run
+// a program nor send what another file holds. Of data and file the data counts,
+// as in client-go.
+func certificateUser(user *api.AuthInfo) *api.AuthInfo {
+	only := &api.AuthInfo{
+		LocationOfOrigin:  user.LocationOfOrigin,
+		ClientCertificate: user.ClientCertificate, ClientCertificateData: user.ClientCertificateData,
+		ClientKey: user.ClientKey, ClientKeyData: user.ClientKeyData,
+	}
+	if only.ClientCertificate == "" && len(only.ClientCertificateData) == 0 || only.ClientKey == "" && len(only.ClientKeyData) == 0 {
+		return nil
+	}
+	return only
 }
 
 func (l *localConfig) user() *api.AuthInfo {

@@ -66,12 +66,15 @@ func checkRunnable(dir string, withManager bool, now time.Time) (*runCheck, erro
 // noPKI says that there is nothing to run. Of several nodes each has a cluster
 // directory of its own.
 func noPKI(dir string) error {
-	nodes, _, err := findDirectories(dir)
-	if err == nil {
-		return failure.New(failure.Failed, "name that of one node, as in --dir "+ca.ShellQuote(nodes[0].path),
-			"%q holds the cluster directories of %d nodes", dir, len(nodes))
+	if nodes, _, err := findDirectories(dir); err == nil && len(nodes) > 0 {
+		return severalNodes(dir, nodes)
 	}
 	return failure.New(failure.Failed, "make one with: pkictl cluster init; or name another directory with --dir", "there is no PKI in %q", dir)
+}
+
+func severalNodes(dir string, nodes []directory) error {
+	return failure.New(failure.Failed, "name that of one node, as in --dir "+ca.ShellQuote(nodes[0].path),
+		"%q holds the cluster directories of %d nodes", dir, len(nodes))
 }
 
 const repairHint = "see what is wrong with: pkictl cluster check; and mend it with: pkictl cluster init --repair"
@@ -95,7 +98,7 @@ func (c *runCheck) entry(e Entry, need runNeed) error {
 	}
 	if e.Name == NameCA {
 		c.noSigning = f.KeyProblem
-		if f.IsMissing(e.KeyPath(c.dir)) {
+		if f.isMissing(e.KeyPath(c.dir)) {
 			c.noSigning = "is not there"
 		}
 	}
@@ -160,7 +163,7 @@ func purposesOf(e Entry) []ca.Purpose {
 // they are verified.
 func (c *runCheck) keyPair(f *Found) error {
 	if f.Key == nil || !f.isVerified() {
-		return failure.New(failure.Failed, repairHint, "key %q does not belong to %q", f.Entry.KeyPath(c.dir), f.Entry.PublicPath(c.dir))
+		return failure.New(failure.Failed, repairHint, "key %q does not belong to %q", f.Entry.KeyPath(c.dir), f.Entry.publicPath(c.dir))
 	}
 	return nil
 }

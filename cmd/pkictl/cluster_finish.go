@@ -28,6 +28,11 @@ belongs to the key that it certifies; where there are several for one key, the
 newest that is right is taken. The certificates of the CAs must be there, too,
 unless they are in their places. Everything else in there is passed over.
 
+A CA that is in its place is the only one that is taken. Put those that are
+known there before: pki/ca.crt, pki/front-proxy-ca.crt, pki/etcd/ca.crt; for
+requests of the CAs the root above each, as pki/ca-chain.crt and so on. Of a CA
+that is taken from DIR the fingerprint is said: compare it.
+
 Each certificate is held against what cluster init would have made: subject,
 names, usages, signer, time. Where one is missing or wrong that is said, field
 by field, nothing is written, and the exit code is 3. Otherwise all of a node's
@@ -110,6 +115,9 @@ func showEntries(w io.Writer, dryRun bool, result *cluster.InitResult) {
 			if entry.NotAfter != nil {
 				end = "ends " + utc(*entry.NotAfter)
 			}
+			if entry.FingerprintSHA256 != "" {
+				end += ", SHA-256 " + entry.FingerprintSHA256
+			}
 			fmt.Fprintf(t, "%s\t%s\t%s\n", printable(strings.TrimSuffix(entry.Files[0], ".crt")), state(entry.State, dryRun), end)
 		}
 	}
@@ -173,4 +181,28 @@ With openssl 3, where the CA is:
 Then put those certificates and the CAs' own into a directory, whatever they are called there:
   pkictl cluster finish%s --certs DIR
 `, days, dirFlag(a.clusterDir))
+	a.showKnownCAs(w, f, result)
+}
+
+// showKnownCAs says how finish takes no other CAs than those that are known: it
+// has nothing else to tell them from a stranger's.
+func (a *app) showKnownCAs(w io.Writer, f clusterInitFlags, result *cluster.InitResult) {
+	state, suffix, what := cluster.StateElsewhere, ".crt", "certificate of such a CA"
+	if f.Requests == cluster.RequestCAs {
+		state, suffix, what = cluster.StateRequested, "-chain.crt", "root above such a CA"
+	}
+	var paths []string
+	for _, entry := range result.Nodes[0].Entries {
+		isCA := entry.CA == "" && entry.Name != cluster.NameSA
+		if isCA && (entry.State == state || (state == cluster.StateRequested && entry.State == cluster.StateAwaited)) {
+			paths = append(paths, strings.TrimSuffix(entry.Files[0], ".crt")+suffix)
+		}
+	}
+	if paths == nil {
+		return
+	}
+	fmt.Fprintf(w, "Where the %s is known already, put it in its place before, and no other is taken:\n", what)
+	for _, path := range paths {
+		fmt.Fprintf(w, "  %s\n", printable(path))
+	}
 }

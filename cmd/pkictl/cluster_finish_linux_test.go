@@ -151,6 +151,9 @@ func TestFinishChooses(t *testing.T) {
 			t.Errorf("want %q in\n%s", says, got.stderr)
 		}
 	}
+	if strings.Count(got.stdout, ", SHA-256 ") != 3 {
+		t.Errorf("want the fingerprints of three CAs in\n%s", got.stdout)
+	}
 	shell(t, dir, "cmp certs/newest kubernetes/pki/apiserver-kubelet-client.crt; ! grep -r PRIVATE kubernetes/pki/*.crt kubernetes/pki/inventory.db")
 	keptByInit(t, dir)
 }

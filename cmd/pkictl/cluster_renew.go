@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -164,12 +165,12 @@ func (a *app) finishClusterRenew(ctx context.Context, f clusterRenewFlags, resul
 	failed := 0
 	for _, same := range failures {
 		failed += len(same.files)
-		fmt.Fprintf(a.err, "%s: %s\n", printableAll(same.files), oneLine(strings.TrimSuffix(same.err.Error()+"; "+failure.HintOf(same.err), "; ")))
+		fmt.Fprintln(a.err, same)
 	}
 	if failed == 0 || restartErr != nil {
 		return restartErr
 	}
-	return failure.New(failure.KindOf(failures[0].err), "mend these and run it again", "%d of %d were not renewed", failed, failed+renewedIn(result))
+	return failure.New(failure.KindOf(failures[0].err), retryHint(result), "%d of %d were not renewed", failed, failed+renewedIn(result))
 }
 
 // checkElsewhere refuses to call it a success if there was something to renew, and
@@ -190,6 +191,38 @@ func checkElsewhere(result *cluster.RenewResult) error {
 type renewalFailure struct {
 	files []string
 	err   error
+}
+
+// String names the files, unless what is wrong names the one itself.
+func (f *renewalFailure) String() string {
+	text := oneLine(strings.TrimSuffix(f.err.Error()+"; "+failure.HintOf(f.err), "; "))
+	if len(f.files) == 1 && strings.Contains(f.err.Error(), strconv.Quote(f.files[0])) {
+		return text
+	}
+	return printableAll(f.files) + ": " + text
+}
+
+// retryHint names what is left to renew, where that is in one cluster directory.
+func retryHint(result *cluster.RenewResult) string {
+	var names []string
+	nodes := map[string]bool{}
+	for _, node := range result.Nodes {
+		for _, entry := range node.Entries {
+			if entry.Err != nil {
+				names, nodes[node.Node] = append(names, entry.Name), true
+			}
+		}
+	}
+	hint := "mend what is said of each, and renew them again"
+	if len(nodes) > 1 {
+		return hint
+	}
+	for node := range nodes {
+		if len(result.Nodes) > 1 && node != "" {
+			names = append(names, "--node", node)
+		}
+	}
+	return hint + ", with: pkictl cluster renew " + strings.Join(names, " ")
 }
 
 // failuresOf tells once what is the same for several files, as when a CA has expired.

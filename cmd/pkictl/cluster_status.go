@@ -53,6 +53,8 @@ func (a *app) writeStatus(w io.Writer, s *cluster.Status) {
 		fmt.Fprintf(w, "The process that ran the control plane of %s was killed\nNext: pkictl cluster up%s\n", dir, dirFlag(a.clusterDir))
 	case cluster.RunStarting:
 		fmt.Fprintf(w, "The control plane of %s is starting\n", dir)
+	case cluster.RunStopping:
+		fmt.Fprintf(w, "The control plane of %s is stopping\n", dir)
 	case cluster.RunDegraded:
 		fmt.Fprintf(w, "The control plane of %s is not ready\n", dir)
 	default:

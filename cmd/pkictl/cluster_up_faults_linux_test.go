@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,13 @@ var upFaults = []fault{
 	{name: "flag of --set that has its own", args: upOf("--set", "kube-apiserver.secure-port=1"), code: 2, says: "secure-port of kube-apiserver cannot be set", hint: "use --port"},
 	{name: "no port", args: upOf("--port", "http"), code: 2, says: `--port: "http" is not a port`, hint: "1 to 65535, or auto"},
 	{name: "port twice", args: upOf("--etcd-port", "6443"), code: 2, says: "port 6443 is meant for both etcd and kube-apiserver", hint: "its own", prepare: both(clusterPKI(), binaries(noBinaries))},
+	{name: "down of nothing", args: in("cluster", "down", "--dir", "none"), says: `no cluster directory "none"`, hint: "--dir"},
+	{name: "down of another directory", args: in("cluster", "down", "--delete-data", "--yes", "--dir", "other"), says: `no cluster directory "other"`, hint: "--dir",
+		prepare: func(t *testing.T, dir string) { ok(t, os.Mkdir(filepath.Join(dir, "other"), 0o700)) }},
+	{name: "down of several nodes", args: in("cluster", "down"), says: `"kubernetes" holds the cluster directories of 2 nodes`, hint: "--dir kubernetes/cp-1",
+		prepare: func(t *testing.T, dir string) {
+			do(t, dir, in("cluster", "init", "-q", "--endpoint", "k8s:6443", "--node", "cp-1=10.0.0.10", "--node", "cp-2=10.0.0.11")...)
+		}},
 	{name: "status of nothing", args: in("cluster", "status", "--dir", "none"), says: `no cluster directory "none"`, hint: "--dir"},
 	{name: "nobody to ask", args: in("cluster", "down", "--delete-data"), code: 4, says: "no terminal to ask on", hint: "--dry-run, then add --yes",
 		prepare: func(t *testing.T, dir string) { ok(t, os.MkdirAll(filepath.Join(dir, "kubernetes/run/etcd"), 0o700)) }},
@@ -96,7 +104,7 @@ func TestClusterUpDyingComponent(t *testing.T) {
 	}{
 		"one that is no program": {
 			scripts: map[string]string{"etcd": "", "kube-apiserver": "exit 1", "kube-controller-manager": "exit 1"},
-			prepare: written("bin/etcd", "\x7fELFnoise"), says: "starting etcd: ", hint: "",
+			prepare: written("bin/etcd", "\x7fELFnoise"), says: "starting etcd: ", hint: "hint: see whether it is whole, and for linux/" + runtime.GOARCH + ", with: file ",
 		},
 		"etcd": {
 			scripts: map[string]string{"etcd": "echo this is why >&2; printf 'red \\033[31m\\n'; exit 3", "kube-apiserver": "exit 1", "kube-controller-manager": "exit 1"},

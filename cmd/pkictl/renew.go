@@ -353,7 +353,7 @@ func (a *app) finishRenewals(r *renewResult) error {
 		}
 	}
 	if len(r.failed) > 0 {
-		return failure.New(failure.KindOf(r.failed[0]), "mend these and run it again", "%d of %d were not renewed", len(r.failed), len(r.Items))
+		return failure.New(failure.KindOf(r.failed[0]), "mend what is said of each, and renew it again with: pkictl renew NAME", "%d of %d were not renewed", len(r.failed), len(r.Items))
 	}
 	return nil
 }
