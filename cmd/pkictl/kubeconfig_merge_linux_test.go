@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -220,12 +221,12 @@ func TestMergeIntoMount(t *testing.T) {
 	checkUnchanged(t, "mounted", root, before)
 }
 
-// keepFresh touches a lock until it is told to stop, so that nobody takes it for
-// one of a crash, however slow the machine is.
+// keepFresh touches a lock until it is told to stop, or for a minute, so that
+// nobody takes it for one of a crash, however slow the machine is.
 func keepFresh(lock string) (stop func()) {
 	done := make(chan struct{})
 	go func() {
-		for {
+		for range 60 {
 			select {
 			case <-done:
 				return
@@ -241,6 +242,11 @@ func keepFresh(lock string) (stop func()) {
 // it was started to outlive it.
 func TestMergeHangup(t *testing.T) {
 	t.Parallel()
+	// Where the tests themselves were started to outlive a terminal, so would
+	// what they start: a signal that is caught here is not ignored there.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	for _, outlives := range []bool{false, true} {
 		dir := writeMerge(t, mergeTarget)
 		lock := filepath.Join(dir, "home/config.lock")
