@@ -129,7 +129,7 @@ func (i issuance) run(certs ...*pending) error {
 }
 
 func (i issuance) publish(certs []*pending) error {
-	err := inParallel(len(certs), func(n int) error { return certs[n].complete() })
+	err := InParallel(len(certs), func(n int) error { return certs[n].complete() })
 	if err != nil {
 		return err
 	}
@@ -159,9 +159,9 @@ func (p *pending) complete() error {
 	return err
 }
 
-// inParallel calls do with 0 … n-1 on all processors and returns the error of
+// InParallel calls do with 0 … n-1 on all processors and returns the error of
 // the lowest number.
-func inParallel(n int, do func(int) error) error {
+func InParallel(n int, do func(int) error) error {
 	errs := make([]error, n)
 	var next atomic.Int64
 	var workers sync.WaitGroup

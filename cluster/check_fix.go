@@ -13,7 +13,7 @@ func (n *CheckedNode) fix(e Entry, d Difference) string {
 	case d.Field == FieldFile && strings.HasPrefix(d.Found, "a symbolic link") && strings.Contains(d.Found, ".staging"):
 		return "a command is about to change it, or was killed: the next pkictl cluster init or renew completes it, or takes it back"
 	case d.Field == FieldFile && d.Found == foundRequest:
-		return "bring in what its CA has signed with: pkictl cluster finish" + dirFlag(n.Dir) + " --certs DIR"
+		return "bring in what its CA has signed with: pkictl cluster finish" + DirFlag(n.Dir) + " --certs DIR"
 	case n.isForeign(e):
 		return "get it from who runs etcd"
 	case e.Kind == KindCA && (d.Field == FieldEnd || d.Field == FieldBegin):
@@ -27,7 +27,7 @@ func (n *CheckedNode) fix(e Entry, d Difference) string {
 		if e.Name == NameKubelet {
 			name = "pkictl cluster renew --include-kubelet " + e.Name
 		}
-		return "renew it with: " + name + dirFlag(n.Dir)
+		return "renew it with: " + name + DirFlag(n.Dir)
 	case d.Field == FieldBegin:
 		return "check the clock of this machine, and of the one that made it"
 	}
@@ -38,7 +38,9 @@ func (n *CheckedNode) fix(e Entry, d Difference) string {
 	return hint
 }
 
-func dirFlag(dir string) string {
+// DirFlag is what names a cluster directory in a command line, quoted for a POSIX
+// shell and after a space; empty for the one that commands take by themselves.
+func DirFlag(dir string) string {
 	if dir == DefaultDir {
 		return ""
 	}
@@ -46,4 +48,4 @@ func dirFlag(dir string) string {
 }
 
 // repair is the command that replaces what is wrong.
-func (n *CheckedNode) repair() string { return "pkictl cluster init --repair" + dirFlag(n.home) }
+func (n *CheckedNode) repair() string { return "pkictl cluster init --repair" + DirFlag(n.home) }

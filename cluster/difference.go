@@ -186,13 +186,9 @@ func (d *differences) compareGroups(n Node) {
 
 func (d *differences) compareUsages() {
 	cert := d.found.Certificate
-	want := map[string][]x509.ExtKeyUsage{
-		ca.ProfileServer: {x509.ExtKeyUsageServerAuth},
-		ca.ProfileClient: {x509.ExtKeyUsageClientAuth},
-		ca.ProfilePeer:   {x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}[d.found.Entry.Profile]
+	want := d.found.Entry.extKeyUsages()
 	if len(cert.UnknownExtKeyUsage) > 0 || !sameSet(cert.ExtKeyUsage, want) {
-		d.add(d.path(), FieldEKU, usageNames(want), usageNames(cert.ExtKeyUsage))
+		d.add(d.path(), FieldEKU, orNone(usageNames(want)), orNone(usageNames(cert.ExtKeyUsage)))
 	}
 }
 
@@ -297,19 +293,19 @@ func showCAs(certs []*x509.Certificate) []string {
 	return names
 }
 
-func usageNames(usages []x509.ExtKeyUsage) string {
+func usageNames(usages []x509.ExtKeyUsage) []string {
 	var names []string
 	for _, usage := range usages {
 		switch usage {
 		case x509.ExtKeyUsageServerAuth:
-			names = append(names, "server")
+			names = append(names, string(ca.PurposeServer))
 		case x509.ExtKeyUsageClientAuth:
-			names = append(names, "client")
+			names = append(names, string(ca.PurposeClient))
 		default:
 			names = append(names, usage.String())
 		}
 	}
-	return orNone(names)
+	return names
 }
 
 func orNone(names []string) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -74,6 +73,15 @@ type finishPlan struct {
 type placed struct {
 	cert, issuer *x509.Certificate
 	above        []*x509.Certificate // the nearest first
+}
+
+// newPlaced is a certificate whose issuer is the first of those above it, or the
+// given one where none are.
+func newPlaced(cert, issuer *x509.Certificate, above []*x509.Certificate) placed {
+	if len(above) > 0 {
+		issuer = above[0]
+	}
+	return placed{cert: cert, issuer: issuer, above: above}
 }
 
 func (p *finishPlan) run() (*InitResult, error) {
@@ -164,11 +172,7 @@ func (p *finishPlan) placeLeaf(n *nodePlan, item *planItem) {
 		}
 	default:
 		item.state, item.differences, item.cert = StatePlaced, differences, best
-		chosen := placed{cert: best, above: p.offered.behind(best, a)}
-		if chosen.issuer = issuer; len(chosen.above) > 0 {
-			chosen.issuer = chosen.above[0]
-		}
-		p.placed[item] = chosen
+		p.placed[item] = newPlaced(best, issuer, p.offered.behind(best, a))
 		if len(differences) > 0 {
 			item.state = StateWrong
 		}
@@ -264,7 +268,11 @@ func (p *finishPlan) write(n *nodePlan) error {
 		chosen, isPlaced := p.placed[item]
 		switch {
 		case item.entry.Kind == KindCA:
-			files = append(files, p.filesOfCA(n, item)...)
+			more, err := p.filesOfCA(n, item)
+			if err != nil {
+				return err
+			}
+			files = append(files, more...)
 		case isPlaced:
 			more, err := p.filesOf(n, item, chosen)
 			if err != nil {
@@ -281,10 +289,8 @@ func (p *finishPlan) write(n *nodePlan) error {
 	if len(files) == 0 {
 		return nil
 	}
-	if n.node.hasEtcd() {
-		if err := n.store.Make(filepath.Join(PKIDir(n.dir), "etcd")); err != nil {
-			return err
-		}
+	if err := n.makeEtcdDir(); err != nil {
+		return err
 	}
 	return ca.WriteForeign(n.store, certs, files...)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -50,12 +49,7 @@ func (p *finishPlan) placeCA(item *planItem) {
 	if len(item.differences) > 0 {
 		item.state = StateWrong
 	}
-	p.placed[item] = placed{cert: cert, above: above}
-	if len(above) > 0 {
-		chosen := p.placed[item]
-		chosen.issuer = above[0]
-		p.placed[item] = chosen
-	}
+	p.placed[item] = newPlaced(cert, nil, above)
 }
 
 // readKnown reads the chains that stand beside the places of CAs: who knows the
@@ -110,7 +104,7 @@ func (p *finishPlan) placeChain(item *planItem, a *authority) {
 	if above := p.offered.above(a.ca.Certificate); len(above) > 0 {
 		a.ca.Chain = above
 		item.state = StatePlaced
-		p.placed[item] = placed{cert: a.ca.Certificate, issuer: above[0], above: above}
+		p.placed[item] = newPlaced(a.ca.Certificate, nil, above)
 	}
 }
 
@@ -221,14 +215,14 @@ func isRoot(cert *x509.Certificate) bool { return bytes.Equal(cert.RawSubject, c
 // filesOfCA are the files of a CA whose certificate comes from elsewhere. Its
 // own file has it alone: with the root in it, it would stand for all that the
 // root's other CAs sign. Where the key is here, other nodes get both from Init.
-func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) []store.File {
+func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) ([]store.File, error) {
 	first := p.nodes[0].item(item.entry.Name)
 	chosen, isPlaced := p.placed[first]
 	switch {
 	case isPlaced && n != p.nodes[0] && (first.found.Key != nil || !item.found.Absent()): // at most a chain is missing
-		return nil
+		return nil, nil
 	case isPlaced && n == p.nodes[0] && item.found.Certificate != nil: // placeChain
-		return []store.File{chosen.chainFile(item.entry, n.dir)}
+		return []store.File{chosen.chainFile(item.entry, n.dir)}, nil
 	case isPlaced:
 		files := []store.File{{Path: item.entry.CertPath(n.dir), Data: ca.EncodeCertificates(chosen.cert), Mode: 0o644}}
 		if len(chosen.above) > 0 {
@@ -237,19 +231,12 @@ func (p *finishPlan) filesOfCA(n *nodePlan, item *planItem) []store.File {
 		if n != p.nodes[0] {
 			item.state, item.cert = StateCopied, chosen.cert
 		}
-		return files
+		return files, nil
 	case item.state == StateCopied && item.found.Absent() && item.from.keyIsMissing():
-		var files []store.File
-		for i, path := range item.from.entry.sharedPaths(item.from.found.Dir) {
-			data, err := store.Read(path, store.MaxPEM)
-			if err != nil {
-				continue // no key, no chain
-			}
-			files = append(files, store.File{Path: filepath.Clean(item.entry.sharedPaths(n.dir)[i]), Data: data, Mode: modeOf(path)})
-		}
-		return files
+		err := item.copy()
+		return item.files, err
 	}
-	return nil
+	return nil, nil
 }
 
 // chainFile is the file of a CA and those above it.

@@ -210,12 +210,8 @@ func (e *fileError) Unwrap() error { return e.err }
 
 func (f *Found) readCertificate() {
 	path := f.Entry.CertPath(f.Dir)
-	if f.isMissing(path) {
-		return
-	}
-	items, err := decodeFile(path)
-	if err != nil {
-		f.problem(path, err)
+	items := f.decode(path)
+	if items == nil {
 		return
 	}
 	f.takeCertificates(items, path)
@@ -232,12 +228,8 @@ func (f *Found) takeCertificates(items []ca.Item, path string) {
 
 func (f *Found) readKey() {
 	path := f.Entry.KeyPath(f.Dir)
-	if f.isMissing(path) {
-		return
-	}
-	items, err := decodeFile(path)
-	if err != nil {
-		f.problem(path, err)
+	items := f.decode(path)
+	if items == nil {
 		return
 	}
 	key := ca.PrivateKey(items)
@@ -261,12 +253,8 @@ func (f *Found) takeKey(key *ca.KeyInfo) {
 
 func (f *Found) readPublic() {
 	path := f.Entry.publicPath(f.Dir)
-	if f.isMissing(path) {
-		return
-	}
-	items, err := decodeFile(path)
-	if err != nil {
-		f.problem(path, err)
+	items := f.decode(path)
+	if items == nil {
 		return
 	}
 	for _, item := range items {
@@ -281,6 +269,20 @@ func (f *Found) readPublic() {
 	if f.Public == nil {
 		f.problem(path, failure.New(failure.Failed, "restore the file from a backup", "there is no public key in %q", path))
 	}
+}
+
+// decode reads one of the files. It returns nil where it is not there, or cannot
+// be read, which is then a problem.
+func (f *Found) decode(path string) []ca.Item {
+	if f.isMissing(path) {
+		return nil
+	}
+	items, err := decodeFile(path)
+	if err != nil {
+		f.problem(path, err)
+		return nil
+	}
+	return items
 }
 
 // decodeFile reads PEM, the one form that Kubernetes takes.

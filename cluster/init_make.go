@@ -10,9 +10,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
@@ -224,14 +222,20 @@ func (p *initPlan) write(n *nodePlan) error {
 	if len(members)+len(files) == 0 {
 		return nil
 	}
-	if n.node.hasEtcd() {
-		if err := n.store.Make(filepath.Join(PKIDir(n.dir), "etcd")); err != nil {
-			return err
-		}
+	if err := n.makeEtcdDir(); err != nil {
+		return err
 	}
 	// Only a repair, and cluster.yaml, replace what is there; the rest was not there
 	// when this directory was locked.
 	return ca.WriteTogether(n.store, p.Now, true, members, files...)
+}
+
+// makeEtcdDir makes the directory of etcd's certificates, for nodes that have them.
+func (n *nodePlan) makeEtcdDir() error {
+	if !n.node.hasEtcd() {
+		return nil
+	}
+	return n.store.Make(filepath.Join(PKIDir(n.dir), "etcd"))
 }
 
 // copy takes over what all nodes have the same, from one that has it.
@@ -294,25 +298,5 @@ func (s Settings) filled(nodes []*nodePlan, before string) Settings {
 // inParallel runs functions on all processors and returns the error of the
 // first in the list that has one.
 func inParallel(list []func() error) error {
-	errs := make([]error, len(list))
-	next := make(chan int)
-	var workers sync.WaitGroup
-	for range min(len(list), runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for i := range next {
-				errs[i] = list[i]()
-			}
-		})
-	}
-	for i := range list {
-		next <- i
-	}
-	close(next)
-	workers.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return ca.InParallel(len(list), func(i int) error { return list[i]() })
 }

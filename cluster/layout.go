@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"crypto/x509"
 	"slices"
 
 	"github.com/pkictl/pkictl/ca"
@@ -203,6 +204,22 @@ func (e Entry) SANs(n Node) (ca.SANs, error) {
 	}
 	return ca.ParseSANs(dns, ips, nil, nil)
 }
+
+// extKeyUsages are the extended key usages (RFC 5280, 4.2.1.12) of the certificate.
+func (e Entry) extKeyUsages() []x509.ExtKeyUsage {
+	switch e.Profile {
+	case ca.ProfileServer:
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	case ca.ProfileClient:
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	case ca.ProfilePeer:
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	}
+	return nil
+}
+
+// Usages are the extended key usages of the certificate, in the words of ca.Purpose.
+func (e Entry) Usages() []string { return usageNames(e.extKeyUsages()) }
 
 // Server is the URL in a node's kubeconfig.
 func (e Entry) Server(n Node) string { return e.server(n) }

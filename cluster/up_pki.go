@@ -128,8 +128,8 @@ func (c *runCheck) certificate(f *Found) error {
 			return failure.New(failure.Failed, otherCAHint, "certificate %q is not by the CA %q: %s", path, issuer.Entry.CertPath(c.dir), check.Found)
 		}
 	}
-	for _, purpose := range purposesOf(e) {
-		if check := ca.CheckUsage(cert, purpose); check.Status == ca.CheckFailed {
+	for _, purpose := range e.Usages() {
+		if check := ca.CheckUsage(cert, ca.Purpose(purpose)); check.Status == ca.CheckFailed {
 			return failure.New(failure.Failed, repairHint, "certificate %q is of no use for a %s: it is for %s", path, purpose, check.Found)
 		}
 	}
@@ -143,18 +143,6 @@ func (c *runCheck) certificate(f *Found) error {
 		return failure.New(failure.Failed, "Kubernetes cannot read such keys: decrypt it, or make it again", "key %q %s", e.KeyPath(c.dir), cmp.Or(f.KeyProblem, "is missing"))
 	case !ca.EqualKeys(f.Key, cert.PublicKey):
 		return failure.New(failure.Failed, repairHint, "key %q does not belong to certificate %q", e.KeyPath(c.dir), path)
-	}
-	return nil
-}
-
-func purposesOf(e Entry) []ca.Purpose {
-	switch e.Profile {
-	case ca.ProfileServer:
-		return []ca.Purpose{ca.PurposeServer}
-	case ca.ProfileClient:
-		return []ca.Purpose{ca.PurposeClient}
-	case ca.ProfilePeer:
-		return []ca.Purpose{ca.PurposeServer, ca.PurposeClient}
 	}
 	return nil
 }

@@ -244,12 +244,7 @@ func repairHint(list []cluster.Difference) string {
 	return "Add --repair to replace it."
 }
 
-func dirFlag(dir string) string {
-	if dir == cluster.DefaultDir {
-		return ""
-	}
-	return " --dir " + printable(ca.ShellQuote(dir))
-}
+func dirFlag(dir string) string { return printable(cluster.DirFlag(dir)) }
 
 // state says what happened to an entry, or would.
 func state(s cluster.State, dryRun bool) string {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/cluster"
 )
 
@@ -94,7 +93,7 @@ func layoutOf(node cluster.Node, dir string) ([]layoutEntry, error) {
 		case cluster.KindKubeconfig:
 			entry.Server = e.Server(node)
 		}
-		entry.CommonName, entry.Groups, entry.Usages = e.CommonName(node), e.Groups(node), usagesOf(e)
+		entry.CommonName, entry.Groups, entry.Usages = e.CommonName(node), e.Groups(node), e.Usages()
 		sans, err := e.SANs(node)
 		if err != nil {
 			return nil, err
@@ -103,13 +102,6 @@ func layoutOf(node cluster.Node, dir string) ([]layoutEntry, error) {
 		list = append(list, entry)
 	}
 	return list, nil
-}
-
-// usagesOf are the extended key usages (RFC 5280, 4.2.1.12) of a certificate.
-func usagesOf(e cluster.Entry) []string {
-	return map[string][]string{
-		ca.ProfileServer: {"server"}, ca.ProfileClient: {"client"}, ca.ProfilePeer: {"server", "client"},
-	}[e.Profile]
 }
 
 func showLayout(w io.Writer, entries []layoutEntry) {
