@@ -24,8 +24,11 @@ var mayImport = map[string][]string{
 	"ca":                  {"internal/yamlfile", "internal/store", "internal/failure"},
 	"kubeconfig":          {"ca", "internal/kubeclient", "internal/store", "internal/failure"},
 	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
-	"cluster":             {"ca", "kubeconfig", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/failure"},
-	"cmd/pkictl":          {"ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
+	"cluster":             {"ca", "kubeconfig", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/failure"},
+	"internal/staticpod":  {"internal/store", "internal/failure"},
+	"apiserver":           {"apiserver/audit", "kubeconfig", "ca", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/failure"},
+	"apiserver/audit":     {"internal/yamlfile", "internal/store", "internal/failure"},
+	"cmd/pkictl":          {"apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
 }
 
 // onlyCommand are the parts of the world that only cmd/pkictl touches; the

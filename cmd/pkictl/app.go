@@ -93,6 +93,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 		a.listCmd(), a.inspectCmd(), a.verifyCmd(), a.lintCmd(),
 		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(), a.credentialCmd(),
 		a.clusterCmd(),
+		a.auditCmd(), a.apiserverCmd(),
 		a.versionCmd(), a.manCmd(),
 	)
 	reportArgs(root)
