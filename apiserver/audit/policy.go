@@ -52,7 +52,7 @@ func Parse(name string, data []byte) (*Policy, error) {
 		return nil, failure.Wrap(err, failure.Usage, "see: pkictl audit lint FILE", "kube-apiserver would not start with the policy %q", name)
 	}
 	p := &Policy{Name: name, Policy: *loaded}
-	if rules := field(documents[0], "rules"); rules != nil {
+	if rules := yamlfile.Field(documents[0], "rules"); rules != nil {
 		p.rules = rules.Content
 	}
 	return p, nil
@@ -65,17 +65,4 @@ func (p *Policy) Line(rule int) int {
 		return 0
 	}
 	return p.rules[rule].Line
-}
-
-// field returns the value of a key in a mapping, nil if it has none.
-func field(mapping *yaml.Node, key string) *yaml.Node {
-	if mapping.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == key {
-			return mapping.Content[i+1]
-		}
-	}
-	return nil
 }
