@@ -258,7 +258,7 @@ func (d *strictDecoder) field(key *yaml.Node, path string, of reflect.Value) (re
 		return found, nil
 	}
 	slices.Sort(names)
-	hint := ca.Suggest(key.Value, names)
+	hint := failure.Suggest(key.Value, names)
 	if len(others) > 0 {
 		hint = "it is a field of " + kubeadmGroup + others[0]
 	}

@@ -176,7 +176,7 @@ func noRole(ctx context.Context, c *kubeclient.Client, g UserGrant, role string)
 
 // meant is a hint for a name that is not there.
 func meant(name string, known []string, otherwise string) string {
-	if similar := ca.Closest(name, known); similar != "" {
+	if similar := failure.Closest(name, known); similar != "" {
 		return "did you mean " + similar + "? " + otherwise
 	}
 	return otherwise
