@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 

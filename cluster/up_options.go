@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
