@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/yamlfile":   {"internal/failure"},
 	"internal/kubeclient": {"internal/store", "internal/failure"},
 	"ca":                  {"internal/yamlfile", "internal/store", "internal/failure"},
-	"kubeconfig":          {"ca", "internal/kubeclient", "internal/store", "internal/failure"},
+	"kubeconfig":          {"ca", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/failure"},
 	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/failure"},
 	"cluster":             {"ca", "kubeconfig", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/failure"},
 	"internal/staticpod":  {"internal/store", "internal/failure"},
