@@ -42,7 +42,7 @@ func parseKeys(flag, text string) (rule, error) {
 			current = clause
 			clauses[current] = []string{value}
 		case current == "" || hasKey && current != "by" && current != "by group": // a name in a directory has =
-			return fail(didYouMean(key, names, "keys are "+list(names)), "there is no key %q", key)
+			return fail(failure.DidYouMean(key, names, "keys are "+list(names)), "there is no key %q", key)
 		default:
 			clauses[current] = append(clauses[current], strings.TrimSpace(part))
 		}
@@ -221,7 +221,7 @@ func parseLevel(texts []string) (internal.Level, error) {
 		}
 	}
 	text := strings.Join(texts, ",")
-	return "", failure.New(failure.Usage, didYouMean(text, levels(), "it is one of "+list(levels())), "there is no level %q", text)
+	return "", failure.New(failure.Usage, failure.DidYouMean(text, levels(), "it is one of "+list(levels())), "there is no level %q", text)
 }
 
 // parseVerbs returns the verbs of a list, in which reads and changes stand for
@@ -244,7 +244,7 @@ func parseVerbs(words []string) ([]string, error) {
 			verbs = append(verbs, word)
 		default:
 			groups := slices.Concat(known, []string{"reads", "changes", "any"})
-			return nil, failure.New(failure.Usage, didYouMean(word, groups, "verbs are "+list(groups)), "there is no verb %q", word)
+			return nil, failure.New(failure.Usage, failure.DidYouMean(word, groups, "verbs are "+list(groups)), "there is no verb %q", word)
 		}
 	}
 	var unique []string
