@@ -48,7 +48,7 @@ func parseKeys(flag, text string) (rule, error) {
 		}
 	}
 	if clauses["at"] == nil {
-		return fail("add level=LEVEL, which is one of "+list(levels()), "it has no level")
+		return fail("add level=LEVEL, which is one of "+list(levelNames()), "it has no level")
 	}
 	d := draft{levelText: clauses["at"], verbs: clauses["verbs"], resources: clauses["resources"], clauses: clauses}
 	if urls := clauses["urls"]; urls != nil {
@@ -214,14 +214,14 @@ func aboveMetadata(level internal.Level) bool { return internal.LevelMetadata.Le
 
 func parseLevel(texts []string) (internal.Level, error) {
 	if len(texts) == 1 {
-		for _, level := range levels() {
+		for _, level := range levelNames() {
 			if strings.EqualFold(level, texts[0]) {
 				return internal.Level(level), nil
 			}
 		}
 	}
 	text := strings.Join(texts, ",")
-	return "", failure.New(failure.Usage, failure.DidYouMean(text, levels(), "it is one of "+list(levels())), "there is no level %q", text)
+	return "", failure.New(failure.Usage, failure.DidYouMean(text, levelNames(), "it is one of "+list(levelNames())), "there is no level %q", text)
 }
 
 // parseVerbs returns the verbs of a list, in which reads and changes stand for

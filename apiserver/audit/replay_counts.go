@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 
 	internal "k8s.io/apiserver/pkg/apis/audit"
@@ -15,15 +14,6 @@ const (
 	maxNameLength = 200    // bytes
 	otherNames    = "(others)"
 )
-
-// Levels and stages, in the order in which they are reported.
-var (
-	levels = [...]internal.Level{internal.LevelNone, internal.LevelMetadata, internal.LevelRequest, internal.LevelRequestResponse}
-	stages = [...]internal.Stage{internal.StageRequestReceived, internal.StageResponseStarted, internal.StageResponseComplete, internal.StagePanic}
-)
-
-func levelIndex(l internal.Level) int { return slices.Index(levels[:], l) }
-func stageIndex(s internal.Stage) int { return slices.Index(stages[:], s) }
 
 // Tally counts events and the bytes of their lines.
 type Tally struct {
