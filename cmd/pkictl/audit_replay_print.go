@@ -64,7 +64,7 @@ func printReplaySummary(w io.Writer, r *audit.ReplayReport) {
 
 // replayed is a policy and what it keeps, in a line.
 func replayed(r *audit.ReplayReport, p *audit.PolicyReplay) string {
-	text := fmt.Sprintf("%s keeps %d events (%s), %s", p.Policy, p.Kept.Events, percent(p.Kept.Events, r.Log.Events), tallySize(p.Kept))
+	text := fmt.Sprintf("%s keeps %s (%s), %s", p.Policy, count(int(p.Kept.Events), "event"), percent(p.Kept.Events, r.Log.Events), tallySize(p.Kept))
 	if p.BytesADay > 0 {
 		text += fmt.Sprintf("; %s a day", byteSize(p.BytesADay))
 		if span := r.Span(); span < time.Hour {
@@ -151,8 +151,8 @@ func printReplayRows(w io.Writer, title string, r *audit.ReplayReport, rows []au
 
 func printReplayDifference(w io.Writer, r *audit.ReplayReport) {
 	d := r.Difference
-	fmt.Fprintf(w, "\n%s against %s: gained %d events, lost %d; level raised of %d, lowered of %d; %s\n",
-		printable(r.Policy.Policy), printable(r.Against.Policy), d.Gained, d.Lost, d.Raised, d.Lowered, moreBytes(d.Bytes))
+	fmt.Fprintf(w, "\n%s against %s: gained %s, lost %d; level raised of %d, lowered of %d; %s\n",
+		printable(r.Policy.Policy), printable(r.Against.Policy), count(int(d.Gained), "event"), d.Lost, d.Raised, d.Lowered, moreBytes(d.Bytes))
 	if len(d.Rules) == 0 {
 		return
 	}
