@@ -206,7 +206,7 @@ func (j *judged) judge(e *event, d *Decision) (size int64, incomplete, kept bool
 		j.watches++
 	}
 	if !d.Keeps(e.stage) {
-		j.levels[0].add(0, false) // None stands for all that is not kept
+		j.levels[0].Events++ // reported as NotKept
 		return 0, false, false
 	}
 	size, incomplete = e.sizeAt(d)
