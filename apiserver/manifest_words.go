@@ -156,20 +156,14 @@ func (m *Manifest) flagsOf(words []word) []ManifestFlag {
 func normal(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
 // isSwitch says whether a flag takes no word behind it for its value.
-func isSwitch(string) bool { return false }
+func isSwitch(name string) bool {
+	known, _ := lookup(name)
+	return known.Type == TypeBool
+}
 
 // addsUp says whether a flag that stands several times has all of its values: those
 // of the types StringSlice, StringArray and the maps (k8s.io/kubernetes/cmd/kube-apiserver).
 func addsUp(name string) bool {
-	switch name {
-	case "admission-control", "allow-metric-labels", "api-audiences", "authorization-always-allow-paths", "authorization-mode",
-		"cors-allowed-origins", "disable-admission-plugins", "disabled-metrics", "emulated-version", "enable-admission-plugins",
-		"etcd-servers", "etcd-servers-overrides", "feature-gates", "kubelet-preferred-address-types", "min-compatibility-version",
-		"oidc-required-claim", "oidc-signing-algs", "requestheader-allowed-names", "requestheader-extra-headers-prefix",
-		"requestheader-group-headers", "requestheader-uid-headers", "requestheader-username-headers", "runtime-config",
-		"service-account-issuer", "service-account-key-file", "strict-transport-security-directives", "tls-cipher-suites",
-		"tls-sni-cert-key", "watch-cache-sizes":
-		return true
-	}
-	return false
+	known, _ := lookup(name)
+	return known.takesSeveral()
 }
