@@ -16,7 +16,7 @@ const NoRule = -1
 type Decision struct {
 	Rule              int // its index, or NoRule
 	Level             internal.Level
-	OmitStages        []internal.Stage
+	OmitStages        []internal.Stage // of the policy and of the rule, each once; the caller does not change it
 	OmitManagedFields bool
 }
 
@@ -37,7 +37,21 @@ func (p *Policy) Evaluator() *Evaluator {
 		numbered.Rules[i].Level = internal.Level(strconv.Itoa(i))
 	}
 	e.policy = policy.NewPolicyRuleEvaluator(numbered)
+	// It has merged the stages in the rules of its copy, by way of a map.
+	for i := range numbered.Rules {
+		sortStages(numbered.Rules[i].OmitStages)
+	}
 	return e
+}
+
+// stages are all, in the order in which a request comes to them.
+func stages() []internal.Stage {
+	return []internal.Stage{internal.StageRequestReceived, internal.StageResponseStarted, internal.StageResponseComplete, internal.StagePanic}
+}
+
+func sortStages(list []internal.Stage) {
+	order := stages()
+	slices.SortFunc(list, func(a, b internal.Stage) int { return slices.Index(order, a) - slices.Index(order, b) })
 }
 
 // Decide says what the policy does with a request.
