@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"flag"
-	"io"
 	"os"
 	"testing"
 
@@ -12,11 +10,6 @@ import (
 // TestMain silences what kube-apiserver's code logs of policies, as the program
 // does.
 func TestMain(m *testing.M) {
-	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
-	klog.InitFlags(flags)
-	if err := flags.Parse([]string{"-logtostderr=false"}); err != nil {
-		panic(err)
-	}
-	klog.SetOutput(io.Discard)
+	klog.SetLogger(klog.New(nil))
 	os.Exit(m.Run())
 }
