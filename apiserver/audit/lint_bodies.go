@@ -137,7 +137,7 @@ func (x *index) byAnybody(i int, r Request, f fresh, left *int) (Request, bool) 
 			if *left--; *left < 0 {
 				return r, false
 			}
-			r.User, r.Groups = user, groupsOf(user, group)
+			r.User, r.Groups = user, groupsWith(user, group)
 			all := x.empty()
 			all.intersect(byUser, x.groups.of(r.Groups...), i)
 			if all.first() == i {
@@ -155,9 +155,9 @@ func (x *index) byAnybody(i int, r Request, f fresh, left *int) (Request, bool) 
 	return r, false
 }
 
-// groupsOf returns the groups of a user, with one that a rule wants
+// groupsWith returns the groups of a user, with one that a rule wants
 // (k8s.io/apiserver/pkg/authentication).
-func groupsOf(user, wanted string) []string {
+func groupsWith(user, wanted string) []string {
 	var groups []string
 	if wanted != "" {
 		groups = append(groups, wanted)
@@ -224,7 +224,7 @@ func (l *linter) who(r *Request) string {
 	_, isNamed := l.index.users.by[r.User]
 	var group string
 	for _, g := range r.Groups {
-		if _, ok := l.index.groups.by[g]; ok {
+		if _, ok := l.index.groups.by[g]; ok && g != "system:authenticated" {
 			group = g
 		}
 	}

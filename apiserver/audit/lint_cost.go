@@ -16,7 +16,7 @@ type noise struct {
 func noises() []noise {
 	node, controller := "system:node:worker-1", "system:serviceaccount:kube-system:endpointslice-controller"
 	at := func(what, user, verb, group, resource, sub, namespace string) noise {
-		return noise{what, Request{User: user, Groups: groupsOf(user, ""), Verb: verb, IsResource: true, Group: group, Version: "v1",
+		return noise{what, Request{User: user, Groups: groupsWith(user, ""), Verb: verb, IsResource: true, Group: group, Version: "v1",
 			Resource: resource, Subresource: sub, Namespace: namespace, Name: "worker-1"}}
 	}
 	return []noise{
@@ -39,7 +39,7 @@ func (l *linter) checkCost() {
 		}
 	}
 	f := l.index.choose()
-	list := Request{User: f.user, Groups: groupsOf(f.user, ""), Verb: "list", IsResource: true, Version: "v1", Resource: "pods", Namespace: f.namespace}
+	list := Request{User: f.user, Groups: groupsWith(f.user, ""), Verb: "list", IsResource: true, Version: "v1", Resource: "pods", Namespace: f.namespace}
 	reads, level := l.index.decide(&list)
 	managed := NoRule
 	for i := range l.policy.Rules {

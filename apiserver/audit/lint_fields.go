@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // knownShape is policyShape, made once.
@@ -64,7 +66,7 @@ func (l *linter) unknownField(p pair, present map[string]pair, s shape, of strin
 		meant = known[i]
 	}
 	if meant == "" {
-		meant = closest(name, known)
+		meant = failure.Closest(name, known)
 	}
 	mend := "known are " + strings.Join(known, ", ")
 	if meant != "" {
@@ -76,7 +78,7 @@ func (l *linter) unknownField(p pair, present map[string]pair, s shape, of strin
 		return
 	}
 	for other := range present { // that are meant for the same
-		if _, isKnown := s.fields[other]; !isKnown && other != name && (otherNames(of, other) == meant || strings.EqualFold(other, meant) || closest(other, known) == meant) {
+		if _, isKnown := s.fields[other]; !isKnown && other != name && (otherNames(of, other) == meant || strings.EqualFold(other, meant) || failure.Closest(other, known) == meant) {
 			return
 		}
 	}

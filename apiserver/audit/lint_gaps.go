@@ -73,7 +73,7 @@ func (x *index) subjects(i int, f fresh) []Request {
 	for _, user := range or(rule.Users, f.user) {
 		for _, group := range or(rule.UserGroups, "") {
 			for _, namespace := range or(rule.Namespaces, f.namespace) {
-				all = append(all, Request{User: user, Groups: groupsOf(user, group), Namespace: namespace, IsResource: true})
+				all = append(all, Request{User: user, Groups: groupsWith(user, group), Namespace: namespace, IsResource: true})
 			}
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	internal "k8s.io/apiserver/pkg/apis/audit"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 var versionForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?$`) })
@@ -121,7 +123,10 @@ func (l *linter) unknownGroup(group string, where *yaml.Node, change func(*Findi
 			same = append(same, known)
 		}
 	}
-	switch meant := closest(group, Groups()[1:]); {
+	known := slices.DeleteFunc(Groups()[1:], func(g string) bool { // a custom resource's group may begin with another
+		return strings.Contains(group, ".") != strings.Contains(g, ".") || len(group) > len(g)+2
+	})
+	switch meant := failure.Closest(group, known); {
 	case len(same) == 1:
 		change(l.report(where, severity, id, "write: group: "+same[0], "Kubernetes serves no group %q", group), same[0])
 	case meant != "":
@@ -193,7 +198,7 @@ func (l *linter) checkKnown(group, name string, at *yaml.Node) bool {
 	if lower := strings.ToLower(name); lower != name && in(lower) {
 		f.Mend = "write " + lower
 		f.fixedBy(&edit{kind: replace, node: at, value: lower}, l.file)
-	} else if meant := closest(sub, subs); meant != "" {
+	} else if meant := failure.Closest(sub, subs); meant != "" {
 		f.Mend = "write " + base + "/" + meant
 	}
 	return false
@@ -231,8 +236,8 @@ func (l *linter) unknownResource(group, base, name string, at *yaml.Node) bool {
 		f.fixedBy(&edit{kind: replace, node: at, value: meant}, l.file)
 	case len(found) > 0:
 		f.ID, f.Mend = "resource-in-wrong-group", "write: {group: "+quote(found[0].Group)+", resources: ["+found[0].Name+"]}"
-	case closest(base, names) != "":
-		f.Mend = "write " + closest(base, names)
+	case failure.Closest(base, names) != "":
+		f.Mend = "write " + failure.Closest(base, names)
 	}
 	return false
 }

@@ -6,6 +6,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	internal "k8s.io/apiserver/pkg/apis/audit"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 func levelNames() []string {
@@ -75,7 +77,7 @@ func (l *linter) checkLevel(level internal.Level, at *ruleSource) {
 // alone is certain.
 func (l *linter) unknownWord(at *yaml.Node, id, what, word string, known []string) {
 	mend := "the " + what + "s are " + strings.Join(known, ", ")
-	meant := closest(word, known)
+	meant := failure.Closest(word, known)
 	if meant != "" {
 		mend = "write " + meant
 	}

@@ -6,6 +6,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	internal "k8s.io/apiserver/pkg/apis/audit"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // resourceVerbs are the verbs of requests for resources, and methods those of
@@ -85,7 +87,7 @@ func (l *linter) unknownVerb(verb string, at *yaml.Node, known []string) {
 	mend := "the verbs are " + strings.Join(known, ", ")
 	meant := verbMeant(verb)
 	if meant == "" {
-		meant = closest(verb, known)
+		meant = failure.Closest(verb, known)
 	}
 	if meant != "" {
 		mend = "write " + meant
