@@ -10,8 +10,8 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -45,7 +45,7 @@ func keep(manifest string) (*kept, error) {
 	}
 	if isThere(k.path) && !k.isUnchanged() {
 		k.close()
-		return nil, failure.New(failure.Refused, "put it back: mv "+ca.ShellQuote(k.path)+" "+ca.ShellQuote(manifest)+"; or, if kube-apiserver runs as it should: rm "+ca.ShellQuote(k.path),
+		return nil, failure.New(failure.Refused, "put it back: mv "+shell.Quote(k.path)+" "+shell.Quote(manifest)+"; or, if kube-apiserver runs as it should: rm "+shell.Quote(k.path),
 			"an earlier change of %q was cut short before kube-apiserver was healthy; the manifest as it was is %q", manifest, k.path)
 	}
 	_ = os.Remove(k.path) // which was never needed

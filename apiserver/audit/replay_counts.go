@@ -12,7 +12,7 @@ import (
 const (
 	maxNames      = 10_000 // users, resources or days that are counted apart
 	maxNameLength = 200    // bytes
-	otherNames    = "(others)"
+	othersName    = "(others)"
 )
 
 // Tally counts events and the bytes of their lines.
@@ -63,7 +63,7 @@ func (n names) of(name string) *named {
 		name = name[:maxNameLength] + "..."
 	}
 	if len(n) >= maxNames && n[name] == nil {
-		name = otherNames
+		name = othersName
 	}
 	found := n[name]
 	if found == nil {

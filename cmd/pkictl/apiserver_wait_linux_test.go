@@ -18,8 +18,8 @@ import (
 	"github.com/pkictl/pkictl/internal/store"
 )
 
-// changing is a node whose API server is changed again and again.
-type changing struct {
+// changingNode is a node whose API server is changed again and again.
+type changingNode struct {
 	*kubeadmNode
 	k        *standIn
 	manifest string
@@ -28,7 +28,7 @@ type changing struct {
 
 // waitOptions give kube-apiserver as long as a busy machine may need, where it is
 // to come back.
-func (n *changing) waitOptions() apiserver.WaitOptions {
+func (n *changingNode) waitOptions() apiserver.WaitOptions {
 	return apiserver.WaitOptions{
 		Manifest: n.manifest, Timeout: 2 * time.Minute, LogDir: n.k.logs,
 		Progress: func(step string) { n.t.Log(step) },
@@ -37,7 +37,7 @@ func (n *changing) waitOptions() apiserver.WaitOptions {
 
 // with returns the good manifest with flags added, and with a volume and its mount
 // if one is given as NAME TYPE PATH.
-func (n *changing) with(flags []string, volume ...string) []byte {
+func (n *changingNode) with(flags []string, volume ...string) []byte {
 	n.t.Helper()
 	var lines strings.Builder
 	for _, flag := range flags {
@@ -56,7 +56,7 @@ func (n *changing) with(flags []string, volume ...string) []byte {
 }
 
 // change writes a manifest under watch, as apiserver patch does.
-func (n *changing) change(ctx context.Context, o apiserver.WaitOptions, manifest []byte) (*apiserver.WaitResult, error) {
+func (n *changingNode) change(ctx context.Context, o apiserver.WaitOptions, manifest []byte) (*apiserver.WaitResult, error) {
 	n.t.Helper()
 	w, err := apiserver.Watch(ctx, o)
 	if err != nil {
@@ -68,7 +68,7 @@ func (n *changing) change(ctx context.Context, o apiserver.WaitOptions, manifest
 }
 
 // checkOld checks that the very old file is back, and nothing else left.
-func (n *changing) checkOld(t *testing.T, before string) {
+func (n *changingNode) checkOld(t *testing.T, before string) {
 	t.Helper()
 	if after := n.manifestsOf(); after != before {
 		t.Errorf("the manifests were\n%sand are\n%s", before, after)
@@ -78,7 +78,7 @@ func (n *changing) checkOld(t *testing.T, before string) {
 	}
 }
 
-func (n *changing) file(t *testing.T, name, text string) string {
+func (n *changingNode) file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(n.userDir.dir, name)
 	ok(t, os.WriteFile(path, []byte(text), 0o600))
@@ -91,7 +91,7 @@ func TestAwaitHealthy(t *testing.T) {
 	t.Parallel()
 	node := newKubeadmNode(t)
 	ok(t, os.Remove(filepath.Join(node.manifests, "kube-controller-manager.yaml")))
-	n := &changing{kubeadmNode: node, k: node.startKubelet(), manifest: filepath.Join(node.manifests, "kube-apiserver.yaml")}
+	n := &changingNode{kubeadmNode: node, k: node.startKubelet(), manifest: filepath.Join(node.manifests, "kube-apiserver.yaml")}
 	var err error
 	n.good, err = os.ReadFile(n.manifest)
 	ok(t, err)
@@ -107,7 +107,7 @@ func TestAwaitHealthy(t *testing.T) {
 }
 
 // awaitReady waits until the API server answers, without any change.
-func (n *changing) awaitReady() {
+func (n *changingNode) awaitReady() {
 	n.t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		if _, _, err := n.try(n.kubectl, "--kubeconfig", filepath.Join(n.dir, "super-admin.conf"), "get", "--raw", "/readyz"); err == nil {
@@ -121,7 +121,7 @@ func (n *changing) awaitReady() {
 
 const goodPolicy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
 
-func (n *changing) testGood(t *testing.T) {
+func (n *changingNode) testGood(t *testing.T) {
 	log := filepath.Join(n.userDir.dir, "audit", "audit.log")
 	policy := n.file(t, "policy.yaml", goodPolicy)
 	manifest := n.with(in("--audit-policy-file="+policy, "--audit-log-path="+log), "policy File "+policy, "log DirectoryOrCreate "+filepath.Dir(log))
@@ -143,7 +143,7 @@ func (n *changing) testGood(t *testing.T) {
 	}
 }
 
-func (n *changing) testBad(t *testing.T) {
+func (n *changingNode) testBad(t *testing.T) {
 	policy := n.file(t, "bad.yaml", strings.Replace(goodPolicy, "Metadata", "Metdata", 1))
 	elsewhere := n.file(t, "unmounted.yaml", goodPolicy)
 	_ = elsewhere
@@ -194,7 +194,7 @@ func (n *changing) testBad(t *testing.T) {
 
 // testMetrics asks so seldom that it never sees the API server down, and does not
 // know where the kubelet's logs are.
-func (n *changing) testMetrics(t *testing.T) {
+func (n *changingNode) testMetrics(t *testing.T) {
 	o := n.waitOptions()
 	o.LogDir = t.TempDir()
 	w, err := apiserver.Watch(t.Context(), o)
@@ -216,14 +216,14 @@ func (n *changing) testMetrics(t *testing.T) {
 }
 
 // restore has the good manifest in force again.
-func (n *changing) restore(t *testing.T) {
+func (n *changingNode) restore(t *testing.T) {
 	t.Helper()
 	if result, err := n.change(t.Context(), n.waitOptions(), n.good); err != nil {
 		t.Fatalf("%+v, %v", result, err)
 	}
 }
 
-func (n *changing) testWaitInterrupted(t *testing.T) {
+func (n *changingNode) testWaitInterrupted(t *testing.T) {
 	before := n.manifestsOf()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -242,7 +242,7 @@ func (n *changing) testWaitInterrupted(t *testing.T) {
 }
 
 // restore2 makes sure that the kubelet has settled: a change there and back.
-func (n *changing) restore2(t *testing.T) {
+func (n *changingNode) restore2(t *testing.T) {
 	t.Helper()
 	if result, err := n.change(t.Context(), n.waitOptions(), n.with(in("--v=1"))); err != nil {
 		t.Fatalf("%+v, %v", result, err)
@@ -252,7 +252,7 @@ func (n *changing) restore2(t *testing.T) {
 
 // testWaitKilled leaves what a killed program leaves: the changed manifest, which
 // is bad, and the old one aside.
-func (n *changing) testWaitKilled(t *testing.T) {
+func (n *changingNode) testWaitKilled(t *testing.T) {
 	before := n.manifestsOf()
 	cmd := waitProgram(n.manifest, n.k.logs, n.with(in("--no-such-flag=1")))
 	ok(t, cmd.Start())
@@ -283,7 +283,7 @@ func (n *changing) testWaitKilled(t *testing.T) {
 
 // testNoKubelet changes a manifest that no kubelet reads, while the API server of
 // the node answers.
-func (n *changing) testNoKubelet(t *testing.T) {
+func (n *changingNode) testNoKubelet(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "manifests")
 	ok(t, os.Mkdir(dir, 0o700))
 	o := n.waitOptions()
@@ -303,7 +303,7 @@ func (n *changing) testNoKubelet(t *testing.T) {
 }
 
 // testWasNotHealthy mends an API server, and then fails to.
-func (n *changing) testWasNotHealthy(t *testing.T) {
+func (n *changingNode) testWasNotHealthy(t *testing.T) {
 	bad := n.with(in("--no-such-flag=1"))
 	ok(t, store.ReplaceFile(store.File{Path: n.manifest, Data: bad, Keep: true}))
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {

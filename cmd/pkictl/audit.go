@@ -8,5 +8,6 @@ func (a *app) auditCmd() *cobra.Command {
 it would have kept of a log. The decisions are those of the API server's own code.`,
 		a.auditGenerateCmd(),
 		a.auditReplayCmd(),
+		a.auditLintCmd(),
 	)
 }

@@ -328,4 +328,3 @@ func differs(r *sentRequest, d *audit.Decision, e *auditEvent) string {
 	}
 	return ""
 }
-
