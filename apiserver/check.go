@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"context"
 	"slices"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -82,8 +81,10 @@ type CheckOptions struct {
 
 // CheckReport is what CheckManifests or CheckLive found.
 type CheckReport struct {
-	OK      bool           `json:"ok"` // nothing failed
-	Checked []CheckedFile  `json:"checked"`
+	OK      bool           `json:"ok"` // nothing failed, and nodes agree
+	Checked []CheckedFile  `json:"checked,omitempty"`
+	Server  string         `json:"server,omitempty"` // with CheckLive
+	Drift   []Drift        `json:"drift,omitempty"`  // between nodes
 	Counts  map[Status]int `json:"counts"`
 	Results []CheckResult  `json:"checks"`
 	Notes   []string       `json:"notes,omitempty"`
@@ -103,7 +104,7 @@ type CheckedFile struct {
 // CheckManifests holds a kube-apiserver's manifest, and those beside it if
 // o.Path is a directory, against the benchmark. What is not as it should be is in
 // the report; an error means that a manifest could not be read.
-func CheckManifests(_ context.Context, o CheckOptions) (*CheckReport, error) {
+func CheckManifests(o CheckOptions) (*CheckReport, error) {
 	selected, err := SelectChecks(o)
 	if err != nil {
 		return nil, err
@@ -186,7 +187,7 @@ func (r *CheckReport) conclude() {
 	for _, result := range r.Results {
 		r.Counts[result.Status]++
 	}
-	r.OK = r.Counts[StatusFail] == 0
+	r.OK = r.Counts[StatusFail] == 0 && r.Drift == nil
 }
 
 // SelectChecks returns the checks that are asked for, in their order.

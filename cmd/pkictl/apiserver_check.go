@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -11,17 +13,20 @@ import (
 
 	"github.com/pkictl/pkictl/apiserver"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
 )
 
 type apiserverCheckFlags struct {
 	apiserver.CheckOptions
-	list, all, explain bool
+	list, all, live, explain bool
+
+	connection *connection
 }
 
 func (a *app) apiserverCheckCmd() *cobra.Command {
 	var f apiserverCheckFlags
 	cmd := &cobra.Command{
-		Use:   "check [MANIFEST|DIR]",
+		Use:   "check [MANIFEST|DIR|--live]",
 		Short: "Hold the flags of kube-apiserver against the CIS Kubernetes Benchmark",
 		Long: `Hold the manifest of kube-apiserver, or all manifests of a control plane in a
 directory, against the CIS Kubernetes Benchmark, version 1.12, as kube-bench
@@ -47,6 +52,9 @@ Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 			if len(args) > 0 {
 				f.Path = args[0]
 			}
+			if err := checkLiveFlags(cmd, f, args); err != nil {
+				return err
+			}
 			return a.apiserverCheck(cmd, f)
 		},
 	}
@@ -56,19 +64,51 @@ Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 	flags.StringVar(&f.Owner, "owner", "", "`USER[:GROUP]` whom manifests have to belong to (default root:root for root, for others who owns the directory)")
 	flags.BoolVar(&f.all, "all", false, "show what passed, too")
 	flags.BoolVar(&f.list, "list", false, "list all checks")
+	flags.BoolVar(&f.live, "live", false, "ask a running API server, and see what it takes")
+	f.connection = addConnection(cmd)
 	addExplain(cmd, &f.explain)
 	return cmd
+}
+
+// checkLiveFlags refuses what makes no sense together.
+func checkLiveFlags(cmd *cobra.Command, f apiserverCheckFlags, args []string) error {
+	if f.live {
+		if len(args) > 0 {
+			return failure.New(failure.Usage, "leave one of them out", "the manifest %q is given, and --live, which asks an API server", args[0])
+		}
+		return nil
+	}
+	for _, name := range []string{"kubeconfig", "context", "request-timeout"} {
+		if cmd.Flags().Changed(name) {
+			return failure.New(failure.Usage, "add --live", "--%s is given, but without --live nobody is asked", name)
+		}
+	}
+	return nil
 }
 
 // defaultManifests is where kubeadm has the kubelet look for static pods.
 const defaultManifests = "/etc/kubernetes/manifests"
 
 func (a *app) apiserverCheck(cmd *cobra.Command, f apiserverCheckFlags) error {
-	report, err := apiserver.CheckManifests(cmd.Context(), f.CheckOptions)
+	report, err := a.apiserverReport(cmd, f)
 	if err != nil {
 		return err
 	}
 	return a.reportAPIServerCheck(report, f)
+}
+
+func (a *app) apiserverReport(cmd *cobra.Command, f apiserverCheckFlags) (*apiserver.CheckReport, error) {
+	if !f.live {
+		return apiserver.CheckManifests(f.CheckOptions)
+	}
+	client, err := a.connect(f.connection)
+	if err != nil {
+		return nil, err
+	}
+	steps := a.newSteps()
+	defer steps.clear()
+	steps.begin("asking %s", printable(kubeclient.ShowURL(client.Server())))
+	return apiserver.CheckLive(cmd.Context(), client, f.CheckOptions)
 }
 
 func (a *app) reportAPIServerCheck(report *apiserver.CheckReport, f apiserverCheckFlags) error {
@@ -99,7 +139,11 @@ func (a *app) printAPIServerCheck(w io.Writer, report *apiserver.CheckReport, f 
 	for _, c := range report.Checked {
 		fmt.Fprintf(w, "%s\n", printable(strings.TrimSpace(strings.Join([]string{c.Component, c.Version, onNode(c.Node), c.File}, " "))))
 	}
+	if report.Server != "" {
+		fmt.Fprintf(w, "%s\n", printable(report.Server))
+	}
 	a.printChecks(w, report, f.all)
+	printDrift(w, report.Drift)
 	printFixes(w, report)
 	for _, note := range report.Notes {
 		fmt.Fprintf(w, "\nnote: %s\n", printable(note))
@@ -132,6 +176,25 @@ func (a *app) printChecks(w io.Writer, report *apiserver.CheckReport, all bool) 
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Status, r.ID, r.Title, printable(foundAt(report, r)))
 		if r.Note != "" {
 			fmt.Fprintf(t, "\t\t\tnote: %s\n", printable(r.Note))
+		}
+	}
+	_ = t.Flush() // w is a buffer
+}
+
+// printDrift prints the flags that are not the same on all nodes.
+func printDrift(w io.Writer, list []apiserver.Drift) {
+	if list == nil {
+		return
+	}
+	fmt.Fprintf(w, "\nNot the same on all nodes\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, d := range list {
+		for i, node := range slices.Sorted(maps.Keys(d.Values)) {
+			flag := ""
+			if i == 0 {
+				flag = "--" + d.Flag
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\n", printable(flag), printable(node), printable(cmp.Or(d.Values[node], "not set")))
 		}
 	}
 	_ = t.Flush() // w is a buffer
