@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -32,9 +33,13 @@ func (c *Client) Status(ctx context.Context, path string) (int, error) {
 	var code int
 	result := c.rest.Get().AbsPath(path).Do(timed)
 	result.StatusCode(&code)
-	switch err := result.Error(); {
+	err := result.Error()
+	var status apierrors.APIStatus
+	switch {
 	case code != 0:
 		return code, nil
+	case errors.As(err, &status): // of an answer that is no JSON
+		return int(status.Status().Code), nil
 	case err != nil && ctx.Err() == nil && timed.Err() != nil:
 		return 0, c.noAnswer()
 	default:
@@ -52,18 +57,17 @@ type Offer struct {
 // returns what the two agree on; not ok means that the server refuses the offer.
 // A proxy of the kubeconfig is not gone through.
 func (c *Client) Negotiate(ctx context.Context, o Offer) (state tls.ConnectionState, ok bool, err error) {
-	config, err := rest.TLSConfigFor(rest.AnonymousClientConfig(c.config))
-	if err != nil {
-		return state, false, failure.Wrap(err, failure.Failed, checkHint, "cannot read the CA of cluster %q", c.Cluster)
-	}
 	server, err := url.Parse(c.config.Host)
 	if err != nil {
 		return state, false, failure.New(failure.Failed, checkHint, "the server of cluster %q of the kubeconfig is not a URL", c.Cluster)
 	}
-	if config == nil {
-		config = new(tls.Config)
+	config := &tls.Config{
+		ServerName: c.config.ServerName,
+		// Which certificate it shows depends on the suites that are offered: one of
+		// its own, for loopback, is among them.
+		InsecureSkipVerify: true, //nolint:gosec // nothing is sent over the connection
+		MinVersion:         o.Min, MaxVersion: o.Max, CipherSuites: o.Suites,
 	}
-	config.MinVersion, config.MaxVersion, config.CipherSuites = o.Min, o.Max, o.Suites
 	address := server.Host
 	if server.Port() == "" {
 		address = net.JoinHostPort(server.Hostname(), "443")
