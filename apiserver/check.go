@@ -38,7 +38,7 @@ type Check struct {
 	Depends bool `json:"depends,omitempty"`
 
 	flags []string // that say it, for the recipe
-	judge func(c *checker, p *checkedPod) finding
+	judge func(c *cisChecker, p *checkedPod) finding
 	mend  *Fix
 }
 
@@ -113,7 +113,7 @@ func CheckManifests(o CheckOptions) (*CheckReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{o: o, pods: pods}
+	c := &cisChecker{o: o, pods: pods}
 	if c.owner, err = wantedOwner(o); err != nil {
 		return nil, err
 	}
@@ -127,8 +127,8 @@ func CheckManifests(o CheckOptions) (*CheckReport, error) {
 	return report, nil
 }
 
-// checker is a check under way.
-type checker struct {
+// cisChecker is a check under way.
+type cisChecker struct {
 	o     CheckOptions
 	owner store.Owner
 	pods  []*checkedPod
@@ -137,7 +137,7 @@ type checker struct {
 }
 
 // run judges the checks of the components that are there.
-func (c *checker) run(checks []Check) []CheckResult {
+func (c *cisChecker) run(checks []Check) []CheckResult {
 	var results []CheckResult
 	for _, check := range checks {
 		p := c.pod(check.Component)
@@ -149,7 +149,7 @@ func (c *checker) run(checks []Check) []CheckResult {
 	return results
 }
 
-func (c *checker) pod(component string) *checkedPod {
+func (c *cisChecker) pod(component string) *checkedPod {
 	i := slices.IndexFunc(c.pods, func(p *checkedPod) bool { return p.component == component })
 	if i < 0 {
 		return nil
@@ -157,7 +157,7 @@ func (c *checker) pod(component string) *checkedPod {
 	return c.pods[i]
 }
 
-func (c *checker) result(check Check, p *checkedPod) CheckResult {
+func (c *cisChecker) result(check Check, p *checkedPod) CheckResult {
 	f := check.judge(c, p)
 	if f.unread != nil && !slices.ContainsFunc(c.unread, func(err error) bool { return err.Error() == f.unread.Error() }) {
 		c.unread = append(c.unread, f.unread)

@@ -30,7 +30,7 @@ func (p *checkedPod) policy() (*audit.Policy, string, *finding) {
 	return policy, path, nil
 }
 
-func judgePolicy(_ *checker, p *checkedPod) finding {
+func judgePolicy(_ *cisChecker, p *checkedPod) finding {
 	policy, path, f := p.policy()
 	if f != nil {
 		return *f
@@ -47,7 +47,7 @@ func countRules(n int) string {
 
 // judgePolicyRules has the API server's own code decide about requests that the
 // benchmark names (3.2.2).
-func judgePolicyRules(_ *checker, p *checkedPod) finding {
+func judgePolicyRules(_ *cisChecker, p *checkedPod) finding {
 	policy, path, f := p.policy()
 	if f != nil {
 		return *f

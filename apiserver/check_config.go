@@ -59,7 +59,7 @@ func isHarmless(path string) bool {
 	return path == "/version" || path == "/api/v1/namespaces/kube-public/configmaps/cluster-info"
 }
 
-func judgeAnonymous(_ *checker, p *checkedPod) finding {
+func judgeAnonymous(_ *cisChecker, p *checkedPod) finding {
 	if file, _ := p.value("authentication-config"); file != "" {
 		root, path, f := p.root("authentication-config")
 		if f != nil {
@@ -157,7 +157,7 @@ func authorizersOf(p *checkedPod) (modes []string, flag string, f *finding) {
 	return modes, "authorization-config", nil
 }
 
-func judgeAlwaysAllow(_ *checker, p *checkedPod) finding {
+func judgeAlwaysAllow(_ *cisChecker, p *checkedPod) finding {
 	modes, flag, f := authorizersOf(p)
 	_, found := p.value("authorization-mode")
 	switch {
@@ -172,7 +172,7 @@ func judgeAlwaysAllow(_ *checker, p *checkedPod) finding {
 }
 
 func hasAuthorizer(name string) judge {
-	return func(_ *checker, p *checkedPod) finding {
+	return func(_ *cisChecker, p *checkedPod) finding {
 		modes, flag, f := authorizersOf(p)
 		switch {
 		case f != nil:
@@ -186,7 +186,7 @@ func hasAuthorizer(name string) judge {
 
 // judgeEncryption looks at who encrypts secrets that are written. Keys are never
 // looked at.
-func judgeEncryption(_ *checker, p *checkedPod) finding {
+func judgeEncryption(_ *cisChecker, p *checkedPod) finding {
 	if file, _ := p.value("encryption-provider-config"); file == "" {
 		return fail("there is no encryption configuration: secrets are written as they are", "")
 	}

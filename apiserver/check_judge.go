@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-type judge func(c *checker, p *checkedPod) finding
+type judge func(c *cisChecker, p *checkedPod) finding
 
 func pass(found, flag string) finding {
 	return finding{status: StatusPass, found: found, flag: flag}
@@ -23,7 +23,7 @@ func unknown(found, flag string) finding {
 
 // areSet wants flags with a value, whatever that is.
 func areSet(flags ...string) judge {
-	return func(_ *checker, p *checkedPod) finding {
+	return func(_ *cisChecker, p *checkedPod) finding {
 		var missing, found []string
 		for _, flag := range flags {
 			if value, _ := p.value(flag); value == "" {
@@ -47,7 +47,7 @@ func notSet(flags []string) string {
 }
 
 func isAbsent(flag string) judge {
-	return func(_ *checker, p *checkedPod) finding {
+	return func(_ *cisChecker, p *checkedPod) finding {
 		if value, found := p.value(flag); found && value != "" {
 			return fail("--"+flag+"="+value, flag)
 		}
@@ -57,7 +57,7 @@ func isAbsent(flag string) judge {
 
 // isBool wants a flag of two values to be, or by default to be, one of them.
 func isBool(flag string, byDefault, want bool) judge {
-	return func(_ *checker, p *checkedPod) finding {
+	return func(_ *cisChecker, p *checkedPod) finding {
 		text, found := p.value(flag)
 		if !found {
 			f := finding{status: StatusFail, found: fmt.Sprintf("not set, which is %t", byDefault)}
@@ -92,7 +92,7 @@ var logDefaults = Version{1, 36}
 // isAtLeast wants a limit of audit logs. What it is where it is not set has
 // changed: since is that of logDefaults, and before that of older ones.
 func isAtLeast(flag string, least, since, before int) judge {
-	return func(_ *checker, p *checkedPod) finding {
+	return func(_ *cisChecker, p *checkedPod) finding {
 		text, found := p.value(flag)
 		switch path, _ := p.value("audit-log-path"); {
 		case path == "" && !found:
@@ -134,7 +134,7 @@ func logLimit(n int) string {
 	return strconv.Itoa(n)
 }
 
-func judgeAuditLog(_ *checker, p *checkedPod) finding {
+func judgeAuditLog(_ *cisChecker, p *checkedPod) finding {
 	file, _ := p.value("audit-log-path")
 	policy, _ := p.value("audit-policy-file")
 	webhook, _ := p.value("audit-webhook-config-file")
@@ -171,7 +171,7 @@ func (p *checkedPod) list(flag string) []string {
 
 // isEnabled wants an admission plugin, which may be enabled by default.
 func isEnabled(plugin string, byDefault bool) judge {
-	return func(_ *checker, p *checkedPod) finding {
+	return func(_ *cisChecker, p *checkedPod) finding {
 		switch {
 		case slices.Contains(p.list("disable-admission-plugins"), plugin):
 			return fail("--disable-admission-plugins has "+plugin, "disable-admission-plugins")
@@ -185,7 +185,7 @@ func isEnabled(plugin string, byDefault bool) judge {
 }
 
 func isNotEnabled(plugin string) judge {
-	return func(_ *checker, p *checkedPod) finding {
+	return func(_ *cisChecker, p *checkedPod) finding {
 		if slices.Contains(p.list("enable-admission-plugins"), plugin) {
 			return fail("--enable-admission-plugins has "+plugin, "enable-admission-plugins")
 		}
@@ -193,7 +193,7 @@ func isNotEnabled(plugin string) judge {
 	}
 }
 
-func judgeRequestTimeout(_ *checker, p *checkedPod) finding {
+func judgeRequestTimeout(_ *cisChecker, p *checkedPod) finding {
 	text, found := p.value("request-timeout")
 	if !found {
 		return pass("not set, which is 1m0s", "")
@@ -205,18 +205,13 @@ func judgeRequestTimeout(_ *checker, p *checkedPod) finding {
 	return pass("--request-timeout="+text, "request-timeout")
 }
 
-// strongSuites are those that the benchmark allows (1.2.29).
-func strongSuites() []string {
-	return []string{
-		"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
-		"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-		"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-		"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-		"TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-	}
+// isStrong says whether the benchmark allows a suite (1.2.29). Two have an older
+// name, too, which is shorter.
+func isStrong(suite string) bool {
+	return slices.Contains(strongSuites, suite) || slices.Contains(strongSuites, suite+"_SHA256")
 }
 
-func judgeCiphers(_ *checker, p *checkedPod) finding {
+func judgeCiphers(_ *cisChecker, p *checkedPod) finding {
 	if version, _ := p.value("tls-min-version"); version == "VersionTLS13" {
 		return pass("TLS 1.3 alone, whose suites are all strong", "tls-min-version")
 	}
@@ -226,7 +221,7 @@ func judgeCiphers(_ *checker, p *checkedPod) finding {
 	}
 	var weak []string
 	for _, suite := range suites {
-		if !slices.Contains(strongSuites(), suite) {
+		if !isStrong(suite) {
 			weak = append(weak, suite)
 		}
 	}
@@ -236,7 +231,7 @@ func judgeCiphers(_ *checker, p *checkedPod) finding {
 	return pass(strconv.Itoa(len(suites))+" suites, all strong", "tls-cipher-suites")
 }
 
-func judgeRotation(_ *checker, p *checkedPod) finding {
+func judgeRotation(_ *cisChecker, p *checkedPod) finding {
 	for _, gate := range p.list("feature-gates") {
 		name, text, _ := strings.Cut(gate, "=")
 		if is, err := strconv.ParseBool(text); name == "RotateKubeletServerCertificate" && err == nil && !is {
@@ -246,7 +241,7 @@ func judgeRotation(_ *checker, p *checkedPod) finding {
 	return pass("it is on by default", "")
 }
 
-func judgeLoopback(_ *checker, p *checkedPod) finding {
+func judgeLoopback(_ *cisChecker, p *checkedPod) finding {
 	switch value, found := p.value("bind-address"); {
 	case !found:
 		return fail("not set, which is 0.0.0.0: all addresses", "")
@@ -259,7 +254,7 @@ func judgeLoopback(_ *checker, p *checkedPod) finding {
 
 // judgeEtcdCA compares files by their paths, as the same CA in two files is no
 // matter of flags.
-func judgeEtcdCA(c *checker, p *checkedPod) finding {
+func judgeEtcdCA(c *cisChecker, p *checkedPod) finding {
 	file, _ := p.value("trusted-ca-file")
 	if file == "" {
 		return fail("--trusted-ca-file is not set", "")

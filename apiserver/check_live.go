@@ -67,27 +67,27 @@ func inOrder(checks []Check, results []CheckResult) []CheckResult {
 
 // livePods returns the components that the pods of kube-system run, a checker for
 // each node, by name.
-func livePods(ctx context.Context, client *kubeclient.Client) ([]*checker, error) {
+func livePods(ctx context.Context, client *kubeclient.Client) ([]*cisChecker, error) {
 	list := new(corev1.PodList)
 	if err := client.List(ctx, kubeclient.Pods("kube-system"), metav1.ListOptions{LabelSelector: "tier=control-plane"}, list); err != nil {
 		return nil, err
 	}
-	nodes := map[string]*checker{}
+	nodes := map[string]*cisChecker{}
 	for i := range list.Items {
 		p := livePod(&list.Items[i])
 		if p == nil {
 			continue
 		}
 		if nodes[p.node] == nil {
-			nodes[p.node] = new(checker)
+			nodes[p.node] = new(cisChecker)
 		}
 		nodes[p.node].pods = append(nodes[p.node].pods, p)
 	}
-	var sorted []*checker
+	var sorted []*cisChecker
 	for _, c := range nodes {
 		sorted = append(sorted, c)
 	}
-	slices.SortFunc(sorted, func(a, b *checker) int { return cmp.Compare(a.pods[0].node, b.pods[0].node) })
+	slices.SortFunc(sorted, func(a, b *cisChecker) int { return cmp.Compare(a.pods[0].node, b.pods[0].node) })
 	return sorted, nil
 }
 
@@ -123,7 +123,7 @@ type Drift struct {
 func perNode() []string { return []string{"advertise-address", "bind-address", "etcd-servers"} }
 
 // drift compares the flags of kube-apiserver between nodes.
-func drift(nodes []*checker) []Drift {
+func drift(nodes []*cisChecker) []Drift {
 	var servers []*checkedPod
 	flags := map[string]bool{}
 	for _, c := range nodes {

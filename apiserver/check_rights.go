@@ -31,7 +31,7 @@ func wantedOwner(o CheckOptions) (store.Owner, error) {
 }
 
 // judgeMode looks at who else may read and write the manifest.
-func judgeMode(_ *checker, p *checkedPod) finding {
+func judgeMode(_ *cisChecker, p *checkedPod) finding {
 	info, err := os.Stat(p.file)
 	switch {
 	case runtime.GOOS == "windows":
@@ -47,7 +47,7 @@ func judgeMode(_ *checker, p *checkedPod) finding {
 	return f
 }
 
-func judgeOwner(c *checker, p *checkedPod) finding {
+func judgeOwner(c *cisChecker, p *checkedPod) finding {
 	info, err := os.Stat(p.file)
 	switch {
 	case runtime.GOOS == "windows":

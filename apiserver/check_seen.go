@@ -115,7 +115,7 @@ func lookCiphers(ctx context.Context, client *kubeclient.Client) (finding, error
 func weakSuites() []uint16 {
 	var weak []uint16
 	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		if !slices.Contains(strongSuites(), suite.Name) && slices.Contains(suite.SupportedVersions, uint16(tls.VersionTLS12)) {
+		if !isStrong(suite.Name) && slices.Contains(suite.SupportedVersions, uint16(tls.VersionTLS12)) {
 			weak = append(weak, suite.ID)
 		}
 	}

@@ -58,9 +58,9 @@ func serverChecks() []Check {
 		{ID: "1.2.5", Title: "kubelets are verified", Wanted: "--kubelet-certificate-authority",
 			flags: []string{"kubelet-certificate-authority"}, judge: areSet("kubelet-certificate-authority"), mend: fixKubeletCA()},
 		{ID: "1.2.6", Title: "not everything is authorized", Wanted: "no authorizer AlwaysAllow",
-			flags: authorizationFlags(), judge: judgeAlwaysAllow, mend: fixModes()},
-		{ID: "1.2.7", Title: "nodes are authorized as such", Wanted: "the authorizer Node", flags: authorizationFlags(), judge: hasAuthorizer("Node"), mend: fixModes()},
-		{ID: "1.2.8", Title: "authorization by roles", Wanted: "the authorizer RBAC", flags: authorizationFlags(), judge: hasAuthorizer("RBAC"), mend: fixModes()},
+			flags: authorizerFlags(), judge: judgeAlwaysAllow, mend: fixModes()},
+		{ID: "1.2.7", Title: "nodes are authorized as such", Wanted: "the authorizer Node", flags: authorizerFlags(), judge: hasAuthorizer("Node"), mend: fixModes()},
+		{ID: "1.2.8", Title: "authorization by roles", Wanted: "the authorizer RBAC", flags: authorizerFlags(), judge: hasAuthorizer("RBAC"), mend: fixModes()},
 		{ID: "1.2.9", Title: "limits for events", Wanted: "the admission plugin EventRateLimit", Depends: true, flags: admissionFlags(),
 			judge: isEnabled("EventRateLimit", false), mend: fixHint("it needs limits in a file: --enable-admission-plugins EventRateLimit --admission-control-config-file PATH")},
 		{ID: "1.2.10", Title: "not everything is admitted", Wanted: "no admission plugin AlwaysAdmit", flags: admissionFlags(), judge: isNotEnabled("AlwaysAdmit"),
@@ -115,4 +115,4 @@ func admissionFlags() []string {
 	return []string{"enable-admission-plugins", "disable-admission-plugins"}
 }
 
-func authorizationFlags() []string { return []string{"authorization-mode", "authorization-config"} }
+func authorizerFlags() []string { return []string{"authorization-mode", "authorization-config"} }

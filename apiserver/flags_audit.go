@@ -22,8 +22,8 @@ const (
 	minAuditMaxSize   = 100 // megabytes
 )
 
-// audit is about the audit log and the audit webhook.
-func (p *planner) audit() error {
+// auditing is about the audit log and the audit webhook.
+func (p *planner) auditing() error {
 	if err := p.auditPolicy(); err != nil {
 		return err
 	}
@@ -42,12 +42,15 @@ func (p *planner) auditPolicy() error {
 		o.PolicyFile = cmp.Or(o.PolicyFile, p.below("audit-policy.yaml"))
 	}
 	if o.PolicyFile == "" {
+		if p.Hardened {
+			return failure.New(failure.Usage, "add --audit-policy-from FILE, which pkictl audit generate writes, or --audit-policy-file PATH", "--cis needs an audit policy (3.2.1)")
+		}
 		if o.LogPath != "" || o.WebhookConfig != "" {
 			p.note("without --audit-policy-file kube-apiserver logs nothing, wherever the log goes")
 		}
 		return nil
 	}
-	if o.LogPath == "" && o.WebhookConfig == "" {
+	if o.LogPath == "" && (o.WebhookConfig == "" || p.Hardened) {
 		o.LogPath = DefaultAuditLog
 	}
 	p.file(File{Path: o.PolicyFile, Mode: 0o600, Data: o.Policy.Data, Why: "the audit policy"})

@@ -12,7 +12,8 @@ import (
 // planner collects what Options come to.
 type planner struct {
 	Options
-	plan *Plan
+	plan  *Plan
+	paths []usedPath // that no flag has for its value
 }
 
 // NewPlan returns the flags that Options come to, the files that they need and a
@@ -29,8 +30,18 @@ func NewPlan(o Options) (*Plan, error) {
 	}
 	p := &planner{Options: o, plan: &Plan{Version: version}}
 	for _, topic := range []func() error{
-		p.audit,
+		p.auditing,
+		p.encryption,
+		p.admission,
+		p.serving,
+		p.clients,
+		p.kubelet,
+		p.authentication,
+		p.authorization,
+		p.hardened,
 		p.further,
+		p.check,
+		p.volumes,
 	} {
 		if err := topic(); err != nil {
 			return nil, err
@@ -105,5 +116,25 @@ func (p *planner) further() error {
 	for _, name := range p.Remove {
 		p.remove(strings.TrimPrefix(name, "--"))
 	}
+	return nil
+}
+
+// check holds all flags against each other.
+func (p *planner) check() error {
+	if err := CheckFlags(p.plan.Set, p.plan.Version); err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for _, flag := range p.plan.Set {
+		names[flag.Name] = true
+	}
+	for _, file := range p.plan.Files {
+		// What is named twice would be two things at once.
+		if names["file "+file.Path] {
+			return failure.New(failure.Usage, "choose different paths", "%q would be two files at once", file.Path)
+		}
+		names["file "+file.Path] = true
+	}
+	p.plan.Remove = slices.DeleteFunc(p.plan.Remove, func(name string) bool { return names[name] })
 	return nil
 }

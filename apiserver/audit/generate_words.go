@@ -21,9 +21,12 @@ var anything = []string{"any", "all", "*"}
 // everything is the word for all requests, those for no resource too.
 const everything = "everything"
 
-// levels are those that a rule may have; what is logged grows from left to right.
-func levels() []string {
-	return []string{string(internal.LevelNone), string(internal.LevelMetadata), string(internal.LevelRequest), string(internal.LevelRequestResponse)}
+func levelNames() []string {
+	var names []string
+	for _, l := range levels {
+		names = append(names, string(l))
+	}
+	return names
 }
 
 // parseWords reads a rule from words. Where no level is given it says it itself.
@@ -39,7 +42,7 @@ func parseWords(flag, text string, level internal.Level) (rule, error) {
 	draft := draft{level: level, clauses: clauses}
 	switch {
 	case level == "" && clauses["at"] == nil:
-		return fail("end it with: at LEVEL, which is one of "+list(levels()), "it has no level")
+		return fail("end it with: at LEVEL, which is one of "+list(levelNames()), "it has no level")
 	case level != "" && clauses["at"] != nil:
 		return fail("leave it out, or use --log", "what is ignored has no level")
 	case len(head) == 1:

@@ -22,6 +22,8 @@ type Listener struct {
 	// CertFlag is the flag that names the certificate it serves, "" if it
 	// makes one for itself or speaks no TLS.
 	CertFlag string
+
+	conf *tls.Config // to ask with
 }
 
 // Flags that several components have.
@@ -73,7 +75,7 @@ func (c *Component) Secure(port, path string, conf *tls.Config) (*Listener, erro
 	if c.Flags[FlagCert] != "" {
 		l.CertFlag = FlagCert
 	}
-	l.Healthy = HTTPProbe(conf, l.URL)
+	l.Healthy, l.conf = HTTPProbe(conf, l.URL), conf
 	return l, nil
 }
 

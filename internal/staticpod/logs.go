@@ -51,15 +51,44 @@ func (l Logs) Since() Log {
 		if !written.After(l.seen[candidate]) || !written.After(newest) {
 			return
 		}
-		if lines := Tail(candidate); lines != nil {
+		if lines := tail(candidate, withoutCRIPrefix); lines != nil {
 			last, newest = Log{candidate, lines}, written
 		}
 	})
-	for i, line := range last.Lines {
-		last.Lines[i] = criPrefix().ReplaceAllString(line, "")
-	}
 	return last
 }
+
+// IsEmpty says whether there were no logs at all: the kubelet keeps them elsewhere,
+// or the component never ran.
+func (l Logs) IsEmpty() bool { return len(l.seen) == 0 }
+
+// Begun says whether the kubelet has begun a log since then, and so has started
+// the container anew, which it does when the one before has ended.
+func (l Logs) Begun() bool {
+	begun := false
+	l.each(func(path string, _ time.Time) { begun = begun || !l.HasSeen(path) })
+	return begun
+}
+
+// HasSeen says whether a log was there already.
+func (l Logs) HasSeen(path string) bool {
+	_, seen := l.seen[path]
+	return seen
+}
+
+// HasSeenPod says whether a log is of a pod that had logs already. The kubelet
+// makes a new pod, with a new UID, of a manifest that is not the same
+// (pkg/kubelet/config/common.go: applyDefaults).
+func (l Logs) HasSeenPod(path string) bool {
+	for seen := range l.seen {
+		if filepath.Dir(seen) == filepath.Dir(path) {
+			return true
+		}
+	}
+	return false
+}
+
+func withoutCRIPrefix(line string) string { return criPrefix().ReplaceAllString(line, "") }
 
 // criPrefix is what container runtimes write before each line: time, stream, and
 // whether the line is whole.

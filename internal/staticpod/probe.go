@@ -19,20 +19,30 @@ type Probe func(context.Context) error
 // waits for it when the process dies.
 const ProbeTimeout = 5 * time.Second
 
-// HTTPProbe returns a probe that wants status 200 from url.
-func HTTPProbe(conf *tls.Config, url string) Probe {
-	client := &http.Client{
-		Timeout: ProbeTimeout,
-		// No proxy, whatever the environment says, and no connection left
-		// open that a component would wait for when it shuts down.
-		Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true},
+// StatusError is an answer of another status than 200.
+type StatusError struct {
+	URL    string
+	Code   int
+	Status string // as 401 Unauthorized
+	Failed string // the checks that failed, "" where the answer names none
+}
+
+// Error says what was asked, and the answer.
+func (e *StatusError) Error() string {
+	if e.Failed == "" {
+		return fmt.Sprintf("%s answered %s", e.URL, e.Status)
 	}
+	return fmt.Sprintf("%s answered %s: %s", e.URL, e.Status, e.Failed)
+}
+
+// HTTPProbe returns a probe that wants status 200 from url. Other answers are a
+// *StatusError.
+func HTTPProbe(conf *tls.Config, url string) Probe { return httpProbe(conf, url, nil) }
+
+func httpProbe(conf *tls.Config, url string, header http.Header) Probe {
+	client := asker(conf)
 	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		resp, err := client.Do(req)
+		resp, err := get(ctx, client, url, header)
 		if err != nil {
 			return err
 		}
@@ -41,11 +51,32 @@ func HTTPProbe(conf *tls.Config, url string) Probe {
 		if resp.StatusCode == http.StatusOK {
 			return nil
 		}
-		return fmt.Errorf("%s answered %s%s", url, resp.Status, failedChecks(string(body)))
+		return &StatusError{url, resp.StatusCode, resp.Status, failedChecks(string(body))}
 	}
 }
 
-// failedChecks picks the checks marked [-] out of an answer of /readyz.
+func asker(conf *tls.Config) *http.Client {
+	return &http.Client{
+		Timeout: ProbeTimeout,
+		// No proxy, whatever the environment says, and no connection left
+		// open that a component would wait for when it shuts down.
+		Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true},
+	}
+}
+
+func get(ctx context.Context, client *http.Client, url string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if header != nil {
+		req.Header = header
+	}
+	return client.Do(req)
+}
+
+// failedChecks picks the checks marked [-] out of an answer of /readyz, "" if
+// there are none.
 func failedChecks(body string) string {
 	var failed []string
 	for line := range strings.Lines(body) {
@@ -53,10 +84,7 @@ func failedChecks(body string) string {
 			failed = append(failed, name)
 		}
 	}
-	if failed == nil {
-		return ""
-	}
-	return ": " + strings.Join(failed, ", ")
+	return strings.Join(failed, ", ")
 }
 
 // Permanent says whether the answer of a probe is one that no waiting will mend:

@@ -30,6 +30,11 @@ func (l Log) String() string {
 // Tail returns the last lines of a log. One that cannot be read has none:
 // the tail only ever goes with another error, which matters more.
 func Tail(path string) []string {
+	return tail(path, func(line string) string { return line })
+}
+
+// tail is Tail for lines that bear more than the component wrote.
+func tail(path string, written func(line string) string) []string {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
@@ -48,7 +53,11 @@ func Tail(path string) []string {
 	if trimmed == "" {
 		return nil
 	}
-	lines := withoutTrace(strings.Split(trimmed, "\n"))
+	lines := strings.Split(trimmed, "\n")
+	for i, line := range lines {
+		lines[i] = written(line)
+	}
+	lines = withoutTrace(lines)
 	lines = lines[max(0, len(lines)-TailLines):]
 	for i, line := range lines {
 		lines[i] = printable(line)
