@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -133,7 +132,7 @@ func suggestFlag(name string, v Version) string {
 			names = append(names, flag.Name)
 		}
 	}
-	if near := ca.Closest(name, names); near != "" {
+	if near := failure.Closest(name, names); near != "" {
 		return "did you mean --" + near + "?"
 	}
 	return "see: kube-apiserver --help"
