@@ -89,6 +89,8 @@ type CheckReport struct {
 	Results []CheckResult  `json:"checks"`
 	Notes   []string       `json:"notes,omitempty"`
 
+	// Fixed are IDs of checks that have just been mended.
+	Fixed []string `json:"fixed,omitempty"`
 	// Unread are errors of files that may not be read. Their checks are unknown.
 	Unread []error `json:"-"`
 }
@@ -179,6 +181,16 @@ func (c *cisChecker) result(check Check, p *checkedPod) CheckResult {
 		r.Fix = r.Fix.of(p)
 	}
 	return r
+}
+
+// Manifest returns the path of kube-apiserver's manifest, empty with CheckLive.
+func (r *CheckReport) Manifest() string {
+	for _, c := range r.Checked {
+		if c.Component == Component {
+			return c.File
+		}
+	}
+	return ""
 }
 
 // conclude counts.

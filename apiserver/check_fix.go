@@ -96,8 +96,14 @@ type Fixes struct {
 
 // Fixes returns what mends the checks that failed: those that are certain, and
 // those with something to think of that are named by their ID.
+// One that is named and is not made here is an error of kind Usage.
 func (r *CheckReport) Fixes(named []string) (*Fixes, error) {
 	fixes := new(Fixes)
+	for _, id := range named {
+		if err := r.checkNamed(id); err != nil {
+			return nil, err
+		}
+	}
 	for _, result := range r.Results {
 		isNamed := slices.Contains(named, result.ID)
 		isWanted := isNamed || named == nil && result.Status == StatusFail && result.Fix != nil && result.Fix.Think == ""
@@ -118,6 +124,19 @@ func (r *CheckReport) Fixes(named []string) (*Fixes, error) {
 		}
 	}
 	return fixes, nil
+}
+
+func (r *CheckReport) checkNamed(id string) error {
+	i := slices.IndexFunc(r.Results, func(c CheckResult) bool { return c.ID == id })
+	if i < 0 {
+		return failure.New(failure.Usage, "see: pkictl apiserver check --list", "there is no check %q to mend", id)
+	}
+	switch fix := r.Results[i].Fix; {
+	case fix == nil || fix.IsMade():
+		return nil
+	default:
+		return failure.New(failure.Usage, fix.Hint, "check %s is not mended by --fix", id)
+	}
 }
 
 // versionFor returns the version of kube-apiserver if its flags are known.

@@ -21,6 +21,7 @@ type apiserverCheckFlags struct {
 	list, all, live, explain bool
 
 	connection *connection
+	fix        checkFixFlags
 }
 
 func (a *app) apiserverCheckCmd() *cobra.Command {
@@ -41,6 +42,10 @@ a warning. Each check that did not pass says what mends it.
 Modes and owners of certificates, keys and kubeconfigs (1.1.13 to 1.1.21) are
 looked at by: pkictl cluster check
 
+--fix mends what failed and is certain, by pkictl apiserver patch, and modes and
+owners of manifests. What needs thought first, as it can lock somebody out or has
+to be the same on all nodes, is mended only where its ID is given: --fix=1.2.5
+
 Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 		Example: `  pkictl apiserver check --list`,
 		Args:    cobra.MaximumNArgs(1),
@@ -55,6 +60,12 @@ Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 			if err := checkLiveFlags(cmd, f, args); err != nil {
 				return err
 			}
+			if err := f.fix.check(cmd); err != nil {
+				return err
+			}
+			if f.fix.isWanted() {
+				return a.apiserverFix(cmd, f)
+			}
 			return a.apiserverCheck(cmd, f)
 		},
 	}
@@ -66,6 +77,7 @@ Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 	flags.BoolVar(&f.list, "list", false, "list all checks")
 	flags.BoolVar(&f.live, "live", false, "ask a running API server, and see what it takes")
 	f.connection = addConnection(cmd)
+	addCheckFix(cmd, &f.fix)
 	addExplain(cmd, &f.explain)
 	return cmd
 }
@@ -73,8 +85,11 @@ Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 // checkLiveFlags refuses what makes no sense together.
 func checkLiveFlags(cmd *cobra.Command, f apiserverCheckFlags, args []string) error {
 	if f.live {
-		if len(args) > 0 {
+		switch {
+		case len(args) > 0:
 			return failure.New(failure.Usage, "leave one of them out", "the manifest %q is given, and --live, which asks an API server", args[0])
+		case f.fix.isWanted():
+			return failure.New(failure.Usage, "run it on each node of the control plane, without --live", "--fix changes a manifest, and --live looks at none")
 		}
 		return nil
 	}
@@ -149,6 +164,9 @@ func (a *app) printAPIServerCheck(w io.Writer, report *apiserver.CheckReport, f 
 		fmt.Fprintf(w, "\nnote: %s\n", printable(note))
 	}
 	n := report.Counts
+	if report.Fixed != nil {
+		fmt.Fprintf(w, "\nMended: %s\n", strings.Join(report.Fixed, ", "))
+	}
 	fmt.Fprintf(w, "\n%s: %d passed, %d failed, %s, %d unknown.\n", count(len(report.Results), "check"),
 		n[apiserver.StatusPass], n[apiserver.StatusFail], count(n[apiserver.StatusWarn], "warning"), n[apiserver.StatusUnknown])
 }
