@@ -72,12 +72,13 @@ func judgeAnonymous(_ *cisChecker, p *checkedPod) finding {
 	text, found := p.value("anonymous-auth")
 	is, err := parseSwitch(text)
 	switch {
+	case found && err == nil && !is:
 	case slices.Contains(p.authorizers(), "AlwaysAllow"):
 		// pkg/kubeapiserver/options/authentication.go, ApplyAuthorization
 		return pass("the authorizer AlwaysAllow turns them off", "authorization-mode")
 	case !found:
 		return fail("not set, which is true", "")
-	case err != nil || is:
+	default:
 		return fail("--anonymous-auth="+text, "anonymous-auth")
 	}
 	f := pass("--anonymous-auth="+text, "anonymous-auth")

@@ -63,6 +63,9 @@ Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 			if err := f.fix.check(cmd); err != nil {
 				return err
 			}
+			if f.explain {
+				return a.explain(apiserver.ExplainCheck(f.CheckOptions))
+			}
 			if f.fix.isWanted() {
 				return a.apiserverFix(cmd, f)
 			}
@@ -86,6 +89,8 @@ Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 func checkLiveFlags(cmd *cobra.Command, f apiserverCheckFlags, args []string) error {
 	if f.live {
 		switch {
+		case f.explain:
+			return failure.New(failure.Usage, "leave one of them out", "--explain shows how manifests are looked at, and --live looks at none")
 		case len(args) > 0:
 			return failure.New(failure.Usage, "leave one of them out", "the manifest %q is given, and --live, which asks an API server", args[0])
 		case f.fix.isWanted():
