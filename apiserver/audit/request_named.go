@@ -61,6 +61,15 @@ func (n Named) Request() (Request, []string, error) {
 	return r, warnings, nil
 }
 
+// Namespaced says whether the resource is in namespaces, and whether that is known.
+func (n Named) Namespaced() (namespaced, known bool) {
+	_, resource, _, err := n.find()
+	if err != nil || resource == nil {
+		return false, false
+	}
+	return resource.Namespaced, true
+}
+
 // find looks the resource up; it is nil where it is none of Kubernetes' own.
 func (n Named) find() (Request, *Resource, []string, error) {
 	name, sub, _ := strings.Cut(n.Resource, "/")
