@@ -44,7 +44,7 @@ func (n Named) Request() (Request, []string, error) {
 		warnings = append(warnings, fmt.Sprintf("there is no %s of %s: its verbs are %s", verb, what, strings.Join(known.Verbs, ", ")))
 	}
 	switch {
-	case r.Group == "" && r.Resource == "namespaces" && !slices.Contains([]string{"list", "watch"}, verb):
+	case r.isNamespace() && !slices.Contains([]string{"list", "watch"}, verb):
 		r.Namespace = r.Name // k8s.io/apiserver/pkg/endpoints/request, NewRequestInfo
 	case known != nil && !known.Namespaced:
 		r.Namespace = ""
@@ -202,8 +202,7 @@ func (r *Request) URL() (method, path string) {
 	if r.Group != "" {
 		parts = []string{"", "apis", r.Group, r.Version}
 	}
-	isNamespace := r.Group == "" && r.Resource == "namespaces"
-	if r.Namespace != "" && !isNamespace {
+	if r.Namespace != "" && !r.isNamespace() {
 		parts = append(parts, "namespaces", url.PathEscape(r.Namespace))
 	}
 	parts = append(parts, r.Resource)

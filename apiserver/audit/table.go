@@ -161,9 +161,23 @@ func (p *Policy) tableRows(o TableOptions) ([]Request, []string) {
 			}
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b Request) int { return strings.Compare(a.Group, b.Group) })
+	rows = besideTheirs(rows)
 	rows = append(rows, Request{IsResource: true, Group: OtherGroup, Version: "v1", Resource: "(any)"})
 	return append(rows, p.paths()...), nil
+}
+
+// besideTheirs puts subresources behind their resources.
+func besideTheirs(rows []Request) []Request {
+	first := map[[2]string]int{}
+	for i, r := range rows {
+		if _, known := first[[2]string{r.Group, r.Resource}]; !known {
+			first[[2]string{r.Group, r.Resource}] = i
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b Request) int {
+		return first[[2]string{a.Group, a.Resource}] - first[[2]string{b.Group, b.Resource}]
+	})
+	return rows
 }
 
 // named returns the resources that a rule names, wildcards spelled out where they
@@ -231,7 +245,7 @@ func (p *Policy) tableRow(evaluator *Evaluator, o TableOptions, s Subject, r Req
 			if r.canHaveName() {
 				r.Name = cmp.Or(o.Name, otherName)
 			}
-			if r.Resource == "namespaces" && r.Group == "" {
+			if r.isNamespace() {
 				r.Namespace = r.Name
 			}
 		}
@@ -240,6 +254,9 @@ func (p *Policy) tableRow(evaluator *Evaluator, o TableOptions, s Subject, r Req
 	}
 	return row
 }
+
+// isNamespace says whether the request is for namespaces themselves.
+func (r *Request) isNamespace() bool { return r.Group == "" && r.Resource == "namespaces" }
 
 // canHaveName says whether the URL of the request has a place for a name.
 func (r *Request) canHaveName() bool {
@@ -270,7 +287,7 @@ func (p *Policy) exceptions(evaluator *Evaluator, o TableOptions, r *Request, de
 				continue
 			}
 			e := Exception{Rule: i, Level: d.Level}
-			if other.Namespace != r.Namespace {
+			if other.Namespace != r.Namespace && !r.isNamespace() { // whose name says it
 				e.Namespace, e.All = other.Namespace, other.Namespace == ""
 			}
 			if other.Name != r.Name {
@@ -285,8 +302,7 @@ func (p *Policy) exceptions(evaluator *Evaluator, o TableOptions, r *Request, de
 // variants returns the request for those namespaces and objects that a rule names.
 func variants(rule *internal.PolicyRule, o TableOptions, r *Request) []Request {
 	namespaces, names := []string{r.Namespace}, []string{r.Name}
-	isNamespace := r.Resource == "namespaces" && r.Group == ""
-	if o.Namespace == "" && (r.Namespace != "" && !isNamespace) {
+	if o.Namespace == "" && r.Namespace != "" && !r.isNamespace() {
 		for _, namespace := range rule.Namespaces {
 			// All namespaces at once there are for many objects alone.
 			if namespace != "" || !r.canHaveName() && r.Verb != "create" {
@@ -297,12 +313,16 @@ func variants(rule *internal.PolicyRule, o TableOptions, r *Request) []Request {
 	if o.Name == "" && r.canHaveName() {
 		for _, list := range rule.Resources {
 			for _, name := range list.ResourceNames {
-				names = appendNew(names, name)
+				if name != "" {
+					names = appendNew(names, name)
+				}
 			}
 		}
-		if isNamespace { // a namespace is in itself
+		if r.isNamespace() { // a namespace is in itself
 			for _, name := range rule.Namespaces {
-				names = appendNew(names, name)
+				if name != "" {
+					names = appendNew(names, name)
+				}
 			}
 		}
 	}
@@ -311,7 +331,7 @@ func variants(rule *internal.PolicyRule, o TableOptions, r *Request) []Request {
 		for _, name := range names {
 			other := *r
 			other.Namespace, other.Name = namespace, name
-			if isNamespace {
+			if r.isNamespace() {
 				other.Namespace = name
 			}
 			all = append(all, other)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -58,7 +59,7 @@ func (a *app) auditTable(policy *audit.Policy, f auditExplainFlags) error {
 	for _, t := range tables {
 		result.Tables = append(result.Tables, tableOfSome(policy, t))
 	}
-	return a.print(result, func(w io.Writer) { printAuditTable(w, &result, f.verbs) })
+	return a.print(result, func(w io.Writer) { printAuditTable(w, &result, o.Verbs) })
 }
 
 // tableOptions returns what the table is about.
@@ -118,22 +119,57 @@ behind it the rule, from 1. No entry: there is no such verb. *: see below the ta
 
 func printAuditTable(w io.Writer, result *auditTable, verbs []string) {
 	fmt.Fprintln(w, tableLegend)
-	for _, t := range result.Tables {
+	for i, t := range result.Tables {
 		var who []string
 		for _, s := range t.Subjects {
 			who = append(who, s.Who)
 		}
-		fmt.Fprintf(w, "\nFor %s\n", printableAll(who))
-		printTableOfSome(w, t.Rows, verbs)
-		printExceptions(w, t.Rows)
+		rows, but := t.Rows, ""
+		if i > 0 {
+			rows, but = differing(t.Rows, result.Tables[0].Rows), ": as above, but"
+		}
+		fmt.Fprintf(w, "\nFor %s%s\n", printableAll(who), but)
+		printTableOfSome(w, rows, verbs)
+		printExceptions(w, rows)
 	}
+}
+
+// differing returns the rows that are not as those of another table of the same
+// requests.
+func differing(rows, others []auditTableRow) []auditTableRow {
+	var differ []auditTableRow
+	for i, r := range rows {
+		if !reflect.DeepEqual(r, others[i]) {
+			differ = append(differ, r)
+		}
+	}
+	return differ
+}
+
+// shown names the row as kubectl does, with the group where another one has a
+// resource of that name first, or none.
+func (r *auditTableRow) shown() string {
+	name, sub, hasSub := strings.Cut(r.Resource, "/")
+	switch first := audit.FindResources(name); {
+	case r.OtherCustom:
+		return "any other custom resource"
+	case r.Path != "":
+		return r.Path
+	case r.Group != "" && (len(first) == 0 || first[0].Group != r.Group):
+		name += "." + r.Group
+	}
+	if hasSub {
+		name += "/" + sub
+	}
+	return name
 }
 
 // tableVerbs are the columns, in their order.
 var tableVerbs = []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
 
 func printTableOfSome(w io.Writer, rows []auditTableRow, verbs []string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "RESOURCE")
 	var columns []string
 	for _, verb := range tableVerbs {
@@ -143,26 +179,17 @@ func printTableOfSome(w io.Writer, rows []auditTableRow, verbs []string) {
 		}
 	}
 	fmt.Fprintln(t)
-	group := ""
 	for _, r := range rows {
-		if r.Group != group {
-			group = r.Group
-			fmt.Fprintf(t, "%s:%s\n", printable(group), strings.Repeat("\t", len(columns)))
-		}
-		name := r.Resource + r.Path
-		switch {
-		case r.OtherCustom:
-			name = "any other custom resource"
-		case group != "":
-			name = "  " + name
-		}
-		fmt.Fprint(t, printable(name))
+		fmt.Fprint(t, printable(r.shown()))
 		for _, verb := range columns {
 			fmt.Fprint(t, "\t"+cellOf(r, verb))
 		}
 		fmt.Fprintln(t)
 	}
-	_ = t.Flush() // w is a buffer
+	_ = t.Flush() // into a buffer
+	for line := range strings.Lines(b.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
 }
 
 func cellOf(r auditTableRow, verb string) string {
@@ -193,13 +220,7 @@ func printExceptions(w io.Writer, rows []auditTableRow) {
 				if e.Level == c.Level {
 					continue
 				}
-				l := line{r.Resource, e.text()}
-				if r.Group != "" {
-					l.what += " of " + r.Group
-				}
-				if r.OtherCustom {
-					l.what = "any other custom resource"
-				}
+				l := line{r.shown(), e.text()}
 				if verbs[l] == nil {
 					lines = append(lines, l)
 				}
