@@ -75,12 +75,12 @@ func (p *Policy) Tables(o TableOptions) ([]Table, []string) {
 	if who == nil {
 		who = p.subjects()
 	}
-	evaluator := p.Evaluator()
 	var tables []Table
 	for _, s := range who {
 		made := Table{Subjects: []Subject{s}}
+		of := p.rulesOf(s)
 		for _, row := range rows {
-			made.Rows = append(made.Rows, p.tableRow(evaluator, o, s, row))
+			made.Rows = append(made.Rows, of.row(o, s, row))
 		}
 		same := slices.IndexFunc(tables, func(t Table) bool { return reflect.DeepEqual(t.Rows, made.Rows) })
 		if same >= 0 {
@@ -90,6 +90,34 @@ func (p *Policy) Tables(o TableOptions) ([]Table, []string) {
 		}
 	}
 	return tables, warnings
+}
+
+// rulesOfSubject are the rules that can decide about somebody: of a policy that
+// names a thousand users, few.
+type rulesOfSubject struct {
+	Policy
+	evaluator *Evaluator
+	indexes   []int // of each rule in the whole policy
+}
+
+func (p *Policy) rulesOf(s Subject) *rulesOfSubject {
+	of := new(rulesOfSubject)
+	r := Request{User: s.User, Groups: s.Groups}
+	for i := range p.Rules {
+		if userReason(&p.Rules[i], &r) == "" && groupReason(&p.Rules[i], &r) == "" {
+			of.Rules, of.indexes = append(of.Rules, p.Rules[i]), append(of.indexes, i)
+		}
+	}
+	of.evaluator = of.Evaluator()
+	return of
+}
+
+// index returns the index of a rule in the whole policy.
+func (of *rulesOfSubject) index(rule int) int {
+	if rule == NoRule {
+		return NoRule
+	}
+	return of.indexes[rule]
 }
 
 // subjects returns the users and groups that the policy names, and anyone else.
@@ -226,8 +254,8 @@ func (p *Policy) paths() []Request {
 	return requests
 }
 
-// tableRow decides about all verbs of a row.
-func (p *Policy) tableRow(evaluator *Evaluator, o TableOptions, s Subject, r Request) TableRow {
+// row decides about all verbs of a row.
+func (of *rulesOfSubject) row(o TableOptions, s Subject, r Request) TableRow {
 	row := TableRow{Request: r}
 	known, isKnown := Find(r.Group, strings.TrimSuffix(r.Resource+"/"+r.Subresource, "/"))
 	r.User, r.Groups = s.User, s.Groups
@@ -249,8 +277,8 @@ func (p *Policy) tableRow(evaluator *Evaluator, o TableOptions, s Subject, r Req
 				r.Namespace = r.Name
 			}
 		}
-		d := evaluator.Decide(&r)
-		row.Cells = append(row.Cells, Cell{verb, d.Rule, d.Level, p.exceptions(evaluator, o, &r, d.Rule)})
+		d := of.evaluator.Decide(&r)
+		row.Cells = append(row.Cells, Cell{verb, of.index(d.Rule), d.Level, of.exceptions(o, &r, d.Rule)})
 	}
 	return row
 }
@@ -271,22 +299,25 @@ func (r *Request) canHaveName() bool {
 
 // exceptions returns the namespaces and names that rules before the one which
 // decides are about.
-func (p *Policy) exceptions(evaluator *Evaluator, o TableOptions, r *Request, decided int) []Exception {
+func (of *rulesOfSubject) exceptions(o TableOptions, r *Request, decided int) []Exception {
 	if !r.IsResource {
 		return nil
 	}
-	rules := p.Rules
+	rules := of.Rules
 	if decided != NoRule {
 		rules = rules[:decided]
 	}
 	var found []Exception
 	for i := range rules {
+		if !isAbout(&rules[i], r) {
+			continue
+		}
 		for _, other := range variants(&rules[i], o, r) {
-			d := evaluator.Decide(&other)
+			d := of.evaluator.Decide(&other)
 			if d.Rule != i {
 				continue
 			}
-			e := Exception{Rule: i, Level: d.Level}
+			e := Exception{Rule: of.index(i), Level: d.Level}
 			if other.Namespace != r.Namespace && !r.isNamespace() { // whose name says it
 				e.Namespace, e.All = other.Namespace, other.Namespace == ""
 			}
@@ -297,6 +328,14 @@ func (p *Policy) exceptions(evaluator *Evaluator, o TableOptions, r *Request, de
 		}
 	}
 	return found
+}
+
+// isAbout says whether a rule is about verb and resource of a request, whatever it
+// says of namespaces and names.
+func isAbout(rule *internal.PolicyRule, r *Request) bool {
+	return verbMatches(rule, r) && (len(rule.Resources) == 0 || slices.ContainsFunc(rule.Resources, func(list internal.GroupResources) bool {
+		return groupMatches(&list, r) && (len(list.Resources) == 0 || slices.ContainsFunc(list.Resources, func(spec string) bool { return resourceMatches(spec, r) }))
+	}))
 }
 
 // variants returns the request for those namespaces and objects that a rule names.
