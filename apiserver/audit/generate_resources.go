@@ -139,7 +139,9 @@ func guardOf(r rule) (rule, bool) {
 	g.Level, g.Resources = internal.LevelMetadata, nil
 	for _, secret := range guarded() {
 		for _, name := range secret.Resources {
-			if names, matched := matchedNames(r.Resources, secret.Group, name); matched {
+			resource, _ := Find(secret.Group, name)
+			names, matched := matchedNames(r.Resources, secret.Group, name)
+			if matched && (len(r.Namespaces) == 0 || resource.Namespaced) {
 				one := resources(secret.Group, name)
 				one.ResourceNames = names
 				g.Resources = addResource(g.Resources, one)
@@ -153,13 +155,7 @@ func guardOf(r rule) (rule, bool) {
 // name, and the names that are matched, nil for all.
 func matchedNames(groups []internal.GroupResources, group, name string) ([]string, bool) {
 	for _, g := range groups {
-		if g.Group != group && g.Group != "*" {
-			continue
-		}
-		base, sub, _ := strings.Cut(name, "/")
-		if len(g.Resources) == 0 || slices.ContainsFunc(g.Resources, func(r string) bool {
-			return r == name || r == "*" || r == base+"/*" || sub != "" && r == "*/"+sub
-		}) {
+		if matches(g, group, name) {
 			return g.ResourceNames, true
 		}
 	}
