@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,16 +32,19 @@ func generate(t *testing.T, o Options) *Policy {
 	return policy
 }
 
+var strictDecoder = sync.OnceValue(func() runtime.Decoder {
+	scheme := runtime.NewScheme()
+	if err := auditv1.AddToScheme(scheme); err != nil {
+		panic(err)
+	}
+	return serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+})
+
 // checkStrict decodes a policy as kube-apiserver first tries to: unknown and
 // duplicate fields are errors.
 func checkStrict(t *testing.T, data []byte) {
 	t.Helper()
-	scheme := runtime.NewScheme()
-	if err := auditv1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
-	if _, _, err := decoder.Decode(data, nil, nil); err != nil {
+	if _, _, err := strictDecoder().Decode(data, nil, nil); err != nil {
 		t.Errorf("%v\n%s", err, data)
 	}
 }
@@ -110,6 +115,10 @@ func checkGuards(t *testing.T, policy *Policy) {
 		for _, g := range r.Resources {
 			names = append(names, g.ResourceNames...)
 		}
+	}
+	for _, list := range []*[]string{&users, &groups, &namespaces, &names} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
 	}
 	for _, secret := range guarded() {
 		for _, resource := range secret.Resources {

@@ -270,6 +270,12 @@ func (s *auditedServer) sendWithKubectl() {
 	s.sendKubectl("admin", "", "exec", "--namespace=prod-namespace", "k", "--", "id")
 	s.sendKubectl("jane", "", "get", "pods", "--namespace=prod-namespace")
 	s.sendKubectl("admin", "", "get", "secrets", "--all-namespaces", "-o", "yaml")
+	before := len(s.sent)
 	s.sendKubectl("admin", "", "delete", "pods", "--all", "--namespace=prod-namespace", "--now")
+	for _, r := range s.sent[before:] { // it lists, and deletes one by one
+		if r.Verb == "deletecollection" {
+			s.t.Errorf("kubectl delete --all sends %s", r.line)
+		}
+	}
 	s.sendKubectl("admin", "", "auth", "can-i", "delete", "pods", "--as=jane")
 }
