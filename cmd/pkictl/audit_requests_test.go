@@ -219,6 +219,7 @@ func (s *auditedServer) sendWrong() {
 	s.send("admin", "DELETE", "/api/v1/namespaces/dev/pods/none", "")
 	s.send("admin", "POST", "/api/v1/namespaces/dev/secrets/s/no-such-sub", s.secret())
 	s.send("admin", "PUT", "/api/v1/nodes/n1/no-such-sub", `{}`)
+	s.send("admin", "GET", "/api/v1/watch", "")
 	s.send("admin", "GET", "/api/v1/namespaces/dev/Secrets", "")
 	s.send("admin", "POST", "/api/v1/namespaces/dev/secrets", object("Secret", "w", `,"data":{"a":"`+s.secret()+`!"}`)) // no base64
 	s.send("admin", "POST", "/api/v1/namespaces/dev/secrets", object("Secret", "w", `,"stringData":{"a":["`+s.secret()+`"]}`))
