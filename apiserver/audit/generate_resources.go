@@ -93,9 +93,9 @@ func unknownResource(name, base string, hasSub bool) error {
 		if known != nil {
 			otherwise = "it has " + list(known)
 		}
-		return failure.New(failure.Usage, didYouMean(name, known, otherwise), "%s has no subresource like %q", r.Name, name)
+		return failure.New(failure.Usage, failure.DidYouMean(name, known, otherwise), "%s has no subresource like %q", r.Name, name)
 	}
-	return failure.New(failure.Usage, didYouMean(name, known, "name custom resources with their group, as in widgets.example.com; kubectl api-resources lists all"),
+	return failure.New(failure.Usage, failure.DidYouMean(name, known, "name custom resources with their group, as in widgets.example.com; kubectl api-resources lists all"),
 		"Kubernetes has no resource %q", name)
 }
 

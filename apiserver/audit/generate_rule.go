@@ -10,6 +10,7 @@ import (
 	internal "k8s.io/apiserver/pkg/apis/audit"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Keys is the grammar of Options.Rules, for people.
@@ -42,13 +43,13 @@ func parseKeys(flag, text string) (rule, error) {
 			current = clause
 			clauses[current] = []string{value}
 		case current == "" || hasKey && current != "by" && current != "by group": // a name in a directory has =
-			return fail(didYouMean(key, names, "keys are "+list(names)), "there is no key %q", key)
+			return fail(failure.DidYouMean(key, names, "keys are "+list(names)), "there is no key %q", key)
 		default:
 			clauses[current] = append(clauses[current], strings.TrimSpace(part))
 		}
 	}
 	if clauses["at"] == nil {
-		return fail("add level=LEVEL, which is one of "+list(levels()), "it has no level")
+		return fail("add level=LEVEL, which is one of "+list(levelNames()), "it has no level")
 	}
 	d := draft{levelText: clauses["at"], verbs: clauses["verbs"], resources: clauses["resources"], clauses: clauses}
 	if urls := clauses["urls"]; urls != nil {
@@ -67,7 +68,7 @@ func parseKeys(flag, text string) (rule, error) {
 	if err != nil {
 		return rule{}, failure.Wrap(err, failure.KindOf(err), failure.HintOf(err), "%s %q", flag, text)
 	}
-	return rule{from: flag + " " + quote(text), PolicyRule: policyRule}, nil
+	return rule{from: flag + " " + shell.Quote(text), PolicyRule: policyRule}, nil
 }
 
 // draft is a rule as it was written.
@@ -214,14 +215,14 @@ func aboveMetadata(level internal.Level) bool { return internal.LevelMetadata.Le
 
 func parseLevel(texts []string) (internal.Level, error) {
 	if len(texts) == 1 {
-		for _, level := range levels() {
+		for _, level := range levelNames() {
 			if strings.EqualFold(level, texts[0]) {
 				return internal.Level(level), nil
 			}
 		}
 	}
 	text := strings.Join(texts, ",")
-	return "", failure.New(failure.Usage, didYouMean(text, levels(), "it is one of "+list(levels())), "there is no level %q", text)
+	return "", failure.New(failure.Usage, failure.DidYouMean(text, levelNames(), "it is one of "+list(levelNames())), "there is no level %q", text)
 }
 
 // parseVerbs returns the verbs of a list, in which reads and changes stand for
@@ -244,7 +245,7 @@ func parseVerbs(words []string) ([]string, error) {
 			verbs = append(verbs, word)
 		default:
 			groups := slices.Concat(known, []string{"reads", "changes", "any"})
-			return nil, failure.New(failure.Usage, didYouMean(word, groups, "verbs are "+list(groups)), "there is no verb %q", word)
+			return nil, failure.New(failure.Usage, failure.DidYouMean(word, groups, "verbs are "+list(groups)), "there is no verb %q", word)
 		}
 	}
 	var unique []string

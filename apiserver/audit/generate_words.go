@@ -7,6 +7,7 @@ import (
 	internal "k8s.io/apiserver/pkg/apis/audit"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Words is the grammar of Options.Log, for people. That of Options.Ignore has no
@@ -21,14 +22,9 @@ var anything = []string{"any", "all", "*"}
 // everything is the word for all requests, those for no resource too.
 const everything = "everything"
 
-// levels are those that a rule may have; what is logged grows from left to right.
-func levels() []string {
-	return []string{string(internal.LevelNone), string(internal.LevelMetadata), string(internal.LevelRequest), string(internal.LevelRequestResponse)}
-}
-
 // parseWords reads a rule from words. Where no level is given it says it itself.
 func parseWords(flag, text string, level internal.Level) (rule, error) {
-	r := rule{from: flag + " " + quote(text)}
+	r := rule{from: flag + " " + shell.Quote(text)}
 	fail := func(hint, format string, args ...any) (rule, error) {
 		return rule{}, failure.New(failure.Usage, hint, flag+" %q: "+format, append([]any{text}, args...)...)
 	}
@@ -39,7 +35,7 @@ func parseWords(flag, text string, level internal.Level) (rule, error) {
 	draft := draft{level: level, clauses: clauses}
 	switch {
 	case level == "" && clauses["at"] == nil:
-		return fail("end it with: at LEVEL, which is one of "+list(levels()), "it has no level")
+		return fail("end it with: at LEVEL, which is one of "+list(levelNames()), "it has no level")
 	case level != "" && clauses["at"] != nil:
 		return fail("leave it out, or use --log", "what is ignored has no level")
 	case len(head) == 1:
@@ -113,6 +109,3 @@ func splitList(text string) []string { return strings.Split(text, ",") }
 
 // list joins words for people.
 func list(words []string) string { return strings.Join(words, ", ") }
-
-// quote writes a text as one word of a POSIX shell.
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -49,7 +49,7 @@ func findPreset(name string) (Preset, error) {
 	if i := slices.Index(names, name); i >= 0 {
 		return presets[i], nil
 	}
-	return Preset{}, failure.New(failure.Usage, didYouMean(name, names, "choose one of "+list(names)), "there is no preset %q", name)
+	return Preset{}, failure.New(failure.Usage, failure.DidYouMean(name, names, "choose one of "+list(names)), "there is no preset %q", name)
 }
 
 // guarded are the resources whose bodies are secrets: they are never logged

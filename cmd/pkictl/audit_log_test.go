@@ -352,4 +352,3 @@ func differs(r *sentRequest, d *audit.Decision, e *auditEvent) string {
 	}
 	return ""
 }
-
