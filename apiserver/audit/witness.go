@@ -107,7 +107,7 @@ func (w *witness) resource() bool {
 		groups = []internal.GroupResources{{Group: "*"}}
 	}
 	for _, group := range groups {
-		names := w.distinct(group.ResourceNames, resourceNames)
+		names := w.distinct(group.ResourceNames, mentionedNames)
 		seen := map[string]bool{}
 		for _, resource := range matching(group) {
 			if kind := w.kindOf(&resource); seen[kind] {
@@ -125,8 +125,8 @@ func (w *witness) resource() bool {
 	return false
 }
 
-// resourceNames are all that a rule names.
-func resourceNames(r *internal.PolicyRule) []string {
+// mentionedNames are all that a rule names.
+func mentionedNames(r *internal.PolicyRule) []string {
 	var names []string
 	for _, group := range r.Resources {
 		names = append(names, group.ResourceNames...)
