@@ -10,15 +10,18 @@ import (
 )
 
 // findGroups returns the resources of a list of names, by their groups. Above
-// Metadata, any are Kubernetes' own: what custom resources hold nobody knows.
-func findGroups(names []string, level internal.Level) ([]internal.GroupResources, error) {
+// Metadata, any are Kubernetes' own, or those of them that are in namespaces: what
+// custom resources hold nobody knows.
+func findGroups(names []string, level internal.Level, namespaced bool) ([]internal.GroupResources, error) {
 	var groups []internal.GroupResources
 	if len(names) == 1 && slices.Contains(anything, names[0]) {
 		if !aboveMetadata(level) {
 			return []internal.GroupResources{{Group: "*"}}, nil
 		}
 		for _, group := range Groups() {
-			groups = append(groups, internal.GroupResources{Group: group})
+			if !namespaced || slices.ContainsFunc(Resources(), func(r Resource) bool { return r.Group == group && inNamespaces(&r) }) {
+				groups = append(groups, internal.GroupResources{Group: group})
+			}
 		}
 		return groups, nil
 	}
