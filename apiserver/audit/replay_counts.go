@@ -150,12 +150,9 @@ func (c *counts) countBatch(b batch) {
 }
 
 func (c *counts) countLine(b batch, at int64, line string) {
-	events, reason := eventsOf(line)
+	reason := eachEvent(line, func(e *event) { c.count(e, place{order: b.order, log: b.input.name, line: at}) })
 	if reason != "" {
 		c.problem(b, at, reason)
-	}
-	for i := range events {
-		c.count(&events[i], place{order: b.order, log: b.input.name, line: at})
 	}
 }
 

@@ -60,6 +60,11 @@ func FuzzRequestOfEvent(f *testing.F) {
 	})
 }
 
+func eventsOf(line string) (events []event, reason string) {
+	reason = eachEvent(line, func(e *event) { events = append(events, *e) })
+	return events, reason
+}
+
 // eventSeed has every field.
 const eventSeed = `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"1","stage":"ResponseComplete",` +
 	`"requestURI":"/api/v1/namespaces/default/configmaps?a=b","verb":"create","user":{"username":"jane \u003c","groups":["devs"]},` +
