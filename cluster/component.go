@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 // component is one process of the control plane, before it is started.
@@ -13,7 +15,7 @@ type component struct {
 	binary string
 	args   []string
 	ports  []int // that it listens on
-	ready  probe
+	ready  staticpod.Probe
 }
 
 // components lists what the configuration asks for, in the order of starting.

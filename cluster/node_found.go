@@ -27,7 +27,7 @@ func NodeFromFiles(dir string) (Node, error) {
 		f.found[e.Name] = Find(dir, e)
 	}
 	if pods, err := findStaticPods(filepath.Join(dir, "manifests"), []string{ComponentAPIServer}); err == nil && pods[ComponentAPIServer] != nil {
-		f.flags = pods[ComponentAPIServer].flags
+		f.flags = pods[ComponentAPIServer].Flags
 	}
 	if f.none(nameAPIServer, nameEtcdServer, NameSA, NameAdmin, nameControllerManager) {
 		return Node{}, failure.New(failure.Failed, "name a directory like /etc/kubernetes on a node of the control plane, or make one with: pkictl cluster init",

@@ -3,16 +3,14 @@ package cluster
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 // RestartTimeout is how long RestartStaticPods waits for each step where nothing
@@ -24,8 +22,6 @@ const (
 	// kubeletFileCheck is the kubelet's fileCheckFrequency, after which it has seen
 	// a change even if nothing notified it (pkg/kubelet/apis/config/v1beta1/defaults.go).
 	kubeletFileCheck = 20 * time.Second
-
-	podLogs = "/var/log/pods"
 
 	restartInterval = 250 * time.Millisecond // between two questions
 )
@@ -97,7 +93,7 @@ type restarter struct {
 // restartStep is one component that is to be restarted.
 type restartStep struct {
 	pod      *staticPod
-	listener *listener
+	listener *staticpod.Listener
 	report   *RestartedComponent
 }
 
@@ -119,7 +115,7 @@ func RestartStaticPods(ctx context.Context, o RestartOptions) (*RestartResult, e
 	o.Manifests = cmp.Or(o.Manifests, filepath.Join(o.Dir, "manifests"))
 	o.Timeout = cmp.Or(o.Timeout, RestartTimeout)
 	o.FileCheck = cmp.Or(o.FileCheck, kubeletFileCheck)
-	o.LogDir = cmp.Or(o.LogDir, podLogs)
+	o.LogDir = cmp.Or(o.LogDir, staticpod.LogDir)
 	r := &restarter{RestartOptions: o, result: &RestartResult{}}
 	if err := r.checkComponents(); err != nil {
 		return r.result, err
@@ -197,7 +193,7 @@ func (r *restarter) plan() ([]*restartStep, error) {
 		if err != nil {
 			return nil, err
 		}
-		report.Health = at.url
+		report.Health = at.URL
 		steps = append(steps, &restartStep{pod, at, report})
 	}
 	if steps == nil && len(r.Components) > 0 {
@@ -209,12 +205,12 @@ func (r *restarter) plan() ([]*restartStep, error) {
 
 // restart restarts one component and waits until it is healthy.
 func (r *restarter) restart(ctx context.Context, s *restartStep) error {
-	name := s.pod.component
+	name := s.pod.Name
 	atLeast := time.Duration(0)
-	if s.listener.healthy(ctx) != nil {
+	if s.listener.Healthy(ctx) != nil {
 		atLeast = r.FileCheck // its end would not be the kubelet's doing
 	}
-	logs := podLog(r.LogDir, s.pod)
+	logs := staticpod.LogsIn(r.LogDir, s.pod.Component)
 	if err := r.stop(ctx, s, atLeast); err != nil {
 		return err
 	}
@@ -236,7 +232,7 @@ func (r *restarter) restart(ctx context.Context, s *restartStep) error {
 func (r *restarter) stop(ctx context.Context, s *restartStep, atLeast time.Duration) error {
 	// Nothing is said between the two moves: who reads it may have gone, and the
 	// write would end the program.
-	r.progress("%s: moving its manifest away until it is down", s.pod.component)
+	r.progress("%s: moving its manifest away until it is down", s.pod.Name)
 	if err := ctx.Err(); err != nil {
 		return interrupted(err, s, "it was not touched")
 	}
@@ -260,7 +256,7 @@ func (r *restarter) awaitDown(ctx context.Context, s *restartStep, atLeast time.
 	var up error // why it is not down, as it was seen last
 	for isAway := atLeast == 0; ; {
 		if isAway {
-			answer := isDown(bounded, s.listener.address)
+			answer := s.listener.Down(bounded)
 			if answer == nil {
 				return nil
 			}
@@ -280,24 +276,9 @@ func (r *restarter) awaitDown(ctx context.Context, s *restartStep, atLeast time.
 			s.report.State = RestartNotStopped
 			return failure.Wrap(up, failure.Failed,
 				"see whether the kubelet runs, and reads that directory: systemctl status kubelet, and staticPodPath in its configuration",
-				"%s is not down %s after its manifest was moved out of %q, where it is again", s.pod.component, r.Timeout, r.Manifests)
+				"%s is not down %s after its manifest was moved out of %q, where it is again", s.pod.Name, r.Timeout, r.Manifests)
 		}
 	}
-}
-
-// isDown says why a component is not, as far as its address shows: one that is
-// down refuses connections. Any other error may be that of a server under load.
-func isDown(ctx context.Context, address string) error {
-	dialer := net.Dialer{Timeout: probeTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
-	switch {
-	case err == nil:
-		_ = conn.Close() // nothing was sent
-		return fmt.Errorf("it accepts connections on %q", address)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return nil
-	}
-	return err
 }
 
 // awaitHealthy waits until the component says that it is healthy. The error is
@@ -307,7 +288,7 @@ func (r *restarter) awaitHealthy(ctx context.Context, s *restartStep) error {
 	defer cancel()
 	var last error // a question that was cut short is no answer
 	for {
-		answer := s.listener.healthy(bounded)
+		answer := s.listener.Healthy(bounded)
 		if answer == nil {
 			return nil
 		}
@@ -323,7 +304,7 @@ func (r *restarter) awaitHealthy(ctx context.Context, s *restartStep) error {
 }
 
 // unhealthy says why the restart ends with a component that is not healthy.
-func (r *restarter) unhealthy(ctx context.Context, s *restartStep, last error, logs podLogFiles) error {
+func (r *restarter) unhealthy(ctx context.Context, s *restartStep, last error, logs staticpod.Logs) error {
 	if err := ctx.Err(); err != nil {
 		s.report.State = RestartInterrupted
 		return interrupted(err, s, "its manifest is back in its place, but it is not healthy yet")
@@ -331,12 +312,12 @@ func (r *restarter) unhealthy(ctx context.Context, s *restartStep, last error, l
 	reason := fmt.Errorf("is not healthy %s after its manifest came back (last answer: %w)", r.Timeout, last)
 	hint := "see why: crictl ps -a, crictl logs, journalctl -u kubelet; its manifest is in its place; when it is healthy, run the command again"
 	what := "a static pod did not come back"
-	if log, tail := logs.since(); log != "" {
-		return failure.Wrap(&ComponentError{Component: s.pod.component, Err: reason, Log: log, Tail: tail}, failure.Failed, hint, "%s", what)
+	if log := logs.Since(); log.Path != "" {
+		return failure.Wrap(&ComponentError{Component: s.pod.Name, Err: reason, Log: log.Path, Tail: log.Lines}, failure.Failed, hint, "%s", what)
 	}
-	return failure.Wrap(fmt.Errorf("%s %w", s.pod.component, reason), failure.Failed, hint, "%s", what)
+	return failure.Wrap(fmt.Errorf("%s %w", s.pod.Name, reason), failure.Failed, hint, "%s", what)
 }
 
 func interrupted(err error, s *restartStep, state string) error {
-	return failure.Wrap(err, failure.Failed, "run the command again when the component is healthy", "the restart of %s was interrupted; %s", s.pod.component, state)
+	return failure.Wrap(err, failure.Failed, "run the command again when the component is healthy", "the restart of %s was interrupted; %s", s.pod.Name, state)
 }

@@ -9,18 +9,20 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 // testPod decodes a manifest with one component in it.
 func testPod(t testing.TB, manifest string) *staticPod {
 	t.Helper()
-	pod, err := parsePod([]byte(manifest))
+	pod, err := staticpod.Parse([]byte(manifest))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, component := range staticPods {
-		if container := containerOf(pod, component); container != nil {
-			return &staticPod{component: component, file: "m.yaml", pod: pod, container: container, flags: flagsOf(container)}
+		if found := staticpod.Find(pod, component); found != nil {
+			return &staticPod{found, "m.yaml"}
 		}
 	}
 	t.Fatalf("no component in\n%s", manifest)
@@ -76,8 +78,8 @@ func TestListener(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if l.url != tt.url || l.certFlag != tt.cert || !strings.Contains(l.url, l.address) {
-				t.Errorf("url %q, address %q, certificate %q; want %q and %q", l.url, l.address, l.certFlag, tt.url, tt.cert)
+			if l.URL != tt.url || l.CertFlag != tt.cert || !strings.Contains(l.URL, l.Address) {
+				t.Errorf("url %q, address %q, certificate %q; want %q and %q", l.URL, l.Address, l.CertFlag, tt.url, tt.cert)
 			}
 		})
 	}
@@ -99,41 +101,6 @@ func TestListenerUnclear(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
-	}
-}
-
-func TestHostFile(t *testing.T) {
-	t.Parallel()
-	const mounts = `    volumeMounts:
-    - {name: pki, mountPath: /etc/kubernetes/pki/}
-    - {name: etcd, mountPath: /etc/kubernetes/pki/etcd}
-    - {name: conf, mountPath: /conf/file}
-    - {name: sub, mountPath: /sub, subPath: below}
-    - {name: expr, mountPath: /expr, subPathExpr: $(X)}
-    - {name: memory, mountPath: /memory}
-  volumes:
-  - {name: pki, hostPath: {path: /host/pki}}
-  - {name: etcd, hostPath: {path: /host/etcd}}
-  - {name: conf, hostPath: {path: /host/the.conf}}
-  - {name: sub, hostPath: {path: /host/sub}}
-  - {name: expr, hostPath: {path: /host/expr}}
-  - {name: memory, emptyDir: {}}`
-	for file, want := range map[string]string{
-		"/etc/kubernetes/pki/apiserver.crt":      "/host/pki/apiserver.crt",
-		"/etc/kubernetes/pki/etcd/server.crt":    "/host/etcd/server.crt",
-		"/etc/kubernetes/pki/etcd/../etcd/s.crt": "/host/etcd/s.crt",
-		"/etc/kubernetes/pki2/x":                 "",
-		"/conf/file":                             "/host/the.conf",
-		"/sub/x":                                 "/host/sub/below/x",
-		"/expr/x":                                "",
-		"/memory/x":                              "",
-		"relative.crt":                           "",
-		"":                                       "",
-	} {
-		pod := testPod(t, manifestOf("etcd", "[etcd, '--cert-file="+file+"']", mounts))
-		if got, ok := pod.hostFile("cert-file"); filepath.ToSlash(got) != want || ok != (want != "") {
-			t.Errorf("%q is %q (%v), want %q", file, got, ok, want)
-		}
 	}
 }
 
@@ -191,23 +158,23 @@ func FuzzStaticPod(f *testing.F) {
 	f.Add([]byte("kind: Pod\nspec: {containers: [{}, null]}"))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		pod, err := parsePod(data)
+		pod, err := staticpod.Parse(data)
 		if err != nil {
 			return
 		}
 		for _, component := range staticPods {
-			container := containerOf(pod, component)
-			if container == nil {
+			found := staticpod.Find(pod, component)
+			if found == nil {
 				continue
 			}
-			p := &staticPod{component: component, file: "m.yaml", pod: pod, container: container, flags: flagsOf(container)}
+			p := &staticPod{found, "m.yaml"}
 			checkHostFiles(t, p)
 			l, err := p.listener(dir)
 			if err != nil {
 				continue
 			}
-			if _, _, err := net.SplitHostPort(l.address); err != nil || !strings.HasPrefix(l.url, "http") {
-				t.Errorf("address %q, URL %q: %v", l.address, l.url, err)
+			if _, _, err := net.SplitHostPort(l.Address); err != nil || !strings.HasPrefix(l.URL, "http") {
+				t.Errorf("address %q, URL %q: %v", l.Address, l.URL, err)
 			}
 		}
 	})
@@ -216,9 +183,9 @@ func FuzzStaticPod(f *testing.F) {
 // checkHostFiles checks that only hostPath volumes lead to the host.
 func checkHostFiles(t *testing.T, p *staticPod) {
 	t.Helper()
-	hasHostPath := slices.ContainsFunc(p.pod.Spec.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil })
-	for flag := range p.flags {
-		if file, ok := p.hostFile(flag); ok && !hasHostPath {
+	hasHostPath := slices.ContainsFunc(p.Pod.Spec.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil })
+	for flag := range p.Flags {
+		if file, ok := p.HostFile(flag); ok && !hasHostPath {
 			t.Errorf("--%s is %q of the host", flag, file)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/staticpod"
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
@@ -25,20 +26,20 @@ func pairFlags(component string) [][2]string {
 		return [][2]string{{flagEtcdCert, flagEtcdKey}, {"peer-cert-file", "peer-key-file"}}
 	case ComponentAPIServer:
 		return [][2]string{
-			{flagCert, flagKey}, {"etcd-certfile", "etcd-keyfile"},
+			{staticpod.FlagCert, staticpod.FlagKey}, {"etcd-certfile", "etcd-keyfile"},
 			{"kubelet-client-certificate", "kubelet-client-key"}, {"proxy-client-cert-file", "proxy-client-key-file"},
 		}
 	}
-	return [][2]string{{flagCert, flagKey}}
+	return [][2]string{{staticpod.FlagCert, staticpod.FlagKey}}
 }
 
 // checkFiles refuses to restart a component with what it would not come back
 // with, while the running one may go on for long. Files that are not on the
 // host are passed over.
 func (p *staticPod) checkFiles(now time.Time) error {
-	for _, flags := range pairFlags(p.component) {
-		certFile, haveCert := p.hostFile(flags[0])
-		keyFile, haveKey := p.hostFile(flags[1])
+	for _, flags := range pairFlags(p.Name) {
+		certFile, haveCert := p.HostFile(flags[0])
+		keyFile, haveKey := p.HostFile(flags[1])
 		if !haveCert || !haveKey {
 			continue
 		}
@@ -46,7 +47,7 @@ func (p *staticPod) checkFiles(now time.Time) error {
 			return err
 		}
 	}
-	if file, ok := p.hostFile("kubeconfig"); ok {
+	if file, ok := p.HostFile("kubeconfig"); ok {
 		return p.checkKubeconfig(file, now)
 	}
 	return nil
@@ -102,22 +103,22 @@ func (p *staticPod) spoiled(err error, name string) error {
 	if name != "" {
 		hint = "renew or replace it first; nothing was touched"
 	}
-	return failure.Wrap(err, failure.Failed, hint, "%s is not restarted, for it would not come back", p.component)
+	return failure.Wrap(err, failure.Failed, hint, "%s is not restarted, for it would not come back", p.Name)
 }
 
 // compareServed compares the certificate that a component serves with the file
 // that its manifest names.
 func (r *restarter) compareServed(ctx context.Context, s *restartStep) error {
-	if s.listener.certFlag == "" {
+	if s.listener.CertFlag == "" {
 		return nil // it makes one for itself, or needs none
 	}
-	file, ok := s.pod.hostFile(s.listener.certFlag)
+	file, ok := s.pod.HostFile(s.listener.CertFlag)
 	if !ok {
-		s.report.Note = fmt.Sprintf("the certificate that it serves was not compared: --%s names no file of this host", s.listener.certFlag)
+		s.report.Note = fmt.Sprintf("the certificate that it serves was not compared: --%s names no file of this host", s.listener.CertFlag)
 		return nil
 	}
-	host, _, _ := net.SplitHostPort(s.listener.address)
-	served, err := kubeclient.Served(ctx, kubeclient.Endpoint{Address: s.listener.address, Host: host}, probeTimeout)
+	host, _, _ := net.SplitHostPort(s.listener.Address)
+	served, err := kubeclient.Served(ctx, kubeclient.Endpoint{Address: s.listener.Address, Host: host}, staticpod.ProbeTimeout)
 	if ctx.Err() != nil {
 		return interrupted(ctx.Err(), s, "it is healthy")
 	}
@@ -131,7 +132,7 @@ func (r *restarter) compareServed(ctx context.Context, s *restartStep) error {
 	if !bytes.Equal(served[0].Raw, want.Raw) {
 		return failure.Wrap(errServed(served[0], want), failure.Failed,
 			"see which process listens there; another program may renew the certificate, or stand before the component",
-			"%s was restarted, but %q does not serve certificate %q", s.pod.component, s.listener.address, file)
+			"%s was restarted, but %q does not serve certificate %q", s.pod.Name, s.listener.Address, file)
 	}
 	s.report.Serves = file
 	return nil

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 const (
@@ -46,17 +47,7 @@ type ComponentError struct {
 
 // Error names the component and the reason, and then quotes the log.
 func (e *ComponentError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %v", e.Component, e.Err)
-	if len(e.Tail) == 0 {
-		fmt.Fprintf(&b, "; its log %q is empty", e.Log)
-		return b.String()
-	}
-	fmt.Fprintf(&b, "; the end of its log %q:", e.Log)
-	for _, line := range e.Tail {
-		b.WriteString("\n  " + line)
-	}
-	return b.String()
+	return fmt.Sprintf("%s %v; %v", e.Component, e.Err, staticpod.Log{Path: e.Log, Lines: e.Tail})
 }
 
 // Unwrap returns the reason.
@@ -181,7 +172,7 @@ func (cp *ControlPlane) await(ctx context.Context, c component) error {
 		if answer == nil {
 			return nil
 		}
-		if permanent(answer) {
+		if staticpod.Permanent(answer) {
 			return cp.componentError(c.name, fmt.Errorf("cannot become ready: %w", answer))
 		}
 		if refusal == nil || ctx.Err() == nil {
@@ -208,7 +199,7 @@ func (cp *ControlPlane) deathError() error {
 
 func (cp *ControlPlane) componentError(name string, reason error) error {
 	path := cp.Logs(name)
-	return &ComponentError{Component: name, Err: reason, Log: path, Tail: logTail(path)}
+	return &ComponentError{Component: name, Err: reason, Log: path, Tail: staticpod.Tail(path)}
 }
 
 // URL is the API server's base URL.

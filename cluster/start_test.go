@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 // testConfig is a configuration with a PKI and, for both binaries, a script.
@@ -99,7 +101,7 @@ func TestStartReportsProcessThatExits(t *testing.T) {
 	if !errors.As(err, &failed) {
 		t.Fatalf("%T: %v", err, err)
 	}
-	if failed.Component != ComponentEtcd || failed.Log != filepath.Join(cfg.Dir, "etcd.log") || len(failed.Tail) != tailLines {
+	if failed.Component != ComponentEtcd || failed.Log != filepath.Join(cfg.Dir, "etcd.log") || len(failed.Tail) != staticpod.TailLines {
 		t.Errorf("component %q, log %q, %d lines", failed.Component, failed.Log, len(failed.Tail))
 	}
 	for _, want := range []string{"etcd ended: exit status 3", "line 30.", `red \x1b[31m`} {
@@ -181,7 +183,7 @@ func TestStartCancelled(t *testing.T) {
 		t.Errorf("%T: %v", err, err)
 	}
 	var pid int
-	if _, err := fmt.Sscan(strings.Join(logTail(cfg.logPath(ComponentEtcd)), " "), &pid); err != nil {
+	if _, err := fmt.Sscan(strings.Join(staticpod.Tail(cfg.logPath(ComponentEtcd)), " "), &pid); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
@@ -191,7 +193,7 @@ func TestStartCancelled(t *testing.T) {
 
 // waitForLog returns when the log has a line, or ctx is done.
 func waitForLog(ctx context.Context, path string) {
-	for ctx.Err() == nil && len(logTail(path)) == 0 {
+	for ctx.Err() == nil && len(staticpod.Tail(path)) == 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 // RunState says how a run is.
@@ -141,7 +143,7 @@ func (s *Status) ask(ctx context.Context, d runDir, found *state) {
 		cfg.ControllerManagerKubeconfig = d.path(managerCnf)
 	}
 	list, err := components(cfg, found.Ports)
-	probes := map[string]probe{}
+	probes := map[string]staticpod.Probe{}
 	for _, c := range list {
 		probes[c.name] = c.ready
 	}
@@ -183,7 +185,7 @@ func servedVersion(ctx context.Context, cfg Config) string {
 	if err != nil {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, staticpod.ProbeTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, httpsURL(cfg.Ports.APIServer)+"/version", nil)
 	if err != nil {

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"unsafe"
 
@@ -14,17 +13,8 @@ import (
 const (
 	maxNames      = 10_000 // users, resources or days that are counted apart
 	maxNameLength = 200    // bytes
-	otherNames    = "(others)"
+	othersName    = "(others)"
 )
-
-// Levels and stages, in the order in which they are reported.
-var (
-	levels = [...]internal.Level{internal.LevelNone, internal.LevelMetadata, internal.LevelRequest, internal.LevelRequestResponse}
-	stages = [...]internal.Stage{internal.StageRequestReceived, internal.StageResponseStarted, internal.StageResponseComplete, internal.StagePanic}
-)
-
-func levelIndex(l internal.Level) int { return slices.Index(levels[:], l) }
-func stageIndex(s internal.Stage) int { return slices.Index(stages[:], s) }
 
 // Tally counts events and the bytes of their lines.
 type Tally struct {
@@ -74,7 +64,7 @@ func (n names) of(name string) *named {
 		name = name[:maxNameLength] + "..."
 	}
 	if len(n) >= maxNames && n[name] == nil {
-		name = otherNames
+		name = othersName
 	}
 	found := n[name]
 	if found == nil {

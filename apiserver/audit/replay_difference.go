@@ -100,7 +100,7 @@ func (c *counts) changedOf(name string) *changed {
 	}
 	name = clip(name)
 	if len(c.changedResources) >= maxNames && c.changedResources[name] == nil {
-		name = otherNames
+		name = othersName
 	}
 	found := c.changedResources[name]
 	if found == nil {
@@ -192,7 +192,7 @@ func (c *counts) difference(top int) *Difference {
 		return cmp.Or(cmp.Compare(b.events(), a.events()), strings.Compare(a.Name, b.Name))
 	})
 	if top > 0 && len(d.Resources) > top {
-		others := ResourceChange{Name: otherNames}
+		others := ResourceChange{Name: othersName}
 		for _, r := range d.Resources[top:] {
 			others.Gained += r.Gained
 			others.Lost += r.Lost

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainReplay returns the shell commands that count the events of the logs as
@@ -20,7 +21,7 @@ func ExplainReplay(o ReplayOptions) (string, error) {
 	}
 	var names []string
 	for _, in := range inputs {
-		names = append(names, shellQuote(in.name))
+		names = append(names, shell.Quote(in.name))
 	}
 	cat := "gzip -dcf " + strings.Join(names, " ") // with -f it passes on what is not packed
 	return fmt.Sprintf(`# Events and bytes in the log by level, by user and by resource. Lines that are no
@@ -36,9 +37,4 @@ count .user.username
 count '(.objectRef // {} | .resource + (if .apiGroup then "." + .apiGroup else "" end) +
   (if .subresource then "/" + .subresource else "" end))'
 `, cat), nil
-}
-
-// shellQuote keeps a shell from reading anything into a name.
-func shellQuote(name string) string {
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

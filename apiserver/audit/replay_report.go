@@ -180,8 +180,8 @@ func (n names) rows(policies int) []Row {
 func (n names) topRows(policies, top int) []Row {
 	rows := n.rows(policies)
 	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(b.Log.Bytes, a.Log.Bytes) })
-	others := Row{Name: otherNames}
-	if i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == otherNames }); i >= 0 {
+	others := Row{Name: othersName}
+	if i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == othersName }); i >= 0 {
 		others.merge(rows[i])
 		rows = slices.Delete(rows, i, i+1)
 	}

@@ -1,4 +1,4 @@
-package cluster
+package staticpod
 
 import (
 	"crypto/tls"
@@ -42,7 +42,7 @@ func TestHTTPProbe(t *testing.T) {
 			if tt.trust {
 				roots.AddCert(server.Certificate())
 			}
-			err := httpProbe(&tls.Config{RootCAs: roots}, server.URL)(t.Context())
+			err := HTTPProbe(&tls.Config{RootCAs: roots}, server.URL)(t.Context())
 			checkProbe(t, err, tt.err, tt.permanent)
 		})
 	}
@@ -59,19 +59,17 @@ func checkProbe(t *testing.T, err error, part string, isPermanent bool) {
 	if err == nil || !strings.Contains(err.Error(), part) {
 		t.Fatalf("got %v, want an error with %q", err, part)
 	}
-	if permanent(err) != isPermanent {
-		t.Errorf("permanent(%v) is %v", err, permanent(err))
+	if Permanent(err) != isPermanent {
+		t.Errorf("permanent(%v) is %v", err, Permanent(err))
 	}
 }
 
 func TestProbeOfNobodyIsNotPermanent(t *testing.T) {
 	t.Parallel()
-	ports, err := FreePorts(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer := httpProbe(&tls.Config{}, httpsURL(ports[0]))(t.Context())
-	if answer == nil || permanent(answer) {
+	server := httptest.NewTLSServer(nil)
+	server.Close()
+	answer := HTTPProbe(&tls.Config{}, server.URL)(t.Context())
+	if answer == nil || Permanent(answer) {
 		t.Errorf("got %v", answer)
 	}
 }

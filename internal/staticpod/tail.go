@@ -1,20 +1,40 @@
-package cluster
+package staticpod
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
 )
 
-const (
-	tailLines = 20
-	tailBytes = 64 << 10 // enough for 20 long lines, little enough for a huge log
-)
+// TailLines is how many lines Tail returns at most.
+const TailLines = 20
 
-// logTail returns the last lines of a log. One that cannot be read has none:
+const tailBytes = 64 << 10 // enough for 20 long lines, little enough for a huge log
+
+// Log is the end of a component's log.
+type Log struct {
+	Path  string   // of the file, "" if there is none
+	Lines []string // the last ones, which are printable; none if it is empty
+}
+
+// String quotes the lines, each on a line of its own.
+func (l Log) String() string {
+	if len(l.Lines) == 0 {
+		return fmt.Sprintf("its log %q is empty", l.Path)
+	}
+	return fmt.Sprintf("the end of its log %q:\n  %s", l.Path, strings.Join(l.Lines, "\n  "))
+}
+
+// Tail returns the last lines of a log. One that cannot be read has none:
 // the tail only ever goes with another error, which matters more.
-func logTail(path string) []string {
+func Tail(path string) []string {
+	return tail(path, func(line string) string { return line })
+}
+
+// tail is Tail for lines that bear more than the component wrote.
+func tail(path string, written func(line string) string) []string {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
@@ -33,8 +53,12 @@ func logTail(path string) []string {
 	if trimmed == "" {
 		return nil
 	}
-	lines := withoutTrace(strings.Split(trimmed, "\n"))
-	lines = lines[max(0, len(lines)-tailLines):]
+	lines := strings.Split(trimmed, "\n")
+	for i, line := range lines {
+		lines[i] = written(line)
+	}
+	lines = withoutTrace(lines)
+	lines = lines[max(0, len(lines)-TailLines):]
 	for i, line := range lines {
 		lines[i] = printable(line)
 	}
