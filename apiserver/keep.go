@@ -10,7 +10,6 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
@@ -26,6 +25,7 @@ const changingSuffix = "-changing"
 type kept struct {
 	manifest, path string
 	data           []byte // its contents
+	wasThere       bool   // it is from before an earlier change, which was cut short
 	lock           *flock.Flock
 }
 
@@ -37,27 +37,41 @@ func keptPath(manifest string) string {
 	return filepath.Join(filepath.Dir(manifest)+changingSuffix, filepath.Base(manifest))
 }
 
-// keep keeps a manifest, under a lock that ends with the process.
-func keep(manifest string) (*kept, error) {
+// openKept locks the place where a manifest is kept; the lock ends with the
+// process. What is there already is from a change that was cut short by a crash
+// after it wrote.
+func openKept(manifest string) (*kept, error) {
 	k := &kept{manifest: manifest, path: keptPath(manifest)}
 	if err := k.open(); err != nil {
 		return nil, err
 	}
-	if isThere(k.path) && !k.isUnchanged() {
-		k.close()
-		return nil, failure.New(failure.Refused, "put it back: mv "+ca.ShellQuote(k.path)+" "+ca.ShellQuote(manifest)+"; or, if kube-apiserver runs as it should: rm "+ca.ShellQuote(k.path),
-			"an earlier change of %q was cut short before kube-apiserver was healthy; the manifest as it was is %q", manifest, k.path)
+	if isThere(k.path) && k.isUnchanged() {
+		_ = os.Remove(k.path) // it was cut short before
 	}
-	_ = os.Remove(k.path) // which was never needed
-	err := k.copy()
-	if err == nil {
-		err = syncDir(filepath.Dir(k.path))
+	var err error
+	if k.wasThere = isThere(k.path); k.wasThere {
+		k.data, err = store.Read(k.path, store.MaxYAML)
+	} else {
+		k.data, err = store.Read(manifest, store.MaxYAML)
 	}
 	if err != nil {
 		k.close()
 		return nil, err
 	}
 	return k, nil
+}
+
+// keep keeps the manifest that is there now, instead of what is kept already.
+func (k *kept) keep() error {
+	if k.wasThere {
+		k.wasThere = false
+		_ = os.Remove(k.path)
+	}
+	err := k.copy()
+	if err == nil {
+		err = syncDir(filepath.Dir(k.path))
+	}
+	return err
 }
 
 // isUnchanged says whether what an earlier change has kept is still what the
@@ -84,23 +98,6 @@ func (k *kept) copy() error {
 		return nil
 	}
 	return store.WriteNew(k.path, k.data, info.Mode().Perm()) // another file system, or one without links
-}
-
-// reopen finds what a change that was cut short has left.
-func reopen(manifest string) (*kept, error) {
-	k := &kept{manifest: manifest, path: keptPath(manifest)}
-	if _, err := os.Lstat(k.path); err != nil {
-		return nil, failure.New(failure.Failed, "", "there is nothing to undo: no change of %q was cut short", manifest)
-	}
-	if err := k.open(); err != nil {
-		return nil, err
-	}
-	var err error
-	if k.data, err = store.Read(k.path, store.MaxYAML); err != nil {
-		k.close()
-		return nil, err
-	}
-	return k, nil
 }
 
 // open makes and locks the directory.

@@ -166,12 +166,10 @@ func isRefusal(answer error) bool {
 	return errors.As(answer, &status) && (status.Code == http.StatusUnauthorized || status.Code == http.StatusForbidden)
 }
 
-// cause reads why a process that does not answer has ended: off a log that is
-// sure to be its own, or off the volumes where there is none.
+// cause reads why a process that does not answer has ended: off its log, or off
+// the volumes where there is none.
 func (w *watch) cause() *Cause {
-	log := w.before.logs.Since()
-	isOwn := log.Path != "" && !w.before.logs.HasSeen(log.Path) && (w.before.health == nil || !w.before.logs.HasSeenPod(log.Path))
-	if isOwn {
+	if log := w.ownLog(); log.Path != "" {
 		return causeOfLog(log.Lines, w.c)
 	}
 	if !w.before.logs.Begun() && w.wasDown && w.before.isUp {
@@ -180,9 +178,20 @@ func (w *watch) cause() *Cause {
 	return nil
 }
 
+// ownLog is the log of a process that the changed manifest describes, none if
+// there is none for certain: the one before writes to its own until it ends, and
+// where it ended again and again it may have begun another.
+func (w *watch) ownLog() staticpod.Log {
+	log := w.before.logs.Since()
+	if log.Path == "" || w.before.logs.HasSeen(log.Path) || w.before.health != nil && w.before.logs.HasSeenPod(log.Path) {
+		return staticpod.Log{}
+	}
+	return log
+}
+
 // likely is the cause as far as it can be told when the time is over.
 func (w *watch) likely() (*Cause, staticpod.Log) {
-	log := w.before.logs.Since()
+	log := w.ownLog()
 	if cause := causeOfVolumes(w.c); cause != nil && !w.before.logs.Begun() {
 		return cause, staticpod.Log{}
 	}

@@ -1,14 +1,12 @@
 package apiserver
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/staticpod"
-	"github.com/pkictl/pkictl/internal/store"
 )
 
 // giveUp puts the old manifest back, and waits until kube-apiserver is as it was.
@@ -20,8 +18,8 @@ func (w *Watcher) giveUp(ctx context.Context, changed *watch, cause *Cause, log 
 	}
 	w.result.Cause, w.result.Log, w.result.Tail = cause, log.Path, log.Lines
 	w.progress("kube-apiserver did not come back; putting the old manifest back")
-	before := w.look(ctx, w.old, w.at)
-	if err := w.kept.putBack(); err != nil {
+	before := w.WaitOptions.look(ctx, w.old, w.at)
+	if err := w.putBack(); err != nil {
 		return w.result, w.notPutBack(err)
 	}
 	back := &watch{o: w.WaitOptions, c: w.old, at: w.at, before: before}
@@ -29,7 +27,7 @@ func (w *Watcher) giveUp(ctx context.Context, changed *watch, cause *Cause, log 
 	case !isTaken:
 		w.result.State = WaitNotTaken
 		return w.result, w.failed("the old manifest is back, and kube-apiserver still runs by it", log)
-	case !w.result.WasHealthy:
+	case !w.result.WasHealthy && !w.kept.wasThere:
 		w.result.State = WaitRolledBack
 		return w.result, w.failed("the old manifest is back; kube-apiserver was not healthy with that either", log)
 	}
@@ -40,6 +38,16 @@ func (w *Watcher) giveUp(ctx context.Context, changed *watch, cause *Cause, log 
 	}
 	w.result.State = WaitRolledBack
 	return w.result, w.failed("the old manifest is back, and kube-apiserver is healthy again", log)
+}
+
+// putBack puts back what the change has replaced, the manifest last.
+func (w *Watcher) putBack() error {
+	if w.TakeBack != nil {
+		if err := w.TakeBack(); err != nil {
+			return err
+		}
+	}
+	return w.kept.putBack()
 }
 
 func notTaken() *Cause {
@@ -67,7 +75,7 @@ func (w *Watcher) notPutBack(err error) error {
 // leaves, or is cut off, is to leave an API server that is known to work.
 func (w *Watcher) interrupted(err error) (*WaitResult, error) {
 	w.result.Cause = &Cause{Found: "the wait was interrupted"}
-	if err := w.kept.putBack(); err != nil {
+	if err := w.putBack(); err != nil {
 		return w.result, w.notPutBack(err)
 	}
 	w.result.State = WaitInterrupted
@@ -78,48 +86,9 @@ func (w *Watcher) interrupted(err error) (*WaitResult, error) {
 // InterruptedChange returns the path of the manifest as it was before a change
 // that was cut short by a crash of the program, "" if there was none.
 func InterruptedChange(manifest string) string {
-	if path := keptPath(manifest); isThere(path) {
-		return path
+	k := &kept{manifest: manifest, path: keptPath(manifest)}
+	if !isThere(k.path) || k.isUnchanged() {
+		return ""
 	}
-	return ""
-}
-
-// Undo puts the manifest back that a change which was cut short has left aside,
-// and waits until kube-apiserver is healthy with it. The state is then WaitHealthy.
-// An error that it is not healthy leaves the old manifest in its place.
-func Undo(ctx context.Context, o WaitOptions) (*WaitResult, error) {
-	k, err := reopen(o.Manifest)
-	if err != nil {
-		return nil, err
-	}
-	w, err := newWatcher(ctx, o, k)
-	if err != nil {
-		k.close()
-		return nil, err
-	}
-	defer w.end()
-	now, err := store.Read(o.Manifest, store.MaxYAML)
-	isSame := err == nil && bytes.Equal(now, k.data)
-	w.progress("putting the old manifest back")
-	w.result.Cause = &Cause{Found: "the change was cut short"}
-	if err := k.putBack(); err != nil {
-		return w.result, w.notPutBack(err)
-	}
-	if isSame && w.before.health == nil {
-		w.result.State, w.result.Proof, w.result.Cause = WaitHealthy, "nothing had been changed yet", nil
-		return w.result, nil
-	}
-	back := &watch{o: w.WaitOptions, c: w.old, at: w.at, before: w.before}
-	w.progress("the old manifest is back; waiting until kube-apiserver is healthy")
-	proof, cause := back.ready(ctx)
-	if proof == "" {
-		likely, log := back.likely()
-		if cause == nil {
-			cause = likely
-		}
-		w.result.State, w.result.Cause, w.result.Log, w.result.Tail = WaitNotHealthy, cause, log.Path, log.Lines
-		return w.result, w.failed("it is the old manifest that is there", log)
-	}
-	w.result.State, w.result.Proof, w.result.Cause = WaitHealthy, proof, nil
-	return w.result, nil
+	return k.path
 }

@@ -29,6 +29,9 @@ type WaitOptions struct {
 	Interval time.Duration
 	// LogDir is where the kubelet keeps the logs of pods; empty: /var/log/pods.
 	LogDir string
+	// TakeBack takes back what else the change has replaced, such as an audit policy,
+	// before the old manifest is put back; it may be nil.
+	TakeBack func() error
 	// Progress is told each step in words, which are printable; it may be nil.
 	Progress func(step string)
 }
@@ -77,15 +80,15 @@ type Watcher struct {
 // manifest. The caller then writes the changed one, in one step, as
 // store.ReplaceFile does, and calls Await; or Close, if it did not write.
 //
-// It is refused where an earlier change was cut short by a crash: see Undo.
+// Where an earlier change was cut short by a crash, and kube-apiserver is not
+// healthy, the manifest from before that one is what is put back if need be.
 func Watch(ctx context.Context, o WaitOptions) (*Watcher, error) {
-	k, err := keep(o.Manifest)
+	k, err := openKept(o.Manifest)
 	if err != nil {
 		return nil, err
 	}
 	w, err := newWatcher(ctx, o, k)
 	if err != nil {
-		k.drop()
 		k.close()
 	}
 	return w, err
@@ -96,19 +99,42 @@ func newWatcher(ctx context.Context, o WaitOptions, k *kept) (*Watcher, error) {
 	o.Interval = cmp.Or(o.Interval, waitInterval)
 	o.LogDir = cmp.Or(o.LogDir, staticpod.LogDir)
 	w := &Watcher{WaitOptions: o, kept: k}
-	var err error
-	if w.old, err = component(o.Manifest, k.data); err != nil {
+	if err := w.look(ctx); err != nil {
 		return nil, err
 	}
-	if w.at, err = o.listener(w.old); err != nil {
-		return nil, err
-	}
-	w.before = o.look(ctx, w.old, w.at)
 	w.result = &WaitResult{State: WaitNotPutBack, Manifest: o.Manifest, Health: w.at.URL, WasHealthy: w.before.health == nil}
-	if err := ctx.Err(); err != nil {
-		return nil, failure.Wrap(err, failure.Failed, "", "interrupted; nothing was changed")
+	if k.wasThere && !w.result.WasHealthy {
+		w.progress("an earlier change was cut short, and kube-apiserver is not healthy since; if need be, the manifest from before that change is put back: %q", k.path)
+		return w, nil
+	}
+	wasThere := k.wasThere
+	if err := k.keep(); err != nil {
+		return nil, err
+	}
+	if !wasThere {
+		return w, nil
+	}
+	if err := w.look(ctx); err != nil {
+		k.drop()
+		return nil, err
 	}
 	return w, nil
+}
+
+// look reads the manifest that is kept, and looks at kube-apiserver.
+func (w *Watcher) look(ctx context.Context) error {
+	var err error
+	if w.old, err = component(w.Manifest, w.kept.data); err != nil {
+		return err
+	}
+	if w.at, err = w.listener(w.old); err != nil {
+		return err
+	}
+	w.before = w.WaitOptions.look(ctx, w.old, w.at)
+	if err := ctx.Err(); err != nil {
+		return failure.Wrap(err, failure.Failed, "", "interrupted; nothing was changed")
+	}
+	return nil
 }
 
 // Close ends a watch without Await: the manifest was not written. After Await it
@@ -117,7 +143,9 @@ func (w *Watcher) Close() {
 	if w.kept == nil {
 		return
 	}
-	w.kept.drop()
+	if !w.kept.wasThere {
+		w.kept.drop()
+	}
 	w.kept.close()
 	w.kept = nil
 }
