@@ -10,7 +10,10 @@ const Component = "kube-apiserver"
 type Flag struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	Why   string `json:"why,omitempty"` // one line, for a comment
+	// Add says that Value is a list, with commas, of what is added to the list
+	// that is there; where there is none it is the list.
+	Add bool   `json:"add,omitempty"`
+	Why string `json:"why,omitempty"` // one line, for a comment
 }
 
 // String returns the flag as it stands in a command: --name=value.

@@ -59,9 +59,9 @@ func checkAllowance(name string) error {
 				strings.Join(Allowances(), ", "), strings.Join(reserved, " or ")), "%q needs no allowance", name)
 		}
 	}
-	switch letters(name) {
+	switch failure.Letters(name) {
 	case "ca", "catrue", "isca", "certsign", "keycertsign", "crlsign":
 		return failure.New(failure.Usage, "make an intermediate CA with: pkictl init-ca --parent DIR", "a request for a CA can never be allowed (%q)", name)
 	}
-	return failure.New(failure.Usage, suggest(name, Allowances()), "nothing is called %q that could be allowed", name)
+	return failure.New(failure.Usage, failure.Suggest(name, Allowances()), "nothing is called %q that could be allowed", name)
 }

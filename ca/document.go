@@ -82,7 +82,7 @@ func (d document) mapping(n *yaml.Node, what string, fields ...field) error {
 			}
 			names[i] = f.name
 		}
-		return d.errorAt(key, suggest(key.Value, names), "unknown field %q in %s", key.Value, what)
+		return d.errorAt(key, failure.Suggest(key.Value, names), "unknown field %q in %s", key.Value, what)
 	})
 }
 

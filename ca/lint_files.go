@@ -28,7 +28,7 @@ func Severities() []string {
 // ParseSeverity returns the severity with that name.
 func ParseSeverity(name string) (Severity, error) {
 	if !slices.Contains(Severities(), name) {
-		return "", failure.New(failure.Usage, suggest(name, Severities()), "unknown severity %q", name)
+		return "", failure.New(failure.Usage, failure.Suggest(name, Severities()), "unknown severity %q", name)
 	}
 	return Severity(name), nil
 }

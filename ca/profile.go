@@ -58,7 +58,7 @@ func NewProfile(name string, raw config.SigningProfile) (Profile, error) {
 	switch {
 	case len(unknown) > 0:
 		return Profile{}, failure.New(failure.Usage,
-			suggest(unknown[0], usageNames()), "profile %q has the unknown usage %q", name, unknown[0])
+			failure.Suggest(unknown[0], usageNames()), "profile %q has the unknown usage %q", name, unknown[0])
 	case raw.CAConstraint.IsCA:
 		return bad("make an intermediate CA with: pkictl init-ca --parent DIR", "would issue CA certificates")
 	case usage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) != 0:

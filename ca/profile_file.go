@@ -100,7 +100,7 @@ func (p *Profiles) Get(name string) (Profile, error) {
 			return profile.Profile, profile.err
 		}
 	}
-	return Profile{}, failure.New(failure.Usage, suggest(name, p.Names()), "there is no profile %q in %q", name, p.file)
+	return Profile{}, failure.New(failure.Usage, failure.Suggest(name, p.Names()), "there is no profile %q in %q", name, p.file)
 }
 
 func (p *Profiles) add(name string, profile Profile, err error) {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/cloudflare/cfssl/config"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 const (
@@ -53,7 +55,7 @@ func (p *Profiles) readOwn(d document, root *yaml.Node) error {
 	} else if !p.find(p.def) {
 		name := p.def
 		p.def = ""
-		return d.errorAt(def, suggest(name, p.Names()), "there is no profile %q", name)
+		return d.errorAt(def, failure.Suggest(name, p.Names()), "there is no profile %q", name)
 	}
 	return nil
 }
@@ -183,7 +185,7 @@ func (d document) usages(n *yaml.Node) ([]string, error) {
 	list := []string{}
 	err := d.list(n, "usages", func(n *yaml.Node, text string) error {
 		if !slices.Contains(usageNames(), text) {
-			return d.errorAt(n, suggest(text, usageNames()), "unknown usage %q", text)
+			return d.errorAt(n, failure.Suggest(text, usageNames()), "unknown usage %q", text)
 		}
 		list = append(list, text)
 		return nil
@@ -279,7 +281,7 @@ func (r *profileReader) keys(n *yaml.Node) (err error) {
 	return r.list(n, "keys", func(n *yaml.Node, text string) error {
 		r.limits.keys = append(r.limits.keys, text)
 		if !slices.Contains(known, text) {
-			return r.errorAt(n, suggest(text, known), "unknown key kind %q", text)
+			return r.errorAt(n, failure.Suggest(text, known), "unknown key kind %q", text)
 		}
 		return nil
 	})

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 const (
@@ -107,7 +107,7 @@ func (f settingsFile) kubeadmMeta(root *yaml.Node) (typeMeta, error) {
 	case apiVersion != v1beta3 && apiVersion != v1beta4:
 		return meta, f.ErrorAt(root, "write it in "+kubeadmGroup+v1beta4+" or "+v1beta3, "%s is not known to this version of pkictl", shown(meta.APIVersion))
 	case !slices.Contains(kubeadmKinds, meta.Kind):
-		return meta, f.ErrorAt(root, ca.Suggest(meta.Kind, kubeadmKinds),
+		return meta, f.ErrorAt(root, failure.Suggest(meta.Kind, kubeadmKinds),
 			"a document of kind %s is not what a cluster's PKI is made from", shown(meta.Kind))
 	}
 	return meta, nil
@@ -222,7 +222,7 @@ func (d *strictDecoder) key(algorithm string) (string, error) {
 	if slices.Contains(names, algorithm) {
 		return strings.ToLower(algorithm), nil // as ca.KeyKind has it
 	}
-	return "", d.ErrorAt(d.places["encryptionAlgorithm"], ca.Suggest(algorithm, names), "unknown encryptionAlgorithm %s", shown(algorithm))
+	return "", d.ErrorAt(d.places["encryptionAlgorithm"], failure.Suggest(algorithm, names), "unknown encryptionAlgorithm %s", shown(algorithm))
 }
 
 // validity returns a period as ca.ParseValidity reads it.

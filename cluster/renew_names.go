@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -37,7 +36,7 @@ func RenewableName(text string) (string, error) {
 		return "", failure.New(failure.Usage, "name one of "+strings.Join(names, ", "), "%q is not renewed: all that it has signed goes with it", text)
 	}
 	hint := "known: " + strings.Join(names, ", ")
-	if similar := ca.Closest(text, names); similar != "" {
+	if similar := failure.Closest(text, names); similar != "" {
 		hint = "did you mean " + similar + "? " + hint
 	}
 	if text == "all" { // as kubeadm calls it

@@ -79,7 +79,7 @@ func (o RenewOptions) plan() (*renewPlan, error) {
 	}
 	if p.dirs == nil {
 		hint := "there are: " + strings.Join(names, ", ")
-		if similar := ca.Closest(o.Node, names); similar != "" {
+		if similar := failure.Closest(o.Node, names); similar != "" {
 			hint = "did you mean " + similar + "? " + hint
 		}
 		return nil, failure.New(failure.Usage, hint, "there is no cluster directory of node %s in %q", shown(o.Node), o.Dir)

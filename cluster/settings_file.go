@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	kyaml "sigs.k8s.io/yaml"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -154,7 +154,7 @@ func (f settingsFile) own(documents []*yaml.Node, meta typeMeta) (Settings, erro
 	root := documents[0]
 	if meta.APIVersion != settingsAPIVersion || meta.Kind != settingsKind {
 		hint := "write apiVersion: " + settingsAPIVersion + " and kind: " + settingsKind
-		if similar := ca.Closest(meta.Kind, []string{settingsKind}); similar != "" && meta.Kind != settingsKind {
+		if similar := failure.Closest(meta.Kind, []string{settingsKind}); similar != "" && meta.Kind != settingsKind {
 			hint = "did you mean kind: " + similar + "?"
 		}
 		return Settings{}, f.ErrorAt(root, hint, "%s of kind %s is not what this version of pkictl reads here", shown(meta.APIVersion), shown(meta.Kind))

@@ -12,7 +12,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/internal/yamlfile"
@@ -258,7 +257,7 @@ func (d *strictDecoder) field(key *yaml.Node, path string, of reflect.Value) (re
 		return found, nil
 	}
 	slices.Sort(names)
-	hint := ca.Suggest(key.Value, names)
+	hint := failure.Suggest(key.Value, names)
 	if len(others) > 0 {
 		hint = "it is a field of " + kubeadmGroup + others[0]
 	}

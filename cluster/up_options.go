@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -101,7 +100,7 @@ func ParseSet(text string) (component, arg string, err error) {
 		return "", "", failure.New(failure.Usage, form, "%q does not have the form COMPONENT.FLAG=VALUE", text)
 	case !slices.Contains(componentNames(), component):
 		hint := "the components are " + strings.Join(componentNames(), ", ")
-		if similar := ca.Closest(component, componentNames()); similar != "" {
+		if similar := failure.Closest(component, componentNames()); similar != "" {
 			hint = "did you mean " + similar + "? " + hint
 		}
 		return "", "", failure.New(failure.Usage, hint, "there is no component %q", component)

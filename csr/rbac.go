@@ -15,7 +15,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
 )
@@ -176,7 +175,7 @@ func noRole(ctx context.Context, c *kubeclient.Client, g UserGrant, role string)
 
 // meant is a hint for a name that is not there.
 func meant(name string, known []string, otherwise string) string {
-	if similar := ca.Closest(name, known); similar != "" {
+	if similar := failure.Closest(name, known); similar != "" {
 		return "did you mean " + similar + "? " + otherwise
 	}
 	return otherwise

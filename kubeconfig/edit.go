@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
+	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
 // change returns the text of a kubeconfig after a change, which kubectl reads
@@ -187,13 +188,7 @@ func encode(node *yaml.Node) ([]byte, error) {
 // edit makes the change in the text. It knows the forms that kubectl and people
 // write: lists in block style, an item beginning in a line of its own.
 func (d *document) edit(c *change, root *yaml.Node) (edited []byte, ok bool) {
-	text := &lines{text: d.data}
-	for i := range d.data {
-		if i == 0 || d.data[i-1] == '\n' {
-			text.starts = append(text.starts, i)
-		}
-	}
-	e := &edits{lines: text, document: d}
+	e := &edits{text: yamlfile.NewText(d.data), document: d}
 	e.list(clusters, c)
 	e.list(contexts, c)
 	e.current(c.current)
@@ -212,16 +207,16 @@ func (d *document) edit(c *change, root *yaml.Node) (edited []byte, ok bool) {
 				return nil, false
 			}
 		}
-		splices = append(splices, splice{len(d.data), len(d.data), tail})
+		splices = append(splices, yamlfile.Splice{From: len(d.data), To: len(d.data), Text: tail})
 	}
-	return text.apply(splices), true
+	return e.text.Apply(splices), true
 }
 
 // edits are the edits of a document, in the order of changed.
 type edits struct {
-	*lines
 	*document
-	splices []splice
+	text    *yamlfile.Text
+	splices []yamlfile.Splice
 	tail    []byte // what the file has not at all
 	failed  bool   // it has a form that is not edited
 }
@@ -253,6 +248,6 @@ func (e *edits) current(name string) {
 		e.tail = slices.Concat(e.tail, []byte("current-context: "), text)
 		return
 	}
-	one, ok := e.spliceText(value, bytes.TrimSpace(text))
+	one, ok := e.text.ReplaceScalar(value, bytes.TrimSpace(text))
 	e.splices, e.failed = append(e.splices, one), !ok
 }

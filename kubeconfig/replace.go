@@ -6,12 +6,11 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"reflect"
-	"slices"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
 // Replace returns a kubeconfig in which every user that holds the certificate
@@ -104,44 +103,27 @@ type edit struct {
 	data []byte
 }
 
-// apply makes the edits from the last to the first, so that the places of those
-// before stay true.
+// apply makes the edits. Quotes stay.
 func apply(data []byte, name string, edits []edit) ([]byte, error) {
-	isSame := func(a, b edit) bool { return a.node == b.node } // two users may be aliases of one
-	slices.SortFunc(edits, func(a, b edit) int { return place(data, b.node) - place(data, a.node) })
-	edits = slices.CompactFunc(edits, isSame)
+	text := yamlfile.NewText(data)
+	var splices []yamlfile.Splice
+	done := map[*yaml.Node]bool{} // two users may be aliases of one
 	for _, e := range edits {
-		at := place(data, e.node)
+		at := text.Place(e.node)
 		if at < 0 || !bytes.HasPrefix(data[at:], []byte(e.node.Value)) {
 			return nil, formError(name)
 		}
-		value := base64.StdEncoding.EncodeToString(e.data)
-		data = slices.Concat(data[:at], []byte(value), data[at+len(e.node.Value):])
+		if !done[e.node] {
+			value := base64.StdEncoding.EncodeToString(e.data)
+			splices = append(splices, yamlfile.Splice{From: at, To: at + len(e.node.Value), Text: []byte(value)})
+		}
+		done[e.node] = true
+	}
+	data = text.Apply(splices)
+	if data == nil {
+		return nil, formError(name)
 	}
 	return data, nil
-}
-
-// place returns where the text of a scalar begins, -1 where that is unclear.
-func place(data []byte, node *yaml.Node) int {
-	at := 0
-	for range node.Line - 1 {
-		next := bytes.IndexByte(data[at:], '\n')
-		if next < 0 {
-			return -1
-		}
-		at += next + 1
-	}
-	for range node.Column - 1 { // columns count characters
-		_, size := utf8.DecodeRune(data[min(at, len(data)):])
-		at += size
-	}
-	if node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
-		at++
-	}
-	if at > len(data) {
-		return -1
-	}
-	return at
 }
 
 // valueOf returns the value of a key in an object, nil where there is none.

@@ -16,7 +16,7 @@ const NoRule = -1
 type Decision struct {
 	Rule              int // its index, or NoRule
 	Level             internal.Level
-	OmitStages        []internal.Stage
+	OmitStages        []internal.Stage // of the policy and of the rule, each once; the caller does not change it
 	OmitManagedFields bool
 }
 
@@ -37,7 +37,35 @@ func (p *Policy) Evaluator() *Evaluator {
 		numbered.Rules[i].Level = internal.Level(strconv.Itoa(i))
 	}
 	e.policy = policy.NewPolicyRuleEvaluator(numbered)
+	// It has merged the stages in the rules of its copy, by way of a map.
+	for i := range numbered.Rules {
+		sortStages(numbered.Rules[i].OmitStages)
+	}
 	return e
+}
+
+// levels are all, of which each logs more than the one before it.
+var levels = [...]internal.Level{internal.LevelNone, internal.LevelMetadata, internal.LevelRequest, internal.LevelRequestResponse}
+
+// stages are all, in the order in which a request comes to them.
+var stages = [...]internal.Stage{internal.StageRequestReceived, internal.StageResponseStarted, internal.StageResponseComplete, internal.StagePanic}
+
+func levelNames() []string { return asTexts(levels[:]) }
+func stageNames() []string { return asTexts(stages[:]) }
+
+func asTexts[T ~string](list []T) []string {
+	var all []string
+	for _, one := range list {
+		all = append(all, string(one))
+	}
+	return all
+}
+
+func levelIndex(l internal.Level) int { return slices.Index(levels[:], l) }
+func stageIndex(s internal.Stage) int { return slices.Index(stages[:], s) }
+
+func sortStages(list []internal.Stage) {
+	slices.SortFunc(list, func(a, b internal.Stage) int { return stageIndex(a) - stageIndex(b) })
 }
 
 // Decide says what the policy does with a request.

@@ -1,13 +1,14 @@
 package audit
 
 import (
+	"bytes"
+	"strings"
+
 	"go.yaml.in/yaml/v3"
 	internal "k8s.io/apiserver/pkg/apis/audit"
 	"k8s.io/apiserver/pkg/audit/policy"
 
-	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
-	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
 // APIVersion and Kind are what heads a policy.
@@ -26,7 +27,9 @@ type Policy struct {
 	// are not in it.
 	internal.Policy
 
+	root  *yaml.Node   // of the document that counts, nil where there is none
 	rules []*yaml.Node // of each rule
+	lines []string     // of the file
 }
 
 // Read reads the policy in a file. See Parse.
@@ -39,20 +42,16 @@ func Read(path string) (*Policy, error) {
 }
 
 // Parse reads a policy as kube-apiserver does (k8s.io/apiserver/pkg/audit/policy,
-// LoadPolicyFromBytes): unknown fields are passed over, and of several documents
-// the first counts. What would keep kube-apiserver from starting is an error.
+// LoadPolicyFromBytes): unknown fields are passed over, of a key that stands
+// twice the last counts, and of several documents the first, whatever the others
+// are. What would keep kube-apiserver from starting is an error.
 func Parse(name string, data []byte) (*Policy, error) {
-	file := yamlfile.File{Name: name, Hint: policyHint}
-	documents, err := file.Documents(data)
-	if err != nil {
-		return nil, err
-	}
 	loaded, err := policy.LoadPolicyFromBytes(data)
 	if err != nil {
-		return nil, failure.Wrap(err, failure.Usage, "see: pkictl audit lint FILE", "kube-apiserver would not start with the policy %q", name)
+		return nil, refusal(name, data, err)
 	}
-	p := &Policy{Name: name, Policy: *loaded}
-	if rules := field(documents[0], "rules"); rules != nil {
+	p := &Policy{Name: name, Policy: *loaded, root: firstDocument(data), lines: splitLines(data)}
+	if rules := field(p.root, "rules"); rules != nil && rules.Kind == yaml.SequenceNode {
 		p.rules = rules.Content
 	}
 	return p, nil
@@ -67,15 +66,61 @@ func (p *Policy) Line(rule int) int {
 	return p.rules[rule].Line
 }
 
-// field returns the value of a key in a mapping, nil if it has none.
-func field(mapping *yaml.Node, key string) *yaml.Node {
-	if mapping.Kind != yaml.MappingNode {
+// Text returns the lines of a rule as they stand in the file.
+func (p *Policy) Text(rule int) []string {
+	first := p.Line(rule)
+	if first == 0 || first > len(p.lines) {
 		return nil
 	}
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
+	return p.lines[first-1 : min(lastLine(p.rules[rule]), len(p.lines))]
+}
+
+// lastLine returns the last line on which a value of a node begins.
+func lastLine(n *yaml.Node) int {
+	last := n.Line
+	for _, child := range n.Content {
+		last = max(last, lastLine(child))
+	}
+	return last
+}
+
+func splitLines(data []byte) []string {
+	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(line, "\r")
+	}
+	return lines
+}
+
+// firstDocument returns the root of the first document, nil where this parser
+// and that of kube-apiserver differ: lines are then not known.
+func firstDocument(data []byte) *yaml.Node {
+	var document yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&document); err != nil || len(document.Content) == 0 {
+		return nil
+	}
+	return document.Content[0]
+}
+
+// field returns the value of a key in a mapping, nil if it has none. Of a key
+// that stands twice the last counts, as for kube-apiserver.
+func field(mapping *yaml.Node, key string) *yaml.Node {
+	mapping = target(mapping)
+	if mapping == nil || mapping.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := len(mapping.Content) - 2; i >= 0; i -= 2 {
 		if mapping.Content[i].Value == key {
-			return mapping.Content[i+1]
+			return target(mapping.Content[i+1])
 		}
 	}
 	return nil
+}
+
+// target returns what an alias stands for.
+func target(n *yaml.Node) *yaml.Node {
+	if n != nil && n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
 }

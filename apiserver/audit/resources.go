@@ -44,26 +44,63 @@ var Resources = sync.OnceValue(func() []Resource {
 	return all
 })
 
-// FindResources returns the resources of a name, which may be a short name, may
-// name the group behind a point (deployments.apps) and a subresource behind a
-// slash (pods/exec). There is more than one where several groups have it.
+// Groups returns the API groups that Kubernetes itself serves, "" for the core
+// group first, the others by name.
+func Groups() []string {
+	var groups []string
+	for _, r := range Resources() {
+		if !slices.Contains(groups, r.Group) {
+			groups = append(groups, r.Group)
+		}
+	}
+	return groups
+}
+
+// KnownGroup says whether Kubernetes itself serves an API group. Those of custom
+// resources and of aggregated API servers (metrics.k8s.io) it does not know.
+func KnownGroup(group string) bool {
+	return slices.ContainsFunc(Resources(), func(r Resource) bool { return r.Group == group })
+}
+
+// Find returns the resource of exactly this group and name, which has its
+// subresource behind a slash: pods/exec.
+func Find(group, name string) (Resource, bool) {
+	i := slices.IndexFunc(Resources(), func(r Resource) bool { return r.Group == group && r.Name == name })
+	if i < 0 {
+		return Resource{}, false
+	}
+	return Resources()[i], true
+}
+
+// Subresources returns the subresources of a resource, without its own name
+// (exec, log), by name.
+func Subresources(group, resource string) []string {
+	var subs []string
+	for _, r := range Resources() {
+		if name, sub, ok := strings.Cut(r.Name, "/"); ok && r.Group == group && name == resource {
+			subs = append(subs, sub)
+		}
+	}
+	return subs
+}
+
+// FindResources returns the resources of a name as kubectl takes it: plural,
+// singular or short, with the group behind a point (deployments.apps, or
+// deployments.v1.apps), and a subresource behind a slash (pods/exec). There is
+// more than one where several groups have it; kubectl takes the first.
 func FindResources(name string) []Resource {
 	name, sub, hasSub := strings.Cut(strings.ToLower(name), "/")
 	name, group, hasGroup := strings.Cut(name, ".")
 	var found []Resource
 	for _, r := range Resources() {
-		base, _, isSub := strings.Cut(r.Name, "/")
-		if isSub || base != name && !slices.Contains(r.ShortNames, name) || hasGroup && r.Group != group {
+		isNamed := r.Name == name || slices.Contains(r.ShortNames, name) || strings.ToLower(r.Kind) == name
+		if strings.Contains(r.Name, "/") || !isNamed || hasGroup && group != r.Group && group != r.Version+"."+r.Group {
 			continue
 		}
 		if !hasSub {
 			found = append(found, r)
-			continue
-		}
-		for _, s := range Resources() {
-			if s.Group == r.Group && s.Name == base+"/"+sub {
-				found = append(found, s)
-			}
+		} else if s, ok := Find(r.Group, r.Name+"/"+sub); ok {
+			found = append(found, s)
 		}
 	}
 	return found

@@ -1,4 +1,4 @@
-package ca
+package failure
 
 import (
 	"slices"
@@ -6,23 +6,23 @@ import (
 	"unicode"
 )
 
-// suggest is a hint for a word that is none of those known: the one that was
-// probably meant, otherwise all.
-func suggest(word string, known []string) string {
+// Suggest returns a hint for a word that is none of those known: the one that was
+// probably meant, and all.
+func Suggest(word string, known []string) string {
 	all := "known: " + strings.Join(known, ", ")
-	if similar := closest(word, known); similar != "" {
+	if similar := Closest(word, known); similar != "" {
 		return "did you mean " + similar + "? " + all
 	}
 	return all
 }
 
-// closest returns the known word that is the given one but for case,
+// Closest returns the known word that is the given one but for case,
 // punctuation, or a slip of the finger or two, or that is its beginning; empty
 // if there is none.
-func closest(word string, known []string) string {
+func Closest(word string, known []string) string {
 	best, least := "", 3
 	for _, candidate := range known {
-		a, b := letters(word), letters(candidate)
+		a, b := Letters(word), Letters(candidate)
 		d := distance(a, b)
 		begins := len(b) > 2 && strings.HasPrefix(a, b)
 		if d < least && d*2 < len(candidate) || begins && best == "" {
@@ -32,8 +32,8 @@ func closest(word string, known []string) string {
 	return best
 }
 
-// letters leaves of a word its letters and digits, in lower case.
-func letters(word string) string {
+// Letters leaves of a word its letters and digits, in lower case.
+func Letters(word string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
@@ -67,10 +67,11 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// Closest returns the known word that was probably meant by one with a slip or
-// two in it; empty if there is none.
-func Closest(word string, known []string) string { return closest(word, known) }
-
-// Suggest returns a hint for a word that is none of those known: the one that
-// was probably meant, and all.
-func Suggest(word string, known []string) string { return suggest(word, known) }
+// DidYouMean is a hint for a word that is none of those known: the one that was
+// probably meant, and otherwise what else to do.
+func DidYouMean(word string, known []string, otherwise string) string {
+	if similar := Closest(word, known); similar != "" {
+		return "did you mean " + similar + "?"
+	}
+	return otherwise
+}
