@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -55,7 +54,7 @@ func (p *planner) checkOrder() error {
 	o := p.Authorization
 	for i, mode := range o.Order {
 		if !slices.Contains(authorizers, mode) {
-			return failure.New(failure.Usage, ca.Suggest(mode, authorizers), "--authorization-mode %q is no authorizer to take", mode)
+			return failure.New(failure.Usage, failure.Suggest(mode, authorizers), "--authorization-mode %q is no authorizer to take", mode)
 		}
 		if slices.Contains(o.Order[:i], mode) {
 			return failure.New(failure.Usage, "name it once", "--authorization-mode names %s twice", mode)
@@ -93,6 +92,7 @@ func (p *planner) authorizationOrder() error {
 		if err := p.needs("authorization-webhook-config-file", o.WebhookConfig, "the kubeconfig of the authorizer Webhook"); err != nil {
 			return err
 		}
+		p.plan.asksWebhook = true
 		b.WriteString(`  webhook:
     authorizedTTL: 5m
     unauthorizedTTL: 30s

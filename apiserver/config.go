@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
@@ -38,7 +38,7 @@ func (p *planner) readConfig(c Contents, kind string, known []string, takesV1 bo
 		case slices.Contains(keys, key.Value):
 			return nil, file.ErrorAt(key, "leave one out", "%q is there twice", key.Value)
 		case !slices.Contains(known, key.Value):
-			return nil, file.ErrorAt(key, ca.Suggest(key.Value, known), "unknown field %q", key.Value)
+			return nil, file.ErrorAt(key, failure.Suggest(key.Value, known), "unknown field %q", key.Value)
 		case key.Value == "kind" && value.Value != kind:
 			return nil, file.ErrorAt(value, "it is to be kind: "+kind, "kind %q", value.Value)
 		case key.Value == "apiVersion" && !slices.Contains(versions, value.Value):
@@ -94,6 +94,7 @@ func (p *planner) webhooksOf(c Contents) error {
 	}
 	for _, authorizer := range config.Authorizers {
 		if path := authorizer.Webhook.ConnectionInfo.KubeConfigFile; path != "" {
+			p.plan.asksWebhook = true
 			if err := p.needs("authorization-config-from", path, "the kubeconfig of an authorizer"); err != nil {
 				return err
 			}

@@ -43,6 +43,7 @@ type Contents struct {
 type AuditOptions struct {
 	PolicyFile string   // path of the policy on the host
 	Policy     Contents // what PolicyFile is to hold
+	Preset     string   // of audit.Presets, instead of Policy
 	LogPath    string   // "-" is standard output
 	// MaxAge is in days, MaxBackup in files and MaxSize in megabytes. 0 is the
 	// default, which is the least that the CIS Kubernetes Benchmark wants.
@@ -146,4 +147,6 @@ type Plan struct {
 	Version Version  `json:"version"`
 	Files   []File   `json:"files,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
+
+	asksWebhook bool // the authorization configuration has a webhook
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -62,7 +61,7 @@ func (p *planner) cipherSuites() error {
 	for _, suite := range o.CipherSuites {
 		if !slices.Contains(known, suite) {
 			hint := "take --tls-cipher-suites strong"
-			if near := ca.Closest(suite, known); near != "" {
+			if near := failure.Closest(suite, known); near != "" {
 				hint = "did you mean " + near + "?"
 			}
 			return failure.New(failure.Usage, hint, "%q is no cipher suite, or not a secure one", suite)

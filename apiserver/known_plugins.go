@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -46,7 +45,7 @@ func CheckPlugin(name string, v Version) error {
 			return failure.New(failure.Usage, "leave it out", "kube-apiserver %s has no admission plugin %s: it came with %s", v, name, plugin.Since)
 		}
 	}
-	return failure.New(failure.Usage, ca.Suggest(name, names), "kube-apiserver %s has no admission plugin %q", v, name)
+	return failure.New(failure.Usage, failure.Suggest(name, names), "kube-apiserver %s has no admission plugin %q", v, name)
 }
 
 // admission is about admission plugins and their configuration.
