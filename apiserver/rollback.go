@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
@@ -67,7 +67,7 @@ func (w *Watcher) failed(now string, log staticpod.Log) error {
 }
 
 func (w *Watcher) notPutBack(err error) error {
-	return failure.Wrap(err, failure.Failed, "put it back by hand: mv "+ca.ShellQuote(w.kept.path)+" "+ca.ShellQuote(w.Manifest),
+	return failure.Wrap(err, failure.Failed, "put it back by hand: mv "+shell.Quote(w.kept.path)+" "+shell.Quote(w.Manifest),
 		"kube-apiserver did not come back with the changed manifest: %s; and the old one, which is %q, cannot be put back", w.result.Cause.Found, w.kept.path)
 }
 

@@ -9,5 +9,6 @@ the static pod that runs it so that it comes back, and check it by the CIS
 Kubernetes Benchmark.`,
 		a.apiserverFlagsCmd(),
 		a.apiserverPatchCmd(),
+		a.apiserverCheckCmd(),
 	)
 }

@@ -61,6 +61,11 @@ func (a *app) patchAPIServer(cmd *cobra.Command, f patchFlags) error {
 	if err != nil {
 		return err
 	}
+	return a.runPatch(cmd, f, options)
+}
+
+// runPatch shows a change, asks for it, and makes it.
+func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.PatchOptions) error {
 	patch, err := apiserver.NewPatch(options)
 	if patch != nil {
 		a.warn(patch.Warnings...)
