@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,8 +16,9 @@ import (
 
 type patchFlags struct {
 	apiserverOptions
-	manifest, backups          string
-	undo, force                bool
+	manifest, backups, podLogs string
+	undo, force, wait          bool
+	timeout                    time.Duration
 	dryRun, yes, explainRecipe bool
 }
 
@@ -38,7 +41,11 @@ Then the change is shown, and asked for.
 A backup goes to pkictl-backups beside the directory "manifests": never into it,
 as the kubelet runs every file there. The manifest is replaced in one step, with
 its mode and owner. --undo puts the newest backup back, and --undo again undoes
-that.`,
+that.
+
+With --wait it watches until kube-apiserver answers by the new manifest. When it
+does not come back in time, the old manifest is put back, and the last lines of the
+log are shown with the likely cause.`,
 		Example: `  pkictl apiserver flags --audit-log-path /var/log/kubernetes/audit/audit.log
   pkictl apiserver patch --set event-ttl=2h --explain`,
 		Args: noArgs,
@@ -50,6 +57,9 @@ that.`,
 	flags.StringVar(&f.backups, "backup-dir", "", "`DIRECTORY` of backups (default pkictl-backups beside the directory manifests)")
 	flags.BoolVar(&f.undo, "undo", false, "put the newest backup back")
 	flags.BoolVar(&f.force, "force", false, "write it although the check finds something")
+	flags.BoolVar(&f.wait, "wait", false, "wait until kube-apiserver is back, and put the old manifest back if it does not come")
+	flags.DurationVar(&f.timeout, "timeout", apiserver.WaitTimeout, "`TIME` for it to come back, with --wait")
+	flags.StringVar(&f.podLogs, "pod-logs", "", "`DIRECTORY` where the kubelet keeps logs of pods (default /var/log/pods)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the change, and write nothing")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.explainRecipe, "explain", false, "print how to do the same by hand, and do nothing else")
@@ -87,11 +97,59 @@ func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.Patch
 	} else if err := a.ask(cmd.Context(), func(w io.Writer) { a.showPatch(w, patch) }, "Write this?"); err != nil {
 		return err
 	}
-	written, err := patch.Write(cmd.Context(), func() { a.waitingFor(patch.Path) })
+	written, wait, err := a.writePatch(cmd.Context(), f, patch)
 	if err != nil {
 		return err
 	}
-	return a.printPatch(patchReport(patch, false, written), patch)
+	report := patchReport(patch, false, written)
+	report.Wait = wait
+	return a.printPatch(report, patch)
+}
+
+// writePatch writes a patch, and waits for kube-apiserver if it is to.
+func (a *app) writePatch(ctx context.Context, f patchFlags, patch *apiserver.Patch) (*apiserver.Written, *apiserver.WaitResult, error) {
+	shown := a.newSteps()
+	defer shown.clear()
+	o := apiserver.WaitOptions{
+		Manifest: patch.Path, Timeout: f.timeout, LogDir: f.podLogs,
+		Progress: func(step string) { shown.show(step, false) },
+	}
+	write := func() (*apiserver.Written, error) {
+		return patch.Write(ctx, func() { a.waitingFor(patch.Path) })
+	}
+	switch {
+	case f.undo && patch.CutShort != "":
+		wait, err := apiserver.Undo(ctx, o)
+		shown.clear()
+		a.showTail(wait, err)
+		return nil, wait, err
+	case !f.wait || !patch.ChangesManifest():
+		written, err := write()
+		return written, nil, err
+	}
+	watcher, err := apiserver.Watch(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer watcher.Close()
+	written, err := write()
+	if err != nil {
+		return nil, nil, err
+	}
+	wait, err := watcher.Await(ctx)
+	shown.clear()
+	a.showTail(wait, err)
+	return written, wait, err
+}
+
+// showTail shows the last lines of a kube-apiserver that did not come back.
+func (a *app) showTail(wait *apiserver.WaitResult, err error) {
+	if err == nil || wait == nil || a.quiet {
+		return
+	}
+	for _, line := range wait.Tail {
+		fmt.Fprintf(a.err, "  %s\n", printable(line))
+	}
 }
 
 // patchOptions reads what the flags say.
@@ -99,6 +157,9 @@ func (f *patchFlags) patchOptions(a *app, cmd *cobra.Command) (apiserver.PatchOp
 	options, err := f.read()
 	if err != nil {
 		return apiserver.PatchOptions{}, err
+	}
+	if f.timeout <= 0 {
+		return apiserver.PatchOptions{}, failure.New(failure.Usage, "write it like --timeout 90s", "--timeout %s is no time to wait", f.timeout)
 	}
 	if f.undo {
 		if name := changingFlag(cmd); name != "" {
@@ -137,8 +198,9 @@ type patchResult struct {
 	Files    []string `json:"files,omitempty"`  // made or replaced
 	Backup   string   `json:"backup,omitempty"` // of the manifest
 	// Found is what --force has written all the same.
-	Found    []apiserver.Problem `json:"findings,omitempty"`
-	Warnings []string            `json:"warnings,omitempty"`
+	Found    []apiserver.Problem   `json:"findings,omitempty"`
+	Wait     *apiserver.WaitResult `json:"wait,omitempty"`
+	Warnings []string              `json:"warnings,omitempty"`
 }
 
 func patchReport(p *apiserver.Patch, dryRun bool, written *apiserver.Written) patchResult {
@@ -211,5 +273,11 @@ func (a *app) printWritten(w io.Writer, r patchResult, p *apiserver.Patch) {
 		fmt.Fprintf(w, "%s stays as it is: kube-apiserver reads the files when it is next started\n", printable(r.Manifest))
 		return
 	}
-	fmt.Fprintf(w, "changed %s\nbackup %s\n", printable(r.Manifest), printable(r.Backup))
+	fmt.Fprintf(w, "changed %s\n", printable(r.Manifest))
+	if r.Backup != "" {
+		fmt.Fprintf(w, "backup %s\n", printable(r.Backup))
+	}
+	if r.Wait != nil {
+		fmt.Fprintf(w, "kube-apiserver is %s: %s\n", r.Wait.State, printable(r.Wait.Proof))
+	}
 }
