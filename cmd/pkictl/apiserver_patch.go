@@ -117,13 +117,7 @@ func (a *app) writePatch(ctx context.Context, f patchFlags, patch *apiserver.Pat
 	write := func() (*apiserver.Written, error) {
 		return patch.Write(ctx, func() { a.waitingFor(patch.Path) })
 	}
-	switch {
-	case f.undo && patch.CutShort != "":
-		wait, err := apiserver.Undo(ctx, o)
-		shown.clear()
-		a.showTail(wait, err)
-		return nil, wait, err
-	case !f.wait || !patch.ChangesManifest():
+	if !f.wait || !patch.ChangesManifest() {
 		written, err := write()
 		return written, nil, err
 	}
