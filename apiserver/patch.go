@@ -44,7 +44,8 @@ type Patch struct {
 	// the function Undo puts it back.
 	CutShort string
 
-	now time.Time
+	now     time.Time
+	planned []string // all files that kube-apiserver needs
 }
 
 // PatchFile is a file that kube-apiserver needs and that is made, or replaced.
@@ -206,6 +207,8 @@ func (p *Patch) Write(ctx context.Context, waiting func()) (*Written, error) {
 	if !bytes.Equal(now, p.Before) {
 		return nil, failure.New(failure.Refused, "run the command again, to see the change as it would be now", "%q was changed in the meantime", p.Path)
 	}
+	p.dropBefore()
+	defer p.dropBefore()
 	made := &making{patch: p}
 	written, err := made.all()
 	if err != nil {
