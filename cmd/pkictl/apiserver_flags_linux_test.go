@@ -362,7 +362,8 @@ func TestAPIServerKubeadmPatch(t *testing.T) {
 		"--enable-admission-plugins", "NodeRestriction,AlwaysPullImages", "--anonymous", "probes", "--tls-cipher-suites", "strong")
 	patch := n.run(pkictl(), append(args, "-o", "kubeadm-patch")...)
 	ok(t, os.WriteFile(filepath.Join(patches, "kube-apiserver+json.yaml"), []byte(patch), 0o600))
-	n.run("env", "KUBEADM_INIT_DRYRUN_DIR="+made, n.kubeadm, "init", "phase", "control-plane", "apiserver", "--dry-run", "--patches", patches, "--config", n.config)
+	n.replaceIn(n.config, "kind: InitConfiguration\n", "kind: InitConfiguration\npatches: {directory: "+patches+"}\n")
+	n.run("env", "KUBEADM_INIT_DRYRUN_DIR="+made, n.kubeadm, "init", "phase", "control-plane", "apiserver", "--dry-run", "--config", n.config)
 	container := n.pod(made).Spec.Containers[0]
 	command := strings.Join(container.Command, "\n")
 	for _, flag := range strings.Split(strings.TrimSpace(n.run(pkictl(), append(args, "-o", "flags")...)), "\n") {
