@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Explain returns shell commands that write the same files below root, with a key
@@ -17,17 +17,17 @@ func (p *Plan) Explain(root string) string {
 		at := path.Join(root, file.Path)
 		switch {
 		case file.Dir:
-			fmt.Fprintf(&b, "# %s\nmkdir -p %s\n", file.Why, ca.ShellQuote(at))
+			fmt.Fprintf(&b, "# %s\nmkdir -p %s\n", file.Why, shell.Quote(at))
 		case file.Data == nil:
 			fmt.Fprintf(&b, "# %s has to be there: %s\n", file.Path, file.Why)
 		default:
-			fmt.Fprintf(&b, "# %s\nmkdir -p %s\n", file.Why, ca.ShellQuote(path.Dir(at)))
+			fmt.Fprintf(&b, "# %s\nmkdir -p %s\n", file.Why, shell.Quote(path.Dir(at)))
 			b.WriteString(explainFile(at, file))
 		}
 	}
 	b.WriteString("# the flags, for the command of kube-apiserver\ncat <<'END'\n")
 	for _, flag := range p.Set {
-		b.WriteString(ca.ShellQuote(flag.String()) + "\n")
+		b.WriteString(shell.Quote(flag.String()) + "\n")
 	}
 	b.WriteString("END\n")
 	if len(p.Remove) > 0 {
@@ -62,5 +62,5 @@ func explainFile(at string, file File) string {
 	if open {
 		b.WriteString("END\n")
 	}
-	return b.String() + "} > " + ca.ShellQuote(at) + "\n"
+	return b.String() + "} > " + shell.Quote(at) + "\n"
 }

@@ -131,7 +131,7 @@ func (m *Manifest) flagsOf(words []word) []ManifestFlag {
 		f.Name = normal(f.Name)
 		if !isWhole {
 			f.Value = "true"
-			if !isSwitch(f.Name) && i+1 < len(words) && !strings.HasPrefix(words[i+1].value, "-") {
+			if i+1 < len(words) && takesWord(f.Name, words[i+1].value) {
 				i++
 				f.Value, f.to = words[i].value, i+1
 			}
@@ -155,14 +155,17 @@ func (m *Manifest) flagsOf(words []word) []ManifestFlag {
 // (k8s.io/component-base/cli/flag, WordSepNormalizeFunc).
 func normal(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
-// isSwitch says whether a flag takes no word behind it for its value.
-func isSwitch(name string) bool {
-	known, _ := lookup(name)
-	return known.Type == TypeBool
+// takesWord says whether a flag without = takes the next word for its value. One
+// that is not known does so unless that looks like a flag.
+func takesWord(name, next string) bool {
+	known, isKnown := lookup(name)
+	if !isKnown {
+		return !strings.HasPrefix(next, "-")
+	}
+	return known.Type != TypeBool
 }
 
-// addsUp says whether a flag that stands several times has all of its values: those
-// of the types StringSlice, StringArray and the maps (k8s.io/kubernetes/cmd/kube-apiserver).
+// addsUp says whether a flag that stands several times has all of its values.
 func addsUp(name string) bool {
 	known, _ := lookup(name)
 	return known.takesSeveral()

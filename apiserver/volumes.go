@@ -103,6 +103,11 @@ func (p *planner) dropCovered() {
 	})
 }
 
+// isBelow says whether a path is that of a directory or one below it.
+func isBelow(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+}
+
 // nameVolumes gives volumes names that are DNS labels, each once.
 func (p *planner) nameVolumes() {
 	var taken []string

@@ -8,5 +8,7 @@ func (a *app) apiserverCmd() *cobra.Command {
 the static pod that runs it so that it comes back, and check it by the CIS
 Kubernetes Benchmark.`,
 		a.apiserverFlagsCmd(),
+		a.apiserverPatchCmd(),
+		a.apiserverCheckCmd(),
 	)
 }
