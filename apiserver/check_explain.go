@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainCheck returns the commands, for a POSIX shell, that show what
@@ -32,7 +32,7 @@ func ExplainCheck(o CheckOptions) (string, error) {
 
 // recipe returns a command for a check.
 func (c Check) recipe(p *checkedPod) string {
-	file := ca.ShellQuote(p.file)
+	file := shell.Quote(p.file)
 	switch {
 	case c.isAboutFile() && strings.HasPrefix(c.Title, "mode"):
 		return "stat -c %a " + file
@@ -43,7 +43,7 @@ func (c Check) recipe(p *checkedPod) string {
 	for _, flag := range c.flags {
 		value, _ := p.value(flag)
 		if path, found := p.running.HostPath(value); found && c.reads(flag) {
-			command += "\n" + fileRecipe(flag, ca.ShellQuote(path))
+			command += "\n" + fileRecipe(flag, shell.Quote(path))
 		}
 	}
 	return command

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/pkictl/pkictl/apiserver/audit"
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -52,10 +52,10 @@ func (f *Fix) of(p *checkedPod) *Fix {
 	}
 	fix.Command = "pkictl apiserver patch"
 	if p.file != "" {
-		fix.Command += " --manifest " + ca.ShellQuote(p.file)
+		fix.Command += " --manifest " + shell.Quote(p.file)
 	}
 	for _, arg := range args {
-		fix.Command += " " + ca.ShellQuote(arg)
+		fix.Command += " " + shell.Quote(arg)
 	}
 	if o.Audit.Policy.Data != nil {
 		fix.Command = "pkictl audit generate >" + policyName + " && " + fix.Command
@@ -167,11 +167,11 @@ func (f *Fixes) FileCommands() []string {
 }
 
 func fixMode(path string) *Fix {
-	return &Fix{Command: "chmod 600 " + ca.ShellQuote(path), file: func() error { return changeError(os.Chmod(path, 0o600), path) }}
+	return &Fix{Command: "chmod 600 " + shell.Quote(path), file: func() error { return changeError(os.Chmod(path, 0o600), path) }}
 }
 
 func fixOwner(path string, to store.Owner) *Fix {
-	return &Fix{Command: "chown " + to.String() + " " + ca.ShellQuote(path), file: func() error { return changeError(os.Chown(path, to.UID, to.GID), path) }}
+	return &Fix{Command: "chown " + to.String() + " " + shell.Quote(path), file: func() error { return changeError(os.Chown(path, to.UID, to.GID), path) }}
 }
 
 func changeError(err error, path string) error {

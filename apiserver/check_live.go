@@ -42,7 +42,7 @@ func CheckLive(ctx context.Context, client *kubeclient.Client, o CheckOptions) (
 		report.Results = append(report.Results, c.run(selected)...)
 	}
 	report.Drift = drift(nodes)
-	seen, err := look(ctx, client, selected)
+	seen, err := lookFromOutside(ctx, client, selected)
 	if err != nil {
 		return nil, err
 	}

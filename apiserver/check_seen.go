@@ -11,8 +11,8 @@ import (
 	"github.com/pkictl/pkictl/internal/kubeclient"
 )
 
-// look checks what can be seen of an API server from outside.
-func look(ctx context.Context, client *kubeclient.Client, checks []Check) ([]CheckResult, error) {
+// lookFromOutside checks what can be seen of an API server from outside.
+func lookFromOutside(ctx context.Context, client *kubeclient.Client, checks []Check) ([]CheckResult, error) {
 	var results []CheckResult
 	for _, seen := range []struct {
 		id   string

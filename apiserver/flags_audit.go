@@ -35,6 +35,9 @@ func (p *planner) auditing() error {
 
 func (p *planner) auditPolicy() error {
 	o := &p.Audit
+	if err := p.auditPreset(); err != nil {
+		return err
+	}
 	if o.Policy.Data != nil {
 		if _, err := audit.Parse(o.Policy.Name, o.Policy.Data); err != nil {
 			return err
@@ -42,9 +45,6 @@ func (p *planner) auditPolicy() error {
 		o.PolicyFile = cmp.Or(o.PolicyFile, p.below("audit-policy.yaml"))
 	}
 	if o.PolicyFile == "" {
-		if p.Hardened {
-			return failure.New(failure.Usage, "add --audit-policy-from FILE, which pkictl audit generate writes, or --audit-policy-file PATH", "--cis needs an audit policy (3.2.1)")
-		}
 		if o.LogPath != "" || o.WebhookConfig != "" {
 			p.note("without --audit-policy-file kube-apiserver logs nothing, wherever the log goes")
 		}
@@ -55,6 +55,23 @@ func (p *planner) auditPolicy() error {
 	}
 	p.file(File{Path: o.PolicyFile, Mode: 0o600, Data: o.Policy.Data, Why: "the audit policy"})
 	return p.setPath("audit-policy-file", o.PolicyFile, "which requests are logged, and how much of them (CIS 3.2.1)")
+}
+
+// auditPreset makes the policy of a preset.
+func (p *planner) auditPreset() error {
+	o := &p.Audit
+	if p.Hardened && o.Preset == "" && o.Policy.Data == nil && o.PolicyFile == "" {
+		o.Preset = audit.DefaultPreset
+	}
+	if o.Preset == "" {
+		return nil
+	}
+	if o.Policy.Data != nil {
+		return failure.New(failure.Usage, "leave one of them out", "--audit-preset and --audit-policy-from are two policies")
+	}
+	data, err := audit.Generate(audit.Options{Preset: o.Preset})
+	o.Policy = Contents{Name: "audit preset " + o.Preset, Data: data}
+	return err
 }
 
 func (p *planner) auditLog() error {

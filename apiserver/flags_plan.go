@@ -111,6 +111,9 @@ func (p *planner) further() error {
 		if !found || name == "" {
 			return failure.New(failure.Usage, "write it like --set event-ttl=2h", "--set %q is not NAME=VALUE", text)
 		}
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return failure.New(failure.Usage, "give it on one line", "the value of --set %s has a control character", name)
+		}
 		p.set(name, value, "")
 	}
 	for _, name := range p.Remove {
@@ -128,13 +131,19 @@ func (p *planner) check() error {
 	for _, flag := range p.plan.Set {
 		names[flag.Name] = true
 	}
+	p.plan.Remove = slices.DeleteFunc(p.plan.Remove, func(name string) bool { return names[name] })
+	return p.checkFiles()
+}
+
+// checkFiles refuses one path for two files, unless both are there already.
+func (p *planner) checkFiles() error {
+	seen := map[string]File{}
 	for _, file := range p.plan.Files {
-		// What is named twice would be two things at once.
-		if names["file "+file.Path] {
+		other, twice := seen[file.Path]
+		if twice && (other.Data != nil || file.Data != nil || other.Dir != file.Dir) {
 			return failure.New(failure.Usage, "choose different paths", "%q would be two files at once", file.Path)
 		}
-		names["file "+file.Path] = true
+		seen[file.Path] = file
 	}
-	p.plan.Remove = slices.DeleteFunc(p.plan.Remove, func(name string) bool { return names[name] })
 	return nil
 }

@@ -104,16 +104,14 @@ func (k KnownFlag) In(v Version) bool {
 // does not have, and would not start with, is an error of kind Usage that says
 // which was meant or what there is instead.
 func Known(name string, v Version) (KnownFlag, error) {
-	name = strings.ReplaceAll(name, "_", "-")
-	all := knownFlags()
-	at, found := slices.BinarySearchFunc(all, name, func(k KnownFlag, name string) int { return strings.Compare(k.Name, name) })
-	if found && all[at].In(v) {
-		return all[at], nil
+	name = normal(name)
+	flag, found := lookup(name)
+	if found && flag.In(v) {
+		return flag, nil
 	}
 	if !found {
 		return KnownFlag{}, failure.New(failure.Usage, suggestFlag(name, v), "kube-apiserver %s has no flag --%s", v, name)
 	}
-	flag := all[at]
 	hint := "leave it out"
 	if flag.Instead != "" {
 		hint += "; there is " + flag.Instead
@@ -122,6 +120,16 @@ func Known(name string, v Version) (KnownFlag, error) {
 		return KnownFlag{}, failure.New(failure.Usage, hint, "kube-apiserver %s has no flag --%s: it came with %s", v, name, flag.Since)
 	}
 	return KnownFlag{}, failure.New(failure.Usage, hint, "kube-apiserver %s has no flag --%s: %s was the last that had it", v, name, flag.Until)
+}
+
+// lookup returns the flag that some version has under that name.
+func lookup(name string) (KnownFlag, bool) {
+	all := knownFlags()
+	at, found := slices.BinarySearchFunc(all, name, func(k KnownFlag, name string) int { return strings.Compare(k.Name, name) })
+	if !found {
+		return KnownFlag{}, false
+	}
+	return all[at], true
 }
 
 // suggestFlag is the hint for a flag that no version has.
@@ -134,6 +142,10 @@ func suggestFlag(name string, v Version) string {
 	}
 	if near := failure.Closest(name, names); near != "" {
 		return "did you mean --" + near + "?"
+	}
+	begins := slices.DeleteFunc(names, func(known string) bool { return !strings.HasPrefix(known, name+"-") })
+	if len(begins) > 0 && len(begins) <= 4 {
+		return "there is --" + strings.Join(begins, ", --")
 	}
 	return "see: kube-apiserver --help"
 }

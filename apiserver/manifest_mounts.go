@@ -61,7 +61,7 @@ func isAt(mount corev1.VolumeMount, file string) bool {
 func (m *Manifest) mountOf(file string) int {
 	best, longest := -1, -1
 	for i, mount := range m.Component.Container.VolumeMounts {
-		if at := path.Clean("/" + mount.MountPath); Below(file, at) && len(at) > longest {
+		if at := path.Clean("/" + mount.MountPath); isBelow(file, at) && len(at) > longest {
 			best, longest = i, len(at)
 		}
 	}

@@ -155,27 +155,18 @@ func (m *Manifest) flagsOf(words []word) []ManifestFlag {
 // (k8s.io/component-base/cli/flag, WordSepNormalizeFunc).
 func normal(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
-// typeOf returns the type of a flag in whatever version has it, "" if none does.
-func typeOf(name string) FlagType {
-	all := knownFlags()
-	at, found := slices.BinarySearchFunc(all, name, func(k KnownFlag, name string) int { return strings.Compare(k.Name, name) })
-	if !found {
-		return ""
-	}
-	return all[at].Type
-}
-
 // takesWord says whether a flag without = takes the next word for its value. One
 // that is not known does so unless that looks like a flag.
 func takesWord(name, next string) bool {
-	switch typeOf(name) {
-	case TypeBool:
-		return false
-	case "":
+	known, isKnown := lookup(name)
+	if !isKnown {
 		return !strings.HasPrefix(next, "-")
 	}
-	return true
+	return known.Type != TypeBool
 }
 
 // addsUp says whether a flag that stands several times has all of its values.
-func addsUp(name string) bool { return KnownFlag{Type: typeOf(name)}.takesSeveral() }
+func addsUp(name string) bool {
+	known, _ := lookup(name)
+	return known.takesSeveral()
+}

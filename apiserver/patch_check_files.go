@@ -183,7 +183,7 @@ func (c *checker) checkHostPath(v corev1.Volume) {
 // a file that will be.
 func (c *checker) isMade(file string, isDir bool) bool {
 	for at, made := range c.made {
-		if at == file && made.Dir == isDir || isDir && at != file && Below(at, file) {
+		if at == file && made.Dir == isDir || isDir && at != file && isBelow(at, file) {
 			return true
 		}
 	}

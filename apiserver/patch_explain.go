@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Explain returns the shell commands that do the same by hand. diff is the change
@@ -16,14 +16,14 @@ func (p *Patch) Explain(diff string) string {
 	var b strings.Builder
 	b.WriteString("# As root, on the node of the control plane.\nset -eu\numask 077\n")
 	for _, file := range p.Files {
-		explainFile(&b, file)
+		explainPatchFile(&b, file)
 	}
 	if !p.ChangesManifest() {
 		return b.String()
 	}
 	prefix, ext := backupParts(p.Path)
-	manifest, backups := ca.ShellQuote(p.Path), ca.ShellQuote(p.Backups)
-	beside := ca.ShellQuote(filepath.Join(filepath.Dir(p.Path), "."+filepath.Base(p.Path)+".new"))
+	manifest, backups := shell.Quote(p.Path), shell.Quote(p.Backups)
+	beside := shell.Quote(filepath.Join(filepath.Dir(p.Path), "."+filepath.Base(p.Path)+".new"))
 	fmt.Fprintf(&b, `
 # A backup, never in the directory of the manifest: the kubelet runs every file there.
 mkdir -p %[2]s
@@ -41,18 +41,18 @@ mv %[5]s %[1]s
 #   crictl ps --name kube-apiserver
 #   kubectl get --raw /readyz
 # If it does not: crictl logs of the container that ended, and the backup goes back.
-`, manifest, backups, ca.ShellQuote(prefix), ca.ShellQuote(ext), beside, diff)
+`, manifest, backups, shell.Quote(prefix), shell.Quote(ext), beside, diff)
 	return b.String()
 }
 
-func explainFile(b *strings.Builder, f PatchFile) {
-	path := ca.ShellQuote(f.Path)
+func explainPatchFile(b *strings.Builder, f PatchFile) {
+	path := shell.Quote(f.Path)
 	fmt.Fprintf(b, "\n# %s\n", f.Why)
 	if f.Dir {
 		fmt.Fprintf(b, "mkdir -p -m %04o %s\n", f.Mode, path)
 		return
 	}
-	fmt.Fprintf(b, "mkdir -p %s\n", ca.ShellQuote(filepath.Dir(f.Path)))
+	fmt.Fprintf(b, "mkdir -p %s\n", shell.Quote(filepath.Dir(f.Path)))
 	if f.Secret {
 		text := regexp.MustCompile(`(?m)^(\s*secret: ).*$`).ReplaceAllString(string(f.Data), "${1}$$(head -c 32 /dev/urandom | base64)")
 		fmt.Fprintf(b, "cat > %s <<END-OF-FILE\n%sEND-OF-FILE\n", path, ended(text))

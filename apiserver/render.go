@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Form is what a Plan is written as.
@@ -49,7 +49,7 @@ func (p *Plan) Render(form Form, unit []byte) ([]byte, error) {
 	}
 	var b strings.Builder
 	for _, flag := range p.Set {
-		b.WriteString(ca.ShellQuote(flag.String()) + "\n")
+		b.WriteString(shell.Quote(flag.String()) + "\n")
 	}
 	return []byte(b.String()), nil
 }
@@ -71,7 +71,7 @@ func (p *Plan) Text() string {
 		if flag.Add {
 			b.WriteString("# in addition to those that are there:\n")
 		}
-		b.WriteString(ca.ShellQuote(flag.String()) + "\n")
+		b.WriteString(shell.Quote(flag.String()) + "\n")
 	}
 	if len(p.Remove) > 0 {
 		b.WriteString("\n# Flags that must not be there: --" + strings.Join(p.Remove, ", --") + "\n")

@@ -32,7 +32,7 @@ var kubeadmFlags = []string{
 // podVolumes are the volumes that a static pod of kubeadm does not have.
 func (p *Plan) podVolumes() []Volume {
 	return slices.DeleteFunc(slices.Clone(p.Volumes), func(v Volume) bool {
-		return v.ReadOnly && slices.ContainsFunc(kubeadmMounts, func(dir string) bool { return Below(v.Path, dir) })
+		return v.ReadOnly && slices.ContainsFunc(kubeadmMounts, func(dir string) bool { return isBelow(v.Path, dir) })
 	})
 }
 
@@ -98,6 +98,9 @@ func (p *Plan) kubeadmPatch() ([]byte, error) {
 	for _, v := range p.podVolumes() {
 		fmt.Fprintf(&b, "- {op: add, path: /spec/containers/0/volumeMounts/-, value: {name: %s, mountPath: %s, readOnly: %t}}\n", v.Name, quoted(v.Path), v.ReadOnly)
 		fmt.Fprintf(&b, "- {op: add, path: /spec/volumes/-, value: {name: %s, hostPath: {path: %s, type: %s}}}\n", v.Name, quoted(v.Path), v.Type)
+	}
+	if !strings.Contains(b.String(), "- {") {
+		b.WriteString("[] # kubeadm's own flags say all of it\n")
 	}
 	return []byte(b.String()), nil
 }

@@ -18,13 +18,14 @@ const ArgumentsVariable = "KUBE_APISERVER_EXTRA_ARGS"
 func (p *Plan) systemd(unit []byte) ([]byte, error) {
 	var b strings.Builder
 	b.WriteString("# Save as /etc/systemd/system/kube-apiserver.service.d/50-pkictl.conf, then:\n#   systemctl daemon-reload && systemctl restart kube-apiserver\n")
-	b.WriteString("[Unit]\n")
+	title := "[Unit]\n"
 	for _, f := range p.Files {
 		if !f.Dir {
-			fmt.Fprintf(&b, "AssertPathExists=%s\n", specifiers(f.Path))
+			fmt.Fprintf(&b, "%sAssertPathExists=%s\n", title, specifiers(f.Path))
+			title = ""
 		}
 	}
-	b.WriteString("\n[Service]\n")
+	b.WriteString("[Service]\n")
 	for _, f := range p.Files {
 		if f.Dir {
 			fmt.Fprintf(&b, "ExecStartPre=+/bin/mkdir -p -m %04o %s\n", f.Mode.Perm(), systemdQuote(f.Path))
@@ -242,7 +243,7 @@ func (p *Plan) parseCommand(words []string) ([]Flag, error) {
 			return nil, failure.New(failure.Usage, "write flags as --name=value", "%q is no flag of kube-apiserver", words[i])
 		}
 		name, value, hasValue := strings.Cut(text, "=")
-		name = strings.ReplaceAll(name, "_", "-")
+		name = normal(name)
 		if !hasValue {
 			known, err := Known(name, p.Version)
 			switch {

@@ -98,13 +98,13 @@ func (p *planner) dropCovered() {
 	all := slices.Clone(p.plan.Volumes)
 	p.plan.Volumes = slices.DeleteFunc(p.plan.Volumes, func(v Volume) bool {
 		return slices.ContainsFunc(all, func(other Volume) bool {
-			return other.Path != v.Path && (v.ReadOnly || !other.ReadOnly) && other.Type != HostPathFile && Below(v.Path, other.Path)
+			return other.Path != v.Path && (v.ReadOnly || !other.ReadOnly) && other.Type != HostPathFile && isBelow(v.Path, other.Path)
 		})
 	})
 }
 
-// Below says whether a path is that of a directory or one below it.
-func Below(path, dir string) bool {
+// isBelow says whether a path is that of a directory or one below it.
+func isBelow(path, dir string) bool {
 	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }
 

@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -54,7 +54,7 @@ func (c *checker) checkRights(n *CheckedNode) {
 			rule := ruleFor(e, path)
 			if mode := info.Mode().Perm(); mode&^rule.mode != 0 {
 				c.find(n, Difference{Entry: e.Name, File: path, Field: FieldMode, Wanted: fmt.Sprintf("%04o or stricter", rule.mode), Found: fmt.Sprintf("%04o", mode)},
-					rule.modeID, fmt.Sprintf("chmod %o %s", rule.mode, ca.ShellQuote(path)))
+					rule.modeID, fmt.Sprintf("chmod %o %s", rule.mode, shell.Quote(path)))
 			}
 			c.checkOwner(n, e.Name, path, info, owner, rule.owner)
 		}
@@ -73,7 +73,7 @@ func (c *checker) checkDirectories(n *CheckedNode) store.Owner {
 		}
 		if mode := info.Mode().Perm(); mode&0o022 != 0 {
 			c.find(n, Difference{File: path, Field: FieldMode, Wanted: "a directory that only its owner may write to", Found: fmt.Sprintf("%04o", mode)},
-				"", "chmod go-w "+ca.ShellQuote(path))
+				"", "chmod go-w "+shell.Quote(path))
 		}
 		if !c.checkOwner(n, "", path, info, owner, "1.1.19") && i == 0 {
 			last := &c.report.Findings[len(c.report.Findings)-1]
@@ -93,6 +93,6 @@ func (c *checker) checkOwner(n *CheckedNode, entry, path string, info fs.FileInf
 	if want.GID < 0 {
 		found.GID = -1
 	}
-	c.find(n, Difference{Entry: entry, File: path, Field: FieldOwner, Wanted: want.String(), Found: found.String()}, cis, "chown "+want.String()+" "+ca.ShellQuote(path))
+	c.find(n, Difference{Entry: entry, File: path, Field: FieldOwner, Wanted: want.String(), Found: found.String()}, cis, "chown "+want.String()+" "+shell.Quote(path))
 	return false
 }

@@ -50,6 +50,17 @@ var levels = [...]internal.Level{internal.LevelNone, internal.LevelMetadata, int
 // stages are all, in the order in which a request comes to them.
 var stages = [...]internal.Stage{internal.StageRequestReceived, internal.StageResponseStarted, internal.StageResponseComplete, internal.StagePanic}
 
+func levelNames() []string { return asTexts(levels[:]) }
+func stageNames() []string { return asTexts(stages[:]) }
+
+func asTexts[T ~string](list []T) []string {
+	var all []string
+	for _, one := range list {
+		all = append(all, string(one))
+	}
+	return all
+}
+
 func levelIndex(l internal.Level) int { return slices.Index(levels[:], l) }
 func stageIndex(s internal.Stage) int { return slices.Index(stages[:], s) }
 

@@ -10,6 +10,7 @@ import (
 	internal "k8s.io/apiserver/pkg/apis/audit"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Keys is the grammar of Options.Rules, for people.
@@ -67,7 +68,7 @@ func parseKeys(flag, text string) (rule, error) {
 	if err != nil {
 		return rule{}, failure.Wrap(err, failure.KindOf(err), failure.HintOf(err), "%s %q", flag, text)
 	}
-	return rule{from: flag + " " + quote(text), PolicyRule: policyRule}, nil
+	return rule{from: flag + " " + shell.Quote(text), PolicyRule: policyRule}, nil
 }
 
 // draft is a rule as it was written.

@@ -7,6 +7,7 @@ import (
 	internal "k8s.io/apiserver/pkg/apis/audit"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Words is the grammar of Options.Log, for people. That of Options.Ignore has no
@@ -21,17 +22,9 @@ var anything = []string{"any", "all", "*"}
 // everything is the word for all requests, those for no resource too.
 const everything = "everything"
 
-func levelNames() []string {
-	var names []string
-	for _, l := range levels {
-		names = append(names, string(l))
-	}
-	return names
-}
-
 // parseWords reads a rule from words. Where no level is given it says it itself.
 func parseWords(flag, text string, level internal.Level) (rule, error) {
-	r := rule{from: flag + " " + quote(text)}
+	r := rule{from: flag + " " + shell.Quote(text)}
 	fail := func(hint, format string, args ...any) (rule, error) {
 		return rule{}, failure.New(failure.Usage, hint, flag+" %q: "+format, append([]any{text}, args...)...)
 	}
@@ -116,6 +109,3 @@ func splitList(text string) []string { return strings.Split(text, ",") }
 
 // list joins words for people.
 func list(words []string) string { return strings.Join(words, ", ") }
-
-// quote writes a text as one word of a POSIX shell.
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -12,6 +12,7 @@ import (
 	yamljson "sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // document is a policy to be written.
@@ -80,7 +81,7 @@ func commandLine(o Options, preset Preset) string {
 		texts []string
 	}{{"--log", o.Log}, {"--rule", o.Rules}, {"--ignore", o.Ignore}} {
 		for _, text := range flag.texts {
-			line += " " + flag.name + " " + quote(text)
+			line += " " + flag.name + " " + shell.Quote(text)
 		}
 	}
 	return line

@@ -12,7 +12,7 @@ import (
 const (
 	maxNames      = 10_000 // users, resources or days that are counted apart
 	maxNameLength = 200    // bytes
-	otherNames    = "(others)"
+	othersName    = "(others)"
 )
 
 // Tally counts events and the bytes of their lines.
@@ -63,7 +63,7 @@ func (n names) of(name string) *named {
 		name = name[:maxNameLength] + "..."
 	}
 	if len(n) >= maxNames && n[name] == nil {
-		name = otherNames
+		name = othersName
 	}
 	found := n[name]
 	if found == nil {
@@ -206,7 +206,7 @@ func (j *judged) judge(e *event, d *Decision) (size int64, incomplete, kept bool
 		j.watches++
 	}
 	if !d.Keeps(e.stage) {
-		j.levels[0].add(0, false) // None stands for all that is not kept
+		j.levels[0].Events++ // reported as NotKept
 		return 0, false, false
 	}
 	size, incomplete = e.sizeAt(d)

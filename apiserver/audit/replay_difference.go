@@ -100,7 +100,7 @@ func (c *counts) changedOf(name string) *changed {
 	}
 	name = clip(name)
 	if len(c.changedResources) >= maxNames && c.changedResources[name] == nil {
-		name = otherNames
+		name = othersName
 	}
 	found := c.changedResources[name]
 	if found == nil {
@@ -138,7 +138,7 @@ type Difference struct {
 	Lost      int64            `json:"lost"`
 	Raised    int64            `json:"raised"`
 	Lowered   int64            `json:"lowered"`
-	Bytes     int64            `json:"bytes"` // that are kept more; below 0: less
+	Bytes     int64            `json:"bytes"` // that are kept more in all; below 0: less
 	Rules     []RuleChange     `json:"rules"`
 	Resources []ResourceChange `json:"resources"`
 }
@@ -177,7 +177,6 @@ func (c *counts) difference(top int) *Difference {
 	for _, key := range keys {
 		found := c.changes[key]
 		*totals[key.kind] += found.events
-		d.Bytes += found.bytes
 		d.Rules = append(d.Rules, RuleChange{
 			Change: changeKinds[key.kind], Rule: key.rule + 1, Against: key.rule2 + 1,
 			Level: levels[key.level1], AgainstLevel: levels[key.level2],
@@ -193,7 +192,7 @@ func (c *counts) difference(top int) *Difference {
 		return cmp.Or(cmp.Compare(b.events(), a.events()), strings.Compare(a.Name, b.Name))
 	})
 	if top > 0 && len(d.Resources) > top {
-		others := ResourceChange{Name: otherNames}
+		others := ResourceChange{Name: othersName}
 		for _, r := range d.Resources[top:] {
 			others.Gained += r.Gained
 			others.Lost += r.Lost

@@ -29,6 +29,7 @@ type event struct {
 	time      string // of the stage, as it is written, or ""
 	truncated bool   // by --audit-log-truncate-enabled
 	refused   bool   // with a status of 400 or above
+	hasVerb   bool
 
 	bytes                         int64 // of its line with the line end
 	requestObject, responseObject string
@@ -47,23 +48,31 @@ func eventsOf(line string) ([]event, string) {
 	if !gjson.Valid(line) {
 		return nil, invalidLine(line)
 	}
-	parsed := gjson.Parse(line)
-	apiVersion, kind := parsed.Get("apiVersion").Str, parsed.Get("kind").Str
-	switch {
-	case !parsed.IsObject() || apiVersion != APIVersion:
-	case kind == "Event":
-		return oneEvent(parsed)
-	case kind == "EventList":
-		var events []event
-		reason := ""
-		parsed.Get("items").ForEach(func(_, item gjson.Result) bool {
-			one, why := oneEvent(item)
-			events, reason = append(events, one...), why
-			return true
-		})
-		return events, reason
+	e, reason := oneEvent(gjson.Parse(line))
+	if reason == ReasonOther && strings.Contains(line, "EventList") {
+		return listedEvents(gjson.Parse(line))
 	}
-	return nil, ReasonOther
+	if reason != "" {
+		return nil, reason
+	}
+	return []event{e}, ""
+}
+
+// listedEvents returns the events of a list, and why others in it are none.
+func listedEvents(list gjson.Result) (events []event, reason string) {
+	if list.Get("kind").Str != "EventList" || list.Get("apiVersion").Str != APIVersion {
+		return nil, ReasonOther
+	}
+	list.Get("items").ForEach(func(_, item gjson.Result) bool {
+		// Within a list they may be without kind and version, which are the list's.
+		if e, why := oneEvent(item); why == "" || why == ReasonOther && e.isComplete() {
+			events = append(events, e)
+		} else {
+			reason = why
+		}
+		return true
+	})
+	return events, reason
 }
 
 func invalidLine(line string) string {
@@ -76,12 +85,16 @@ func invalidLine(line string) string {
 	return ReasonForeign
 }
 
-func oneEvent(parsed gjson.Result) ([]event, string) {
+// oneEvent reads an event, or says why it is none.
+func oneEvent(parsed gjson.Result) (event, string) {
 	e := event{bytes: int64(len(parsed.Raw)) + 1}
-	var uri, received, name string
-	hasVerb := false
+	var apiVersion, kind, uri, received, name string
 	parsed.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
+		case "apiVersion":
+			apiVersion = value.Str
+		case "kind":
+			kind = value.Str
 		case "level":
 			e.level = internal.Level(value.Str)
 		case "stage":
@@ -89,7 +102,7 @@ func oneEvent(parsed gjson.Result) ([]event, string) {
 		case "requestURI":
 			uri = value.Str
 		case "verb":
-			e.request.Verb, hasVerb = value.Str, value.Type == gjson.String
+			e.request.Verb, e.hasVerb = value.Str, value.Type == gjson.String
 		case "user":
 			e.request.User, e.request.Groups = userOf(value)
 		case "objectRef":
@@ -105,20 +118,30 @@ func oneEvent(parsed gjson.Result) ([]event, string) {
 		case "stageTimestamp":
 			e.time = value.Str
 		case "annotations":
-			e.truncated = value.Get(`audit\.k8s\.io/truncated`).Str == "true"
+			e.truncated = strings.Contains(value.Raw, `"audit.k8s.io/truncated"`)
 		}
 		return true
 	})
-	if levelIndex(e.level) < 1 || stageIndex(e.stage) < 0 || uri == "" || !hasVerb {
-		return nil, ReasonNoFields
-	}
 	if !isTime(e.time) {
 		if e.time = received; !isTime(received) {
 			e.time = ""
 		}
 	}
-	e.request.locate(uri, name)
-	return []event{e}, ""
+	if uri != "" {
+		e.request.locate(uri, name)
+	}
+	switch {
+	case apiVersion != APIVersion || kind != "Event":
+		return e, ReasonOther
+	case !e.isComplete():
+		return e, ReasonNoFields
+	}
+	return e, ""
+}
+
+// isComplete says that the event has what every event has.
+func (e *event) isComplete() bool {
+	return levelIndex(e.level) >= 1 && stageIndex(e.stage) >= 0 && e.request.Path != "" && e.hasVerb
 }
 
 func userOf(value gjson.Result) (name string, groups []string) {

@@ -23,7 +23,8 @@ type ReplayReport struct {
 	Log     Tally         `json:"log"` // all events
 	Policy  PolicyReplay  `json:"policy"`
 	Against *PolicyReplay `json:"against,omitempty"`
-	// Levels are those at which the log has events and the policies keep them.
+	// Levels are those at which the log has events and the policies keep them. The
+	// first is NotKept: for level None or an omitted stage.
 	Levels     []Row       `json:"levels"`
 	Days       []Row       `json:"days"`      // of UTC
 	Users      []Row       `json:"users"`     // those with the most bytes in the log, and the others as one
@@ -36,6 +37,9 @@ type ReplayReport struct {
 	Problems  []Problem        `json:"problems,omitempty"`
 	Notes     []string         `json:"notes,omitempty"` // what the log cannot tell
 }
+
+// NotKept stands among the levels for what a policy does not keep.
+const NotKept = "not kept"
 
 // PolicyReplay is what a policy keeps.
 type PolicyReplay struct {
@@ -111,6 +115,7 @@ func (c *counts) report(inputs []*input, policies []*Policy, top int) *ReplayRep
 	if len(policies) == 2 {
 		against := c.policies[1].report(policies[1], r.Span())
 		r.Against, r.Difference = &against, c.difference(top)
+		r.Difference.Bytes = r.Policy.Kept.Bytes - against.Kept.Bytes
 	}
 	r.Levels = c.levelRows()
 	r.Days = c.days.rows(len(policies))
@@ -154,6 +159,7 @@ func (c *counts) levelRows() []Row {
 			rows[i].Against = &c.policies[1].levels[i]
 		}
 	}
+	rows[0].Name = NotKept // a log has no event at level None
 	return rows
 }
 
@@ -174,8 +180,8 @@ func (n names) rows(policies int) []Row {
 func (n names) topRows(policies, top int) []Row {
 	rows := n.rows(policies)
 	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(b.Log.Bytes, a.Log.Bytes) })
-	others := Row{Name: otherNames}
-	if i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == otherNames }); i >= 0 {
+	others := Row{Name: othersName}
+	if i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == othersName }); i >= 0 {
 		others.merge(rows[i])
 		rows = slices.Delete(rows, i, i+1)
 	}
@@ -201,7 +207,7 @@ func (c *counts) notes(r *ReplayReport) []string {
 			name, kept = r.Against.Policy, r.Against.Kept
 		}
 		if kept.Incomplete > 0 {
-			notes = append(notes, fmt.Sprintf("%s wants objects that the log does not have, of %d events: their bytes are a lower bound", name, kept.Incomplete))
+			notes = append(notes, fmt.Sprintf("%s wants objects that the log does not have, of %s: the bytes are a lower bound", name, events(kept.Incomplete)))
 		}
 		if c.stages[0] == 0 && j.requests > 0 {
 			notes = append(notes, fmt.Sprintf("%s keeps the stage RequestReceived, of which the log has no event: it would keep up to %d more", name, j.requests))
@@ -211,10 +217,17 @@ func (c *counts) notes(r *ReplayReport) []string {
 		}
 	}
 	if c.truncated > 0 {
-		notes = append(notes, fmt.Sprintf("%d events lost their objects to --audit-log-truncate-enabled, and are counted as they are", c.truncated))
+		notes = append(notes, fmt.Sprintf("%s lost objects to --audit-log-truncate-enabled; what they had is not counted", events(c.truncated)))
 	}
 	if unknown := c.days["unknown"]; unknown != nil {
-		notes = append(notes, fmt.Sprintf("%d events have no time", unknown.log.Events))
+		notes = append(notes, fmt.Sprintf("of %s the time is not known", events(unknown.log.Events)))
 	}
 	return notes
+}
+
+func events(n int64) string {
+	if n == 1 {
+		return "1 event"
+	}
+	return fmt.Sprintf("%d events", n)
 }

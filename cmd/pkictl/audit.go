@@ -7,5 +7,7 @@ func (a *app) auditCmd() *cobra.Command {
 		`Make and check audit policies, say what a policy does with a request, and what
 it would have kept of a log. The decisions are those of the API server's own code.`,
 		a.auditGenerateCmd(),
+		a.auditReplayCmd(),
+		a.auditLintCmd(),
 	)
 }

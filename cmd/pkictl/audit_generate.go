@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pkictl/pkictl/apiserver/audit"
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -172,12 +172,12 @@ func (a *app) printPolicyWritten(f *auditGenerateFlags, policy []byte) error {
 		return err
 	}
 	result := auditGenerateResult{typeMeta: kind("AuditPolicy"), File: f.out, Preset: f.Preset, Rules: len(parsed.Rules), DryRun: f.dryRun}
-	first, next := "Wrote ", "pkictl apiserver flags --audit-policy "+ca.ShellQuote(f.out)
+	first, next := "Wrote ", "pkictl apiserver flags --audit-policy "+shell.Quote(f.out)
 	if f.dryRun {
 		first = "Would write "
 	}
 	if a.output == configMapForm {
-		next = "kubectl apply -f " + ca.ShellQuote(f.out)
+		next = "kubectl apply -f " + shell.Quote(f.out)
 	}
 	return a.print(result, func(w io.Writer) {
 		fmt.Fprintln(w, first+printable(f.out))
@@ -194,12 +194,12 @@ func (a *app) printPolicyWritten(f *auditGenerateFlags, policy []byte) error {
 func (a *app) explainPolicy(f *auditGenerateFlags, policy, data []byte) string {
 	to := ""
 	if f.out != "" {
-		to = " > " + ca.ShellQuote(f.out)
+		to = " > " + shell.Quote(f.out)
 	}
 	if a.output == configMapForm {
 		return heredoc(" > "+audit.ConfigMapKey, policy) +
 			fmt.Sprintf("kubectl create configmap %s --namespace %s --from-file=%s --dry-run=client -o yaml%s\n",
-				ca.ShellQuote(f.name), ca.ShellQuote(f.namespace), audit.ConfigMapKey, to)
+				shell.Quote(f.name), shell.Quote(f.namespace), audit.ConfigMapKey, to)
 	}
 	return heredoc(to, data)
 }
