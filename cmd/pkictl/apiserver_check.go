@@ -49,7 +49,7 @@ to be the same on all nodes, is mended only where its ID is given: --fix=1.2.5
 Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 		Example: `  pkictl apiserver check --list
   pkictl apiserver check --list --only 3.2 -o yaml`,
-		Args:    cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.list {
 				return a.listAPIServerChecks(f)
