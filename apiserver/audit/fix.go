@@ -102,11 +102,11 @@ func applyEdits(data []byte, findings []Finding) []byte {
 
 // readsAs says whether the new text differs from the old one in the edits alone.
 func readsAs(old, fixed []byte, edits map[*yaml.Node]*edit) bool {
-	before, err := lintDocument("", old)
+	before, _, err := lintDocument("", old)
 	if err != nil {
 		return false
 	}
-	after, err := lintDocument("", fixed)
+	after, _, err := lintDocument("", fixed)
 	if err != nil {
 		return false
 	}

@@ -221,10 +221,10 @@ func (l *linter) describe(r *Request) string {
 
 // who says whose request it is, as far as rules name users.
 func (l *linter) who(r *Request) string {
-	_, isNamed := l.index.users.by[r.User]
+	isNamed := l.index.users.by.has(r.User)
 	var group string
 	for _, g := range r.Groups {
-		if _, ok := l.index.groups.by[g]; ok && g != "system:authenticated" {
+		if l.index.groups.by.has(g) && g != "system:authenticated" {
 			group = g
 		}
 	}

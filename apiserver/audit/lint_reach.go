@@ -31,33 +31,33 @@ func (x *index) choose() fresh {
 		}
 		return word
 	}
-	in := func(by map[string][]int) func(string) bool { return func(s string) bool { _, ok := by[s]; return ok } }
-	names, parts := make(map[string][]int), make(map[string][]int)
+	in := func(set map[string]bool) func(string) bool { return func(s string) bool { return set[s] } }
+	names, parts := make(map[string]bool), make(map[string]bool)
 	for key, list := range x.resources {
 		for _, part := range append(strings.Split(key[1], "/"), key[0]) {
-			parts[part] = nil
+			parts[part] = true
 		}
-		for _, n := range list {
+		for _, n := range list.named {
 			for _, name := range n.names {
-				names[name] = nil
+				names[name] = true
 			}
 		}
 	}
 	for group := range x.wholeGroups {
-		parts[group] = nil
+		parts[group] = true
 	}
 	filler := 'x' // that is in no path, so that no prefix goes beyond it
 	for inPath(x.paths, filler) {
 		filler++
 	}
 	return fresh{
-		user: unused("anybody", in(x.users.by)), verb: unused("any", in(x.verbs.by)), namespace: unused("default", in(x.namespaces.by)),
+		user: unused("anybody", x.users.by.has), verb: unused("any", x.verbs.by.has), namespace: unused("default", x.namespaces.by.has),
 		group: unused("example.com", in(parts)), resource: unused("widgets", in(parts)), subresource: unused("part", in(parts)),
 		name: unused("example", in(names)), path: "/" + string(filler),
 	}
 }
 
-func inPath(paths map[string][]int, r rune) bool {
+func inPath(paths ruleLists, r rune) bool {
 	for path := range paths {
 		if strings.ContainsRune(path, r) {
 			return true
