@@ -244,10 +244,13 @@ func (l *linter) checkReach() {
 	}
 }
 
-// sameLevel says that it makes no difference.
+// sameLevel says at which level.
 func sameLevel(a, b *internal.PolicyRule) string {
-	if a.Level == b.Level {
+	switch {
+	case a.Level == b.Level:
 		return ", at the same level"
+	case a.Level == "":
+		return ""
 	}
 	return ", at level " + string(a.Level)
 }
