@@ -202,14 +202,11 @@ func quoteAs(was []byte, value string) []byte {
 	case bytes.HasPrefix(was, []byte("'")):
 		return []byte("'" + value + "'")
 	case bytes.HasPrefix(was, []byte(`"`)) || value == "":
-		return []byte(quote(value))
+		return []byte(strconv.Quote(value))
 	}
 	var n yaml.Node
 	if yaml.Unmarshal([]byte(value), &n) != nil || len(n.Content) == 0 || !isText(n.Content[0]) || n.Content[0].Value != value {
-		return []byte(quote(value))
+		return []byte(strconv.Quote(value))
 	}
 	return []byte(value)
 }
-
-// quote writes a text in double quotes.
-func quote(value string) string { return strconv.Quote(value) }

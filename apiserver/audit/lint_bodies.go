@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	internal "k8s.io/apiserver/pkg/apis/audit"
@@ -204,7 +205,7 @@ func (l *linter) checkBodies() {
 // describe says in words what a request is.
 func (l *linter) describe(r *Request) string {
 	if !r.IsResource {
-		return quote(r.Verb + " " + r.Path)
+		return strconv.Quote(r.Verb + " " + r.Path)
 	}
 	text := r.Verb + " " + r.Resource
 	if r.Subresource != "" {
@@ -216,7 +217,7 @@ func (l *linter) describe(r *Request) string {
 	if r.Namespace != "" {
 		text += " in namespace " + r.Namespace
 	}
-	return quote(text) + " by " + l.who(r)
+	return strconv.Quote(text) + " by " + l.who(r)
 }
 
 // who says whose request it is, as far as rules name users.

@@ -57,7 +57,7 @@ func (l *linter) noCatchAll(r *Request, what string) {
 }
 
 // rank orders levels.
-func rank(level internal.Level) int { return slices.Index(levelNames(), string(level)) }
+func rank(level internal.Level) int { return levelIndex(level) }
 
 // subjects returns requests with users and namespaces that a rule wants, all if it
 // has few.
@@ -205,7 +205,7 @@ func (l *linter) lostSubresource(i int, g *internal.GroupResources, name, sub st
 			}
 			r.Verb = verb
 			by, level := l.index.decide(&r)
-			if level == internal.LevelNone && (by == NoRule || !names(&l.policy.Rules[by], name+"/"+sub)) {
+			if level == internal.LevelNone && (by == NoRule || !isNamedIn(&l.policy.Rules[by], name+"/"+sub)) {
 				return r, true
 			}
 		}
@@ -213,8 +213,8 @@ func (l *linter) lostSubresource(i int, g *internal.GroupResources, name, sub st
 	return Request{}, false
 }
 
-// names says whether a rule names a subresource, so that what it does is meant.
-func names(rule *internal.PolicyRule, name string) bool {
+// isNamedIn says whether a rule names a subresource, so that what it does is meant.
+func isNamedIn(rule *internal.PolicyRule, name string) bool {
 	_, sub, _ := strings.Cut(name, "/")
 	return slices.ContainsFunc(rule.Resources, func(g internal.GroupResources) bool {
 		return slices.Contains(g.Resources, name) || slices.Contains(g.Resources, "*/"+sub)

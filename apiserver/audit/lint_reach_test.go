@@ -8,8 +8,8 @@ import (
 	internal "k8s.io/apiserver/pkg/apis/audit"
 )
 
-// someOf returns up to n of some values, often none.
-func someOf(r *rand.Rand, n int, values ...string) []string {
+// pick returns up to n of some values, often none.
+func pickSome(r *rand.Rand, n int, values ...string) []string {
 	var list []string
 	for range r.IntN(n + 1) {
 		list = append(list, values[r.IntN(len(values))])
@@ -24,26 +24,26 @@ func somePolicy(r *rand.Rand) *Policy {
 	for range 2 + r.IntN(5) {
 		rule := internal.PolicyRule{Level: internal.LevelMetadata}
 		if r.IntN(3) == 0 {
-			rule.Users = someOf(r, 2, "a", "b")
+			rule.Users = pickSome(r, 2, "a", "b")
 		}
 		if r.IntN(3) == 0 {
-			rule.UserGroups = someOf(r, 2, "g", "h")
+			rule.UserGroups = pickSome(r, 2, "g", "h")
 		}
 		if r.IntN(2) == 0 {
-			rule.Verbs = someOf(r, 3, "get", "list", "create")
+			rule.Verbs = pickSome(r, 3, "get", "list", "create")
 		}
 		switch r.IntN(4) {
 		case 0:
-			rule.NonResourceURLs = someOf(r, 2, "*", "/*", "/a", "/a*", "/a/b", "/ax*", "/x*", "/a/b*")
+			rule.NonResourceURLs = pickSome(r, 2, "*", "/*", "/a", "/a*", "/a/b", "/ax*", "/x*", "/a/b*")
 		case 1:
-			rule.Namespaces = someOf(r, 2, "x", "")
+			rule.Namespaces = pickSome(r, 2, "x", "")
 			fallthrough
 		case 2:
 			for range r.IntN(3) {
 				g := internal.GroupResources{Group: []string{"", "apps", "*"}[r.IntN(3)]}
-				g.Resources = someOf(r, 3, "*", "pods", "pods/exec", "pods/*", "*/exec", "secrets", "*/*")
+				g.Resources = pickSome(r, 3, "*", "pods", "pods/exec", "pods/*", "*/exec", "secrets", "*/*")
 				if len(g.Resources) > 0 && r.IntN(3) == 0 {
-					g.ResourceNames = someOf(r, 2, "n", "")
+					g.ResourceNames = pickSome(r, 2, "n", "")
 				}
 				rule.Resources = append(rule.Resources, g)
 			}
@@ -52,7 +52,7 @@ func somePolicy(r *rand.Rand) *Policy {
 	}
 	if r.IntN(2) == 0 { // one that others may cover together
 		pods := internal.GroupResources{Resources: []string{"pods"}}
-		for _, verb := range someOf(r, 3, "get", "list") {
+		for _, verb := range pickSome(r, 3, "get", "list") {
 			p.Rules = append(p.Rules, internal.PolicyRule{Level: internal.LevelMetadata, Verbs: []string{verb}, Resources: []internal.GroupResources{pods}})
 		}
 		p.Rules = append(p.Rules, internal.PolicyRule{Level: internal.LevelMetadata, Verbs: []string{"get", "list"}, Resources: []internal.GroupResources{pods}})

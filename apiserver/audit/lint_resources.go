@@ -3,6 +3,7 @@ package audit
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -133,7 +134,7 @@ func (l *linter) unknownGroup(group string, where *yaml.Node, change func(*Findi
 		l.report(where, severity, id, "write: group: "+meant, "Kubernetes serves no group %q", group)
 	case len(FindResources(group)) > 0:
 		r := FindResources(group)[0]
-		l.report(where, severity, id, "write: {group: "+quote(r.Group)+", resources: ["+r.Name+"]}", "%q is a resource, and no group", group)
+		l.report(where, severity, id, "write: {group: "+strconv.Quote(r.Group)+", resources: ["+r.Name+"]}", "%q is a resource, and no group", group)
 	case severity == SeverityError || !strings.Contains(group, "."):
 		l.report(where, severity, id, "the groups are the part of apiVersion before the slash; that of v1 is the empty text", "there is no group %q", group)
 	}
@@ -213,7 +214,7 @@ func (l *linter) otherGroups(base string, _ *yaml.Node) bool {
 // unknownResource reports a resource that its group does not have.
 func (l *linter) unknownResource(group, base, name string, at *yaml.Node) bool {
 	_, sub, hasSub := strings.Cut(name, "/")
-	shown := quote(group)
+	shown := strconv.Quote(group)
 	if group == "" {
 		shown = `"", the core group,`
 	}
@@ -235,7 +236,7 @@ func (l *linter) unknownResource(group, base, name string, at *yaml.Node) bool {
 		f.Mend = "write " + meant
 		f.fixedBy(&edit{kind: replace, node: at, value: meant}, l.file)
 	case len(found) > 0:
-		f.ID, f.Mend = "resource-in-wrong-group", "write: {group: "+quote(found[0].Group)+", resources: ["+found[0].Name+"]}"
+		f.ID, f.Mend = "resource-in-wrong-group", "write: {group: "+strconv.Quote(found[0].Group)+", resources: ["+found[0].Name+"]}"
 	case failure.Closest(base, names) != "":
 		f.Mend = "write " + failure.Closest(base, names)
 	}

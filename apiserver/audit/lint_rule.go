@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -9,14 +10,6 @@ import (
 
 	"github.com/pkictl/pkictl/internal/failure"
 )
-
-func levelNames() []string {
-	return []string{string(internal.LevelNone), string(internal.LevelMetadata), string(internal.LevelRequest), string(internal.LevelRequestResponse)}
-}
-
-func stageNames() []string {
-	return []string{string(internal.StageRequestReceived), string(internal.StageResponseStarted), string(internal.StageResponseComplete), string(internal.StagePanic)}
-}
 
 // checkRule looks at one rule by itself.
 func (l *linter) checkRule(i int) {
@@ -168,7 +161,7 @@ func (l *linter) checkURL(url string, at *yaml.Node) {
 	case strings.Contains(url[:len(url)-1], "*"):
 		l.report(at, SeverityError, "url-wildcard", "end the path with one *", "in the path %q the wildcard is not the last character", url)
 	case strings.ContainsAny(url, "?#"):
-		l.report(at, SeverityFinding, "url-query", "write "+quote(path[:strings.IndexAny(path, "?#")]), "a path has no query: %q matches no request", url)
+		l.report(at, SeverityFinding, "url-query", "write "+strconv.Quote(path[:strings.IndexAny(path, "?#")]), "a path has no query: %q matches no request", url)
 	default:
 		if r, err := ParseRequest("GET", path); err == nil && r.IsResource {
 			l.report(at, SeverityFinding, "url-of-resource", "name it below resources", "%q is the path of a resource, and nonResourceURLs match none", url)

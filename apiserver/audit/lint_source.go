@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -227,7 +228,7 @@ func (l *linter) text(p pair) *yaml.Node {
 	case p.value == nil:
 		return nil
 	case p.value.Kind == yaml.SequenceNode && len(p.value.Content) == 1:
-		f := l.report(p.value, SeverityError, "wrong-type", "write: "+p.key.Value+": "+quote(textOf(p.value.Content[0])),
+		f := l.report(p.value, SeverityError, "wrong-type", "write: "+p.key.Value+": "+strconv.Quote(textOf(p.value.Content[0])),
 			"%s is to be one text, and is a list", p.key.Value)
 		f.fixedBy(&edit{kind: unwrap, node: p.value}, l.file)
 		return target(p.value.Content[0])
@@ -246,7 +247,7 @@ func (l *linter) checkText(n *yaml.Node, name string) {
 	if n.Tag == "!!str" && !isTruth(n) || n.Tag == "!!timestamp" || n.Tag == "!!null" {
 		return
 	}
-	f := l.report(n, SeverityError, "wrong-type", "write it in quotes: "+quote(n.Value), "%s is to be a text, and is %s", name, describe(n))
+	f := l.report(n, SeverityError, "wrong-type", "write it in quotes: "+strconv.Quote(n.Value), "%s is to be a text, and is %s", name, describe(n))
 	f.fixedBy(&edit{kind: replace, node: n, value: n.Value}, l.file)
 }
 
@@ -273,7 +274,7 @@ func (l *linter) texts(p pair) texts {
 		l.emptyList(p)
 		return list
 	case p.value.Kind == yaml.ScalarNode:
-		f := l.report(p.value, SeverityError, "wrong-type", "write: "+p.key.Value+": ["+quote(p.value.Value)+"]",
+		f := l.report(p.value, SeverityError, "wrong-type", "write: "+p.key.Value+": ["+strconv.Quote(p.value.Value)+"]",
 			"%s is to be a list of texts, and is %s", p.key.Value, describe(p.value))
 		if !strings.ContainsAny(p.value.Value, ", ") {
 			f.fixedBy(&edit{kind: wrap, node: p.value}, l.file)

@@ -17,8 +17,8 @@ const lintHead = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [Reques
 // rest ends a policy so that nothing is missing in it.
 const rest = "\n- level: Metadata\n"
 
-// place is what a finding says but for its words.
-func place(f Finding) string {
+// lintPlace is what a finding says but for its words.
+func lintPlace(f Finding) string {
 	fixable := ""
 	if f.Fixable {
 		fixable = " fixable"
@@ -29,7 +29,7 @@ func place(f Finding) string {
 func places(findings []Finding) string {
 	var all []string
 	for _, f := range findings {
-		all = append(all, place(f))
+		all = append(all, lintPlace(f))
 	}
 	return strings.Join(all, "; ")
 }
