@@ -133,7 +133,11 @@ func (l *linter) checkRules() {
 	for i := range l.policy.Rules {
 		l.checkRule(i)
 	}
-	if len(l.policy.Rules) == 0 || len(l.policy.Rules) > maxRules {
+	switch n := len(l.policy.Rules); {
+	case n == 0:
+		return
+	case n > maxRules:
+		l.report(l.source.rulesKey, SeverityNote, "many-rules", "write fewer: kube-apiserver goes through them for each request", "there are %d rules, and what they do together is not looked at beyond %d", n, maxRules)
 		return
 	}
 	l.index = newIndex(l.policy.Rules)

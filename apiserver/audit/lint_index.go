@@ -72,6 +72,10 @@ func (l ruleLists) add(value string, i, words int) {
 		list = new(ruleList)
 		l[value] = list
 	}
+	list.add(i, words)
+}
+
+func (list *ruleList) add(i, words int) {
 	list.rules = append(list.rules, i)
 	if list.set == nil && len(list.rules) > 2*words {
 		list.set = make(ruleSet, words)
@@ -103,13 +107,8 @@ type index struct {
 
 // resourceRules are the rules that have a resource.
 type resourceRules struct {
-	all   ruleLists // that want no name, with the key ""
-	named []namedRule
-}
-
-type namedRule struct {
-	rule  int
-	names []string
+	all   ruleList // that want no name
+	named ruleLists
 }
 
 // ruleField is the rules by what they want in one field of a request.
@@ -175,13 +174,14 @@ func (x *index) addTargets(i int, rule *internal.PolicyRule) {
 			key := [2]string{g.Group, r}
 			rules := x.resources[key]
 			if rules == nil {
-				rules = &resourceRules{all: make(ruleLists)}
+				rules = &resourceRules{named: make(ruleLists)}
 				x.resources[key] = rules
 			}
 			if len(g.ResourceNames) == 0 {
-				rules.all.add("", i, x.words)
-			} else {
-				rules.named = append(rules.named, namedRule{i, g.ResourceNames})
+				rules.all.add(i, x.words)
+			}
+			for _, name := range g.ResourceNames {
+				rules.named.add(name, i, x.words)
 			}
 		}
 	}
@@ -238,12 +238,8 @@ func (x *index) addResource(s ruleSet, group, written, name string) {
 	if rules == nil {
 		return
 	}
-	s.union(rules.all[""])
-	for _, n := range rules.named {
-		if slices.Contains(n.names, name) {
-			s.add(n.rule)
-		}
-	}
+	s.union(&rules.all)
+	s.union(rules.named[name])
 }
 
 // matching returns all rules that match a request, until it is called again.

@@ -37,10 +37,8 @@ func (x *index) choose() fresh {
 		for _, part := range append(strings.Split(key[1], "/"), key[0]) {
 			parts[part] = true
 		}
-		for _, n := range list.named {
-			for _, name := range n.names {
-				names[name] = true
-			}
+		for name := range list.named {
+			names[name] = true
 		}
 	}
 	for group := range x.wholeGroups {
@@ -158,6 +156,9 @@ func targetsOf(rule *internal.PolicyRule, f fresh) []Request {
 // shadow returns the earlier rules that decide all requests which a rule matches,
 // nil if it decides some itself.
 func (x *index) shadow(i int, f fresh, tried *int) []int {
+	if *tried += len(targetsOf(&x.rules[i], f)); *tried > maxTried {
+		return nil
+	}
 	fields := x.options(i, f)
 	one := x.empty() // rules that take every option of every field
 	for n := range one {
