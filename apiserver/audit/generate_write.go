@@ -41,8 +41,8 @@ kind: Policy
 # because kube-apiserver was killed meanwhile.
 omitStages: [RequestReceived]
 
-# Who wrote which field when is in the objects themselves. In the log it would be
-# a large part of each body.
+# Who wrote which field when is in the objects themselves. In the log it would
+# be a large part of each body.
 omitManagedFields: true
 
 rules:
