@@ -43,7 +43,8 @@ type Contents struct {
 type AuditOptions struct {
 	PolicyFile string   // path of the policy on the host
 	Policy     Contents // what PolicyFile is to hold
-	LogPath    string // "-" is standard output
+	Preset     string   // of audit.Presets, instead of Policy
+	LogPath    string   // "-" is standard output
 	// MaxAge is in days, MaxBackup in files and MaxSize in megabytes. 0 is the
 	// default, which is the least that the CIS Kubernetes Benchmark wants.
 	MaxAge, MaxBackup, MaxSize int

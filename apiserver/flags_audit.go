@@ -22,8 +22,8 @@ const (
 	minAuditMaxSize   = 100 // megabytes
 )
 
-// audit is about the audit log and the audit webhook.
-func (p *planner) audit() error {
+// auditing is about the audit log and the audit webhook.
+func (p *planner) auditing() error {
 	if err := p.auditPolicy(); err != nil {
 		return err
 	}
@@ -35,6 +35,9 @@ func (p *planner) audit() error {
 
 func (p *planner) auditPolicy() error {
 	o := &p.Audit
+	if err := p.auditPreset(); err != nil {
+		return err
+	}
 	if o.Policy.Data != nil {
 		if _, err := audit.Parse(o.Policy.Name, o.Policy.Data); err != nil {
 			return err
@@ -47,11 +50,28 @@ func (p *planner) auditPolicy() error {
 		}
 		return nil
 	}
-	if o.LogPath == "" && o.WebhookConfig == "" {
+	if o.LogPath == "" && (o.WebhookConfig == "" || p.Hardened) {
 		o.LogPath = DefaultAuditLog
 	}
 	p.file(File{Path: o.PolicyFile, Mode: 0o600, Data: o.Policy.Data, Why: "the audit policy"})
 	return p.setPath("audit-policy-file", o.PolicyFile, "which requests are logged, and how much of them (CIS 3.2.1)")
+}
+
+// auditPreset makes the policy of a preset.
+func (p *planner) auditPreset() error {
+	o := &p.Audit
+	if p.Hardened && o.Preset == "" && o.Policy.Data == nil && o.PolicyFile == "" {
+		o.Preset = audit.DefaultPreset
+	}
+	if o.Preset == "" {
+		return nil
+	}
+	if o.Policy.Data != nil {
+		return failure.New(failure.Usage, "leave one of them out", "--audit-preset and --audit-policy-from are two policies")
+	}
+	data, err := audit.Generate(audit.Options{Preset: o.Preset})
+	o.Policy = Contents{Name: "audit preset " + o.Preset, Data: data}
+	return err
 }
 
 func (p *planner) auditLog() error {

@@ -12,7 +12,8 @@ import (
 // planner collects what Options come to.
 type planner struct {
 	Options
-	plan *Plan
+	plan  *Plan
+	paths []usedPath // that no flag has for its value
 }
 
 // NewPlan returns the flags that Options come to, the files that they need and a
@@ -29,8 +30,18 @@ func NewPlan(o Options) (*Plan, error) {
 	}
 	p := &planner{Options: o, plan: &Plan{Version: version}}
 	for _, topic := range []func() error{
-		p.audit,
+		p.auditing,
+		p.encryption,
+		p.admission,
+		p.serving,
+		p.clients,
+		p.kubelet,
+		p.authentication,
+		p.authorization,
+		p.hardened,
 		p.further,
+		p.check,
+		p.volumes,
 	} {
 		if err := topic(); err != nil {
 			return nil, err
@@ -100,10 +111,39 @@ func (p *planner) further() error {
 		if !found || name == "" {
 			return failure.New(failure.Usage, "write it like --set event-ttl=2h", "--set %q is not NAME=VALUE", text)
 		}
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return failure.New(failure.Usage, "give it on one line", "the value of --set %s has a control character", name)
+		}
 		p.set(name, value, "")
 	}
 	for _, name := range p.Remove {
 		p.remove(strings.TrimPrefix(name, "--"))
+	}
+	return nil
+}
+
+// check holds all flags against each other.
+func (p *planner) check() error {
+	if err := CheckFlags(p.plan.Set, p.plan.Version); err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for _, flag := range p.plan.Set {
+		names[flag.Name] = true
+	}
+	p.plan.Remove = slices.DeleteFunc(p.plan.Remove, func(name string) bool { return names[name] })
+	return p.checkFiles()
+}
+
+// checkFiles refuses one path for two files, unless both are there already.
+func (p *planner) checkFiles() error {
+	seen := map[string]File{}
+	for _, file := range p.plan.Files {
+		other, twice := seen[file.Path]
+		if twice && (other.Data != nil || file.Data != nil || other.Dir != file.Dir) {
+			return failure.New(failure.Usage, "choose different paths", "%q would be two files at once", file.Path)
+		}
+		seen[file.Path] = file
 	}
 	return nil
 }

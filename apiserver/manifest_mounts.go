@@ -50,7 +50,7 @@ func (e *edit) mount(v Volume) error {
 	return e.addMount(v)
 }
 
-func (e *edit) mountAt(i int) corev1.VolumeMount { return e.Component.Container.VolumeMounts[i] }
+func (m *Manifest) mountAt(i int) corev1.VolumeMount { return m.Component.Container.VolumeMounts[i] }
 
 func isAt(mount corev1.VolumeMount, file string) bool {
 	return path.Clean("/"+mount.MountPath) == file
@@ -58,19 +58,14 @@ func isAt(mount corev1.VolumeMount, file string) bool {
 
 // mountOf returns the mount through which a path is seen: the nearest one; -1 if
 // there is none.
-func (e *edit) mountOf(file string) int {
+func (m *Manifest) mountOf(file string) int {
 	best, longest := -1, -1
-	for i, mount := range e.Component.Container.VolumeMounts {
+	for i, mount := range m.Component.Container.VolumeMounts {
 		if at := path.Clean("/" + mount.MountPath); isBelow(file, at) && len(at) > longest {
 			best, longest = i, len(at)
 		}
 	}
 	return best
-}
-
-// isBelow says whether a path is a directory, or below it. Both are clean.
-func isBelow(file, dir string) bool {
-	return file == dir || strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 }
 
 func (e *edit) hostPathOf(name string) *corev1.HostPathVolumeSource {

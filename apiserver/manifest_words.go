@@ -131,7 +131,7 @@ func (m *Manifest) flagsOf(words []word) []ManifestFlag {
 		f.Name = normal(f.Name)
 		if !isWhole {
 			f.Value = "true"
-			if !isSwitch(f.Name) && i+1 < len(words) && !strings.HasPrefix(words[i+1].value, "-") {
+			if i+1 < len(words) && takesWord(f.Name, words[i+1].value) {
 				i++
 				f.Value, f.to = words[i].value, i+1
 			}
@@ -155,21 +155,18 @@ func (m *Manifest) flagsOf(words []word) []ManifestFlag {
 // (k8s.io/component-base/cli/flag, WordSepNormalizeFunc).
 func normal(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
-// isSwitch says whether a flag takes no word behind it for its value.
-func isSwitch(string) bool { return false }
-
-// addsUp says whether a flag that stands several times has all of its values: those
-// of the types StringSlice, StringArray and the maps (k8s.io/kubernetes/cmd/kube-apiserver).
-func addsUp(name string) bool {
-	switch name {
-	case "admission-control", "allow-metric-labels", "api-audiences", "authorization-always-allow-paths", "authorization-mode",
-		"cors-allowed-origins", "disable-admission-plugins", "disabled-metrics", "emulated-version", "enable-admission-plugins",
-		"etcd-servers", "etcd-servers-overrides", "feature-gates", "kubelet-preferred-address-types", "min-compatibility-version",
-		"oidc-required-claim", "oidc-signing-algs", "requestheader-allowed-names", "requestheader-extra-headers-prefix",
-		"requestheader-group-headers", "requestheader-uid-headers", "requestheader-username-headers", "runtime-config",
-		"service-account-issuer", "service-account-key-file", "strict-transport-security-directives", "tls-cipher-suites",
-		"tls-sni-cert-key", "watch-cache-sizes":
-		return true
+// takesWord says whether a flag without = takes the next word for its value. One
+// that is not known does so unless that looks like a flag.
+func takesWord(name, next string) bool {
+	known, isKnown := lookup(name)
+	if !isKnown {
+		return !strings.HasPrefix(next, "-")
 	}
-	return false
+	return known.Type != TypeBool
+}
+
+// addsUp says whether a flag that stands several times has all of its values.
+func addsUp(name string) bool {
+	known, _ := lookup(name)
+	return known.takesSeveral()
 }

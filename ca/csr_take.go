@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // foreign is what options take from a certificate request beside names.
@@ -165,7 +166,7 @@ func (t *taking) checkReservedGroups() error {
 // refuseReserved refuses a name with which a request would make itself more than
 // a user, unless somebody else says that it is meant.
 func (t *taking) refuseReserved(allow, what, flag, name string) error {
-	return t.refuseUnless(allow+name, fmt.Sprintf("say who it is for with %s, or allow it with --allow %s", flag, ShellQuote(allow+name)),
+	return t.refuseUnless(allow+name, fmt.Sprintf("say who it is for with %s, or allow it with --allow %s", flag, shell.Quote(allow+name)),
 		fmt.Sprintf("it asks for the %s %q, which is for parts and administrators of a cluster", what, name))
 }
 

@@ -8,10 +8,9 @@ import (
 	"strings"
 	"text/template"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // recipe is what the template of the openssl commands is filled with.
@@ -138,13 +137,13 @@ func ExplainIssue(o IssueOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r.Title = fmt.Sprintf("a %s certificate for %s", req.Profile.Name(), ShellQuote(req.CommonName))
-	r.Key, r.Cert = ShellQuote(o.Prefix()+".key"), ShellQuote(o.Prefix()+".crt")
+	r.Title = fmt.Sprintf("a %s certificate for %s", req.Profile.Name(), shell.Quote(req.CommonName))
+	r.Key, r.Cert = shell.Quote(o.Prefix()+".key"), shell.Quote(o.Prefix()+".crt")
 	r.After = authority.explainPresented(r.Cert)
 	if o.foreign != nil {
 		r.Request, r.DER = "/dev/stdin", o.foreign.request.isDER
 		if path := o.foreign.request.path; path != "" {
-			r.Request = ShellQuote(path)
+			r.Request = shell.Quote(path)
 		}
 	}
 	return r.String(), nil
@@ -162,12 +161,12 @@ func (c *CA) recipe(req Request, signerKey string, now time.Time, pass string) (
 	}
 	return recipe{
 		Genpkey:   genpkey(req.Key),
-		Subject:   ShellQuote(opensslSubject(req.Groups, req.CommonName)),
+		Subject:   shell.Quote(opensslSubject(req.Groups, req.CommonName)),
 		Usage:     opensslUsage(req),
 		Addresses: opensslAddresses(req.Profile),
 		Extended:  opensslExtended(req.Profile),
 		Names:     opensslNames(req.SANs),
-		Signer: "-cert " + ShellQuote(c.CertPath()) + " -keyfile " + ShellQuote(c.KeyPath()) +
+		Signer: "-cert " + shell.Quote(c.CertPath()) + " -keyfile " + shell.Quote(c.KeyPath()) +
 			opensslPass("-passin", pass),
 		Digest: digest(signerKey),
 		Start:  opensslTime(notBefore),
@@ -181,7 +180,7 @@ func opensslPass(flag, source string) string {
 	if source == "" {
 		return ""
 	}
-	return " " + flag + " " + ShellQuote(source)
+	return " " + flag + " " + shell.Quote(source)
 }
 
 func opensslTime(t time.Time) string { return t.UTC().Format("20060102150405Z") }
@@ -295,40 +294,4 @@ func opensslNames(sans SANs) string {
 		add("URI", uri.String())
 	}
 	return strings.Join(names, ",")
-}
-
-// ShellQuote quotes a word for a POSIX shell where that is needed. What is not
-// printable, such as the escape sequences of a terminal, is written in digits.
-func ShellQuote(word string) string {
-	safe := word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:@=,+-") == ""
-	switch {
-	case safe:
-		return word
-	case !utf8.ValidString(word) || strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return shellPrintf(word)
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-// shellPrintf has a shell put a word together by printf. $” is newer than most
-// shells (POSIX.1-2024).
-func shellPrintf(word string) string {
-	text := strings.TrimRight(word, "\n") // a shell takes newlines off the end of what printf writes
-	var b strings.Builder
-	for i, r := range text {
-		_, size := utf8.DecodeRuneInString(text[i:])
-		isPlain := unicode.IsPrint(r) && (r != utf8.RuneError || size > 1) && !strings.ContainsRune(`'"\%`, r)
-		if isPlain && (i > 0 || r != '-') {
-			b.WriteRune(r)
-			continue
-		}
-		for _, c := range []byte(text[i : i+size]) {
-			fmt.Fprintf(&b, `\%03o`, c)
-		}
-	}
-	quoted := `"$(printf '` + b.String() + `')"`
-	if end := word[len(text):]; end != "" {
-		quoted += "'" + end + "'"
-	}
-	return quoted
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainInit returns the openssl commands, for a POSIX shell, that make a CA
@@ -31,8 +32,8 @@ func ExplainInit(o InitOptions) (string, error) {
 	}
 	now := o.Now.UTC()
 	r := req.recipe(o, now.Add(-Backdate), now.Add(req.validity()))
-	r.Title = "a self-signed CA in " + ShellQuote(o.Dir)
-	r.Signer = "-selfsign -keyfile " + ShellQuote(KeyPath(o.Dir)) + r.PassIn
+	r.Title = "a self-signed CA in " + shell.Quote(o.Dir)
+	r.Signer = "-selfsign -keyfile " + shell.Quote(KeyPath(o.Dir)) + r.PassIn
 	r.Digest = digest(string(req.Key))
 	return r.String(), nil
 }
@@ -63,21 +64,21 @@ func (o InitOptions) explainIntermediate() (string, error) {
 		return "", err
 	}
 	r := req.recipe(o, notBefore, notAfter)
-	r.Title = fmt.Sprintf("a CA in %s that the one in %s signs", ShellQuote(o.Dir), ShellQuote(o.Parent))
-	r.Signer = "-cert " + ShellQuote(CertPath(o.Parent)) + " -keyfile " + ShellQuote(KeyPath(o.Parent)) +
+	r.Title = fmt.Sprintf("a CA in %s that the one in %s signs", shell.Quote(o.Dir), shell.Quote(o.Parent))
+	r.Signer = "-cert " + shell.Quote(CertPath(o.Parent)) + " -keyfile " + shell.Quote(KeyPath(o.Parent)) +
 		opensslPass("-passin", o.OpenSSLPass)
 	r.Digest = digest(parentKey)
-	r.After = fmt.Sprintf("cat -- %s %s > %s", r.Cert, ShellQuote(BundlePath(o.Parent)), ShellQuote(ChainPath(o.Dir)))
+	r.After = fmt.Sprintf("cat -- %s %s > %s", r.Cert, shell.Quote(BundlePath(o.Parent)), shell.Quote(ChainPath(o.Dir)))
 	return r.String(), nil
 }
 
 // recipe is what all CAs have.
 func (req caRequest) recipe(o InitOptions, notBefore, notAfter time.Time) recipe {
 	r := recipe{
-		Key:       ShellQuote(KeyPath(o.Dir)),
-		Cert:      ShellQuote(CertPath(o.Dir)),
+		Key:       shell.Quote(KeyPath(o.Dir)),
+		Cert:      shell.Quote(CertPath(o.Dir)),
 		Genpkey:   genpkey(req.Key),
-		Subject:   ShellQuote(opensslSubject(req.Groups, req.CommonName)),
+		Subject:   shell.Quote(opensslSubject(req.Groups, req.CommonName)),
 		Usage:     "keyCertSign,cRLSign",
 		Start:     opensslTime(notBefore),
 		End:       opensslTime(notAfter),
@@ -113,9 +114,9 @@ func (c *CA) explainPresented(certPath string) string {
 	case n == 0 || c.Certificate.Raw == nil:
 		return ""
 	case n == 1:
-		return fmt.Sprintf("cat -- %s >> %s", ShellQuote(c.CertPath()), certPath)
+		return fmt.Sprintf("cat -- %s >> %s", shell.Quote(c.CertPath()), certPath)
 	default:
-		return fmt.Sprintf("awk '/BEGIN CERTIFICATE/ { n++ } n <= %d' %s >> %s", n, ShellQuote(filesOf(c.Dir, c.Name).chain), certPath)
+		return fmt.Sprintf("awk '/BEGIN CERTIFICATE/ { n++ } n <= %d' %s >> %s", n, shell.Quote(filesOf(c.Dir, c.Name).chain), certPath)
 	}
 }
 
@@ -130,7 +131,7 @@ func (o InitOptions) explainImport() (string, error) {
 	line := func(format string, args ...string) {
 		quoted := make([]any, len(args))
 		for i, arg := range args {
-			quoted[i] = ShellQuote(arg)
+			quoted[i] = shell.Quote(arg)
 		}
 		fmt.Fprintf(&b, format+"\n", quoted...)
 	}

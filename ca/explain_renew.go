@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainRenew returns the openssl commands, for a POSIX shell, that renew a
@@ -24,26 +25,26 @@ func (c *CA) ExplainRenew(h *Holding, o RenewOptions, pass string, also func(cer
 	if o.ReuseKey && h.KeyPath == "" {
 		return "", failure.New(failure.Failed, "leave out --reuse-key or --explain", "there is no recipe that keeps the key of %q: it is in no file of its own", h.Name)
 	}
-	r.Title = "a new certificate in place of that of " + ShellQuote(h.Name)
+	r.Title = "a new certificate in place of that of " + shell.Quote(h.Name)
 	r.Cert, r.Key = `"$work/new.crt"`, `"$work/new.key"`
-	if r.Old = ShellQuote(h.CertPath); h.CertPath == "" {
+	if r.Old = shell.Quote(h.CertPath); h.CertPath == "" {
 		r.Old, r.OldPEM = `"$work/old.crt"`, string(EncodeCertificates(h.Certificate))
 	}
 	if o.ReuseKey {
-		r.Genpkey, r.Key = "", ShellQuote(h.KeyPath)
+		r.Genpkey, r.Key = "", shell.Quote(h.KeyPath)
 	}
 	after := []string{
-		fmt.Sprintf("openssl verify -CAfile %s %s", ShellQuote(c.bundlePath()), r.Cert),
+		fmt.Sprintf("openssl verify -CAfile %s %s", shell.Quote(c.bundlePath()), r.Cert),
 	}
 	if line := c.explainPresented(r.Cert); line != "" {
 		after = append(after, line)
 	}
 	cert, key := r.Cert, r.Key
 	if h.CertPath != "" {
-		cert = ShellQuote(h.CertPath)
+		cert = shell.Quote(h.CertPath)
 		after = append(after, fmt.Sprintf("cat -- %s > %s", r.Cert, cert))
 		if !o.ReuseKey {
-			key = ShellQuote(h.KeyPath)
+			key = shell.Quote(h.KeyPath)
 			after = append(after, fmt.Sprintf("cat -- %s > %s", r.Key, key))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"text/template"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // opensslReasons are the reasons that "openssl ca" knows, in its spelling.
@@ -112,12 +113,12 @@ func ExplainRevoke(ctx context.Context, o RevokeOptions) (string, error) {
 	}
 	recipe := newRevocationRecipe(authority)
 	recipe.Title = "revoke serial " + r.Serial + ", " + onOneLine(r.Subject)
-	recipe.Database = ShellQuote(filepath.Join(o.Dir, "index.txt"))
+	recipe.Database = shell.Quote(filepath.Join(o.Dir, "index.txt"))
 	recipe.Reason = opensslReasons[reasonName(code)]
 	if code != 0 && recipe.Reason == "" {
 		recipe.Note = "openssl does not know the reason " + reasonName(code) + ", so there is none."
 	}
-	if recipe.Cert = ShellQuote(r.Out + ".crt"); r.Files == nil {
+	if recipe.Cert = shell.Quote(r.Out + ".crt"); r.Files == nil {
 		recipe.PEM = r.PEM
 	}
 	return recipe.render(revokeRecipe), nil
@@ -139,7 +140,7 @@ func ExplainCRL(ctx context.Context, o CRLOptions) (string, error) {
 	recipe.Number, recipe.DER = FormatSerial(result.Number), o.DER
 	recipe.Start, recipe.End = opensslTime(result.ThisUpdate), opensslTime(result.NextUpdate)
 	if result.Path != "" {
-		recipe.Out = ShellQuote(result.Path)
+		recipe.Out = shell.Quote(result.Path)
 	}
 	var index strings.Builder
 	unknown := 0
@@ -162,7 +163,7 @@ func ExplainCRL(ctx context.Context, o CRLOptions) (string, error) {
 
 func newRevocationRecipe(c *CA) revocationRecipe {
 	return revocationRecipe{
-		CACert: ShellQuote(CertPath(c.Dir)), CAKey: ShellQuote(KeyPath(c.Dir)), Digest: digest(KeyName(c.Certificate.PublicKey)),
+		CACert: shell.Quote(CertPath(c.Dir)), CAKey: shell.Quote(KeyPath(c.Dir)), Digest: digest(KeyName(c.Certificate.PublicKey)),
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // TestShellQuote has a shell read what was quoted. Nothing that is not printable
@@ -17,7 +17,7 @@ func TestShellQuote(t *testing.T) {
 		"", "jane", "ops team", "o'hara", "$HOME `id` $(id) \\ %s \"", "-n", "\x1b]0;gone\a\x1b[2J", "a\u202eb\u200bc", "\xff\xfe", "\ufffd\x1b",
 		"-\x1b", "100%\x1b\\033'\"$(id)`id`", "one\ntwo", "end\n\n", "\n", "\x1b\n", "ü\t日本",
 	} {
-		quoted := ca.ShellQuote(word)
+		quoted := shell.Quote(word)
 		out, err := exec.Command("sh", "-c", `printf %s. `+quoted).Output()
 		if err != nil || string(out) != word+"." {
 			t.Errorf("%q is quoted as %s: the shell reads %q, %v", word, quoted, out, err)

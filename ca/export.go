@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExportForm is a form in which one file holds a key and its certificate.
@@ -124,7 +125,7 @@ type ExportPaths struct {
 func (e Export) Explain(p ExportPaths) string {
 	var b bytes.Buffer
 	b.WriteString("# the same as one file: " + string(e.Form) + "\n(umask 077\n")
-	cert, key := ShellQuote(p.Prefix+".crt"), ShellQuote(p.Prefix+".key")
+	cert, key := shell.Quote(p.Prefix+".crt"), shell.Quote(p.Prefix+".key")
 	switch e.Form {
 	case ExportPKCS12:
 		b.WriteString(explainPKCS12(p, cert, key))
@@ -134,7 +135,7 @@ func (e Export) Explain(p ExportPaths) string {
 		b.WriteString(e.explainSecret(p, cert, key))
 	}
 	if p.File != "" {
-		b.WriteString(" > " + ShellQuote(p.File))
+		b.WriteString(" > " + shell.Quote(p.File))
 	}
 	b.WriteString(")\n")
 	return b.String()

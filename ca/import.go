@@ -14,6 +14,7 @@ import (
 	"github.com/cloudflare/cfssl/certdb"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -146,7 +147,7 @@ func (o InitOptions) importKey(path string, authority *CA, inPlace bool) (keyPEM
 func (o InitOptions) staysPlain() error {
 	path := KeyPath(o.Dir)
 	return failure.New(failure.Usage,
-		fmt.Sprintf("encrypt it with: openssl pkcs8 -topk8 -in %[1]s -out %[1]s.new && mv %[1]s.new %[1]s; or import it into another directory with --dir", ShellQuote(path)),
+		fmt.Sprintf("encrypt it with: openssl pkcs8 -topk8 -in %[1]s -out %[1]s.new && mv %[1]s.new %[1]s; or import it into another directory with --dir", shell.Quote(path)),
 		"CA key %q is not encrypted, and is left as it is: the CA is there already", path)
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -152,7 +153,7 @@ func initHint(dir string) string {
 	if dir == DefaultDir {
 		return "make one with: pkictl init-ca"
 	}
-	return "make one with: pkictl init-ca --dir " + ShellQuote(dir)
+	return "make one with: pkictl init-ca --dir " + shell.Quote(dir)
 }
 
 // ReadCertificate reads the first certificate of a PEM file.

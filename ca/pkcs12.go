@@ -7,6 +7,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // pkcs12Iterations is how often the password is hashed, once each for the
@@ -53,9 +54,9 @@ func checkPKCS12Password(password []byte) error {
 func explainPKCS12(p ExportPaths, cert, key string) string {
 	password := ""
 	if p.Password != "" {
-		password = " -passout " + ShellQuote(p.Password)
+		password = " -passout " + shell.Quote(p.Password)
 	}
 	return fmt.Sprintf(`openssl x509 -in %s | openssl pkcs12 -export -inkey %s -certfile %s \
   -keypbe AES-256-CBC -certpbe AES-256-CBC -macalg sha256 -iter %d%s`,
-		cert, key, ShellQuote(BundlePath(p.Dir)), pkcs12Iterations, password)
+		cert, key, shell.Quote(BundlePath(p.Dir)), pkcs12Iterations, password)
 }

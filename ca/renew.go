@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -175,7 +176,7 @@ func (o RenewOptions) checkHolding(h *Holding) error {
 		return err
 	}
 	if !cert.Equal(h.Certificate) {
-		return failure.New(failure.Failed, "see what it is with: pkictl inspect "+ShellQuote(h.CertPath),
+		return failure.New(failure.Failed, "see what it is with: pkictl inspect "+shell.Quote(h.CertPath),
 			"%q holds another certificate than the one to renew", h.CertPath)
 	}
 	key, err := publicKeyBeside(h.KeyPath)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Sign returns a certificate request (PKCS#10, RFC 2986) in PEM form for the
@@ -19,15 +20,15 @@ func (r Request) Sign(key crypto.Signer) ([]byte, error) {
 // ExplainSign returns the openssl commands, for a POSIX shell, that make a key of
 // the request's kind, unless it is there, and what Sign returns.
 func (r Request) ExplainSign(keyPath, requestPath string, hasKey bool) string {
-	lines := "# a key and a certificate request for " + ShellQuote(r.CommonName) + "\n"
+	lines := "# a key and a certificate request for " + shell.Quote(r.CommonName) + "\n"
 	if !hasKey {
-		lines += "(umask 077; openssl genpkey " + genpkey(r.Key) + " -out " + ShellQuote(keyPath) + ")\n"
+		lines += "(umask 077; openssl genpkey " + genpkey(r.Key) + " -out " + shell.Quote(keyPath) + ")\n"
 	}
-	lines += "openssl req -new -utf8 -key " + ShellQuote(keyPath) + " -subj " + ShellQuote(opensslSubject(r.Groups, r.CommonName))
+	lines += "openssl req -new -utf8 -key " + shell.Quote(keyPath) + " -subj " + shell.Quote(opensslSubject(r.Groups, r.CommonName))
 	if names := opensslNames(r.SANs); names != "" {
-		lines += " -addext " + ShellQuote("subjectAltName="+names)
+		lines += " -addext " + shell.Quote("subjectAltName="+names)
 	}
-	return lines + " -out " + ShellQuote(requestPath) + "\n"
+	return lines + " -out " + shell.Quote(requestPath) + "\n"
 }
 
 // EncodeRequest encodes a certificate request as PEM.

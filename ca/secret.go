@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Types of Secrets (k8s.io/api/core/v1). The module itself is not used: it
@@ -119,9 +120,9 @@ func (e Export) explainSecret(p ExportPaths, cert, key string) string {
 		b.WriteString(" --namespace=" + e.Namespace)
 	}
 	b.WriteString(` \` + "\n  --from-file=" + secretCert + "=" + cert + " --from-file=" + secretKey + "=" + key +
-		" --from-file=" + secretCA + "=" + ShellQuote(BundlePath(p.Dir)))
+		" --from-file=" + secretCA + "=" + shell.Quote(BundlePath(p.Dir)))
 	if e.Form == ExportOpaqueSecret && p.Kubeconfig != "" {
-		b.WriteString(" --from-file=" + secretKubeconfig + "=" + ShellQuote(p.Kubeconfig))
+		b.WriteString(" --from-file=" + secretKubeconfig + "=" + shell.Quote(p.Kubeconfig))
 	}
 	b.WriteString(` \` + "\n  --dry-run=client -o yaml")
 	return b.String()

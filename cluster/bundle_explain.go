@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainBundle returns the commands, for a POSIX shell, that make the bundle
@@ -24,25 +24,25 @@ func ExplainBundle(o BundleOptions) (string, error) {
 	}
 	encrypt := "age"
 	for _, key := range o.Keys {
-		encrypt += " -r " + ca.ShellQuote(key)
+		encrypt += " -r " + shell.Quote(key)
 	}
 	for _, path := range o.Files {
-		encrypt += " -R " + ca.ShellQuote(path)
+		encrypt += " -R " + shell.Quote(path)
 	}
 	if len(o.Keys)+len(o.Files) == 0 {
 		encrypt += " -p" // asks on the terminal, as it takes a passphrase from nowhere else
 	}
 	guard := ""
 	if out != "-" {
-		encrypt += " -o " + ca.ShellQuote(out)
+		encrypt += " -o " + shell.Quote(out)
 		if !o.Force {
-			guard = "test ! -e " + ca.ShellQuote(out) + " && "
+			guard = "test ! -e " + shell.Quote(out) + " && "
 		}
 	}
 	var names []string
 	for _, f := range bundle.Files {
 		if f.Kind != BundleSettings && bundle.node != "" && !slices.Contains(names, "-C") {
-			names = append(names, "-C", ca.ShellQuote(bundle.node)) // from where tar is by then
+			names = append(names, "-C", shell.Quote(bundle.node)) // from where tar is by then
 		}
 		names = append(names, f.Name)
 	}
@@ -50,7 +50,7 @@ func ExplainBundle(o BundleOptions) (string, error) {
 %s(umask 077; tar -c -f - -C %s \
   %s | \
   %s)
-`, guard, ca.ShellQuote(o.Dir), strings.Join(names, " "), encrypt), nil
+`, guard, shell.Quote(o.Dir), strings.Join(names, " "), encrypt), nil
 }
 
 // ExplainRestore returns the commands, for a POSIX shell, that restore a bundle
@@ -58,12 +58,12 @@ func ExplainBundle(o BundleOptions) (string, error) {
 func ExplainRestore(o RestoreOptions) string {
 	decrypt := "age -d"
 	for _, path := range o.Files {
-		decrypt += " -i " + ca.ShellQuote(path)
+		decrypt += " -i " + shell.Quote(path)
 	}
 	if o.File != "-" {
-		decrypt += " " + ca.ShellQuote(o.File)
+		decrypt += " " + shell.Quote(o.File)
 	}
-	dir := ca.ShellQuote(o.Dir)
+	dir := shell.Quote(o.Dir)
 	return fmt.Sprintf(`# What the nodes of a control plane share, out of an encrypted archive
 (umask 077; mkdir -p %s && \
   %s | \

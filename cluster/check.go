@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // CheckOptions is what the command cluster check takes.
@@ -119,7 +120,7 @@ type checker struct {
 	o      CheckOptions
 	dir    string
 	report *CheckReport
-	owner  owner
+	owner  store.Owner
 }
 
 // Check looks at the cluster directories of a control plane: what stands in

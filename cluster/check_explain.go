@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainCheck returns the commands, for a POSIX shell, that show what Check
@@ -38,10 +39,10 @@ func ExplainCheck(o CheckOptions) (string, error) {
 		explainCalls(&b, calls)
 		n, at := nodes[0], ""
 		if server, other := c.otherServer(n); other {
-			at = " --server " + ca.ShellQuote("https://"+server) + " --tls-server-name " + apiServerName
+			at = " --server " + shell.Quote("https://"+server) + " --tls-server-name " + apiServerName
 		}
 		fmt.Fprintf(&b, "\n# the CA that the cluster hands out, and the one on disk\nkubectl --kubeconfig %s%s get configmap kube-root-ca.crt -o 'jsonpath={.data.ca\\.crt}' | diff - %s\n",
-			ca.ShellQuote(filepath.Join(n.Dir, NameAdmin)), at, ca.ShellQuote(filepath.Join(PKIDir(n.Dir), "ca.crt")))
+			shell.Quote(filepath.Join(n.Dir, NameAdmin)), at, shell.Quote(filepath.Join(PKIDir(n.Dir), "ca.crt")))
 	}
 	return b.String(), nil
 }
@@ -51,15 +52,15 @@ func (c *checker) explainFiles(b *strings.Builder, n *CheckedNode) {
 	if c.o.Within != 0 {
 		within = c.o.Within
 	}
-	pki := ca.ShellQuote(PKIDir(n.Dir))
+	pki := shell.Quote(PKIDir(n.Dir))
 	fmt.Fprintf(b, "# ends, as kubeadm sees them; kubeconfigs are those of /etc/kubernetes\nkubeadm certs check-expiration --cert-dir \"$(realpath %s)\"\n", pki)
 	for _, e := range c.entries(n) {
 		if e.Kind == KindKeyPair {
 			fmt.Fprintf(b, "\n# %s: %s\n[ \"$(openssl pkey -in %s -pubout)\" = \"$(cat %s)\" ] || echo 'not one pair'\n", e.Name, e.Purpose,
-				ca.ShellQuote(e.KeyPath(n.Dir)), ca.ShellQuote(e.publicPath(n.Dir)))
+				shell.Quote(e.KeyPath(n.Dir)), shell.Quote(e.publicPath(n.Dir)))
 			continue
 		}
-		cert, key := ca.ShellQuote(e.CertPath(n.Dir)), ca.ShellQuote(e.KeyPath(n.Dir))
+		cert, key := shell.Quote(e.CertPath(n.Dir)), shell.Quote(e.KeyPath(n.Dir))
 		fmt.Fprintf(b, "\n# %s: %s\n", e.Name, e.Purpose)
 		read := "openssl x509 -in " + cert
 		if e.Kind == KindKubeconfig {
@@ -71,7 +72,7 @@ func (c *checker) explainFiles(b *strings.Builder, n *CheckedNode) {
 		if e.CA == "" {
 			issuer = e
 		}
-		fmt.Fprintf(b, "openssl verify -partial_chain -CAfile %s %s\n", ca.ShellQuote(issuer.CertPath(n.Dir)), cert)
+		fmt.Fprintf(b, "openssl verify -partial_chain -CAfile %s %s\n", shell.Quote(issuer.CertPath(n.Dir)), cert)
 		if e.Kind == KindKubeconfig {
 			b.WriteString("rm cert.tmp\n")
 			continue
@@ -81,7 +82,7 @@ func (c *checker) explainFiles(b *strings.Builder, n *CheckedNode) {
 		}
 		fmt.Fprintf(b, "[ \"$(%s -noout -pubkey)\" = \"$(openssl pkey -in %s -pubout)\" ] || echo 'another key'\n", read, key)
 	}
-	dir := ca.ShellQuote(n.Dir)
+	dir := shell.Quote(n.Dir)
 	fmt.Fprintf(b, `
 # what others may read or change: none of these should be listed
 find %s/*.conf %s -name '*.crt' -prune -o -type f -perm /077 -print
@@ -96,13 +97,13 @@ func explainCalls(b *strings.Builder, calls []*call) {
 	b.WriteString("\n# what the components show now\n")
 	for _, call := range calls {
 		fmt.Fprintf(b, "openssl s_client -connect %s -servername %s </dev/null 2>/dev/null | openssl x509 -noout -subject -issuer -serial -enddate # %s\n",
-			ca.ShellQuote(call.address), ca.ShellQuote(call.host), call.component)
+			shell.Quote(call.address), shell.Quote(call.host), call.component)
 		if call.component == ComponentEtcd {
 			n := call.node
 			health, _ := EntryNamed(nameEtcdHealth)
 			authority, _ := EntryNamed(NameEtcdCA)
-			fmt.Fprintf(b, "curl --cacert %s --cert %s --key %s %s\n", ca.ShellQuote(authority.CertPath(n.Dir)),
-				ca.ShellQuote(health.CertPath(n.Dir)), ca.ShellQuote(health.KeyPath(n.Dir)), ca.ShellQuote("https://"+call.address+"/health"))
+			fmt.Fprintf(b, "curl --cacert %s --cert %s --key %s %s\n", shell.Quote(authority.CertPath(n.Dir)),
+				shell.Quote(health.CertPath(n.Dir)), shell.Quote(health.KeyPath(n.Dir)), shell.Quote("https://"+call.address+"/health"))
 		}
 	}
 }

@@ -3,7 +3,7 @@ package cluster
 import (
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // fix says what to do about a difference.
@@ -44,7 +44,7 @@ func DirFlag(dir string) string {
 	if dir == DefaultDir {
 		return ""
 	}
-	return " --dir " + ca.ShellQuote(dir)
+	return " --dir " + shell.Quote(dir)
 }
 
 // repair is the command that replaces what is wrong.

@@ -8,7 +8,8 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // rule is what the CIS Kubernetes Benchmark, version 1.12, has for a file.
@@ -53,7 +54,7 @@ func (c *checker) checkRights(n *CheckedNode) {
 			rule := ruleFor(e, path)
 			if mode := info.Mode().Perm(); mode&^rule.mode != 0 {
 				c.find(n, Difference{Entry: e.Name, File: path, Field: FieldMode, Wanted: fmt.Sprintf("%04o or stricter", rule.mode), Found: fmt.Sprintf("%04o", mode)},
-					rule.modeID, fmt.Sprintf("chmod %o %s", rule.mode, ca.ShellQuote(path)))
+					rule.modeID, fmt.Sprintf("chmod %o %s", rule.mode, shell.Quote(path)))
 			}
 			c.checkOwner(n, e.Name, path, info, owner, rule.owner)
 		}
@@ -63,7 +64,7 @@ func (c *checker) checkRights(n *CheckedNode) {
 // checkDirectories looks at the directories: who may write there replaces every
 // file. It returns the owner to go on with: nobody where the cluster directory
 // itself belongs to somebody else, for one finding says so, and one command.
-func (c *checker) checkDirectories(n *CheckedNode) owner {
+func (c *checker) checkDirectories(n *CheckedNode) store.Owner {
 	owner := c.owner
 	for i, path := range []string{n.Dir, PKIDir(n.Dir), filepath.Join(PKIDir(n.Dir), "etcd")} {
 		info, err := os.Stat(path)
@@ -72,27 +73,26 @@ func (c *checker) checkDirectories(n *CheckedNode) owner {
 		}
 		if mode := info.Mode().Perm(); mode&0o022 != 0 {
 			c.find(n, Difference{File: path, Field: FieldMode, Wanted: "a directory that only its owner may write to", Found: fmt.Sprintf("%04o", mode)},
-				"", "chmod go-w "+ca.ShellQuote(path))
+				"", "chmod go-w "+shell.Quote(path))
 		}
 		if !c.checkOwner(n, "", path, info, owner, "1.1.19") && i == 0 {
 			last := &c.report.Findings[len(c.report.Findings)-1]
 			last.Hint = strings.Replace(last.Hint, "chown ", "chown -R ", 1)
-			owner.uid, owner.gid = -1, -1
+			owner = store.Owner{UID: -1, GID: -1}
 		}
 	}
 	return owner
 }
 
 // checkOwner says whether a file belongs to whom it should.
-func (c *checker) checkOwner(n *CheckedNode, entry, path string, info fs.FileInfo, want owner, cis string) bool {
-	uid, gid := idsOf(info)
-	if (want.uid < 0 || uid == want.uid) && (want.gid < 0 || gid == want.gid) {
+func (c *checker) checkOwner(n *CheckedNode, entry, path string, info fs.FileInfo, want store.Owner, cis string) bool {
+	found := store.OwnerOf(info)
+	if found.Is(want) {
 		return true
 	}
-	found := userName(uid)
-	if want.gid >= 0 {
-		found += ":" + groupName(gid)
+	if want.GID < 0 {
+		found.GID = -1
 	}
-	c.find(n, Difference{Entry: entry, File: path, Field: FieldOwner, Wanted: want.String(), Found: found}, cis, "chown "+want.String()+" "+ca.ShellQuote(path))
+	c.find(n, Difference{Entry: entry, File: path, Field: FieldOwner, Wanted: want.String(), Found: found.String()}, cis, "chown "+want.String()+" "+shell.Quote(path))
 	return false
 }

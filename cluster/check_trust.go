@@ -17,6 +17,7 @@ import (
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
@@ -235,8 +236,8 @@ func (c *checker) checkKubeconfigs() error {
 		}
 		for _, name := range names {
 			d := Difference{Entry: NameCA, File: path, Field: FieldTrust}
-			hint := "after you have made sure of the CA: kubectl config set-cluster " + ca.ShellQuote(name) + " --kubeconfig " + ca.ShellQuote(path) +
-				" --embed-certs --certificate-authority " + ca.ShellQuote(filepath.Join(PKIDir(n.Dir), "ca.crt"))
+			hint := "after you have made sure of the CA: kubectl config set-cluster " + shell.Quote(name) + " --kubeconfig " + shell.Quote(path) +
+				" --embed-certs --certificate-authority " + shell.Quote(filepath.Join(PKIDir(n.Dir), "ca.crt"))
 			part := reader.ClusterCA(config.Clusters[name])
 			switch {
 			case part == nil:

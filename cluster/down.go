@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // downGrace is how long the process that runs a control plane may take to end
@@ -111,7 +111,7 @@ func (d runDir) awaitOwner(ctx context.Context) (*state, error) {
 }
 
 func (d runDir) unknownOwner() error {
-	return failure.New(failure.Failed, "find it with: fuser -v "+ca.ShellQuote(d.path(runLock)),
+	return failure.New(failure.Failed, "find it with: fuser -v "+shell.Quote(d.path(runLock)),
 		"a process holds %q, but %q does not say which; nothing was changed", d.path(runLock), d.path(runState))
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // explanation is a script that is being written.
@@ -18,7 +19,7 @@ type explanation struct {
 func (x *explanation) line(format string, words ...string) {
 	quoted := make([]any, len(words))
 	for i, word := range words {
-		quoted[i] = ca.ShellQuote(word)
+		quoted[i] = shell.Quote(word)
 	}
 	fmt.Fprintf(x, format+"\n", quoted...)
 }
@@ -220,11 +221,11 @@ func (x *explanation) pendingKubeconfig(e Entry, n *nodePlan, w ca.OpenSSLWords,
 	user, cluster := e.CommonName(n.node), n.node.Cluster
 	x.line("key " + temporary + ".key")
 	x.line("request "+temporary+".key %s %s CA:FALSE %s %s %s", e.RequestPath(n.dir), w.Subject, w.Usage, w.Extended, w.Names)
-	config := "kubectl config --kubeconfig " + ca.ShellQuote(e.CertPath(n.dir))
-	fmt.Fprintf(x, "%s set-cluster %s --server %s > /dev/null\n", config, ca.ShellQuote(cluster), ca.ShellQuote(e.Server(n.node)))
-	fmt.Fprintf(x, "%s set-credentials %s --client-key %s.key --embed-certs > /dev/null\n", config, ca.ShellQuote(user), temporary)
-	fmt.Fprintf(x, "%s set-context %s --cluster %s --user %s > /dev/null\n", config, ca.ShellQuote(user+"@"+cluster), ca.ShellQuote(cluster), ca.ShellQuote(user))
-	fmt.Fprintf(x, "%s use-context %s > /dev/null\n", config, ca.ShellQuote(user+"@"+cluster))
+	config := "kubectl config --kubeconfig " + shell.Quote(e.CertPath(n.dir))
+	fmt.Fprintf(x, "%s set-cluster %s --server %s > /dev/null\n", config, shell.Quote(cluster), shell.Quote(e.Server(n.node)))
+	fmt.Fprintf(x, "%s set-credentials %s --client-key %s.key --embed-certs > /dev/null\n", config, shell.Quote(user), temporary)
+	fmt.Fprintf(x, "%s set-context %s --cluster %s --user %s > /dev/null\n", config, shell.Quote(user+"@"+cluster), shell.Quote(cluster), shell.Quote(user))
+	fmt.Fprintf(x, "%s use-context %s > /dev/null\n", config, shell.Quote(user+"@"+cluster))
 }
 
 // authority adds the line for a CA.

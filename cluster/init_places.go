@@ -10,6 +10,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ownNames are what a cluster directory has beside those of its nodes.
@@ -34,9 +35,9 @@ func checkPlaces(dir string, nodes []Node) error {
 	isSingle := hasCA(dir)
 	if len(nodes) > 1 && isSingle {
 		name := nodeOf(dir, names[0])
-		quoted := ca.ShellQuote(filepath.Join(dir, name))
+		quoted := shell.Quote(filepath.Join(dir, name))
 		return failure.New(failure.Failed,
-			"with several each has a directory of its own: mkdir "+quoted+" && mv "+ca.ShellQuote(PKIDir(dir))+" "+ca.ShellQuote(dir)+"/*.conf "+quoted+"/, then run it again",
+			"with several each has a directory of its own: mkdir "+quoted+" && mv "+shell.Quote(PKIDir(dir))+" "+shell.Quote(dir)+"/*.conf "+quoted+"/, then run it again",
 			"%q is the directory of one node, %s", dir, name)
 	}
 	others := slices.DeleteFunc(nodesIn(dir), func(name string) bool { return len(nodes) > 1 && slices.Contains(names, name) })

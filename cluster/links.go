@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // openLinks warns of directories for keys that are symbolic links, as people have
@@ -31,7 +31,7 @@ func openLinks(dir string) []string {
 		info, err := os.Stat(target)
 		if err == nil && info.IsDir() && info.Mode().Perm()&0o077 != 0 {
 			list = append(list, fmt.Sprintf("%q is a symbolic link to %q, which others may look into (mode %04o); keys in it are 0600; to keep others out: chmod 700 %s",
-				path, target, info.Mode().Perm(), ca.ShellQuote(target)))
+				path, target, info.Mode().Perm(), shell.Quote(target)))
 		}
 	}
 	return list

@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // process is a started component.
@@ -40,7 +40,7 @@ func startProcess(c component, logPath string) (*process, error) {
 	started := make(chan error)
 	go p.run(started)
 	if err := <-started; errors.Is(err, syscall.ENOEXEC) {
-		return nil, failure.Wrap(err, failure.Failed, fmt.Sprintf("see whether it is whole, and for %s/%s, with: file %s", runtime.GOOS, runtime.GOARCH, ca.ShellQuote(c.binary)),
+		return nil, failure.Wrap(err, failure.Failed, fmt.Sprintf("see whether it is whole, and for %s/%s, with: file %s", runtime.GOOS, runtime.GOARCH, shell.Quote(c.binary)),
 			"starting %s", c.name)
 	} else if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.name, err)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // asideSuffix makes of the name of the directory of manifests that of the one
@@ -126,7 +126,7 @@ func (a *aside) putBack(name string) error {
 		return a.bothError(name)
 	}
 	if err != nil {
-		return failure.Wrap(systemError(err), failure.Failed, "move it back by hand: mv "+ca.ShellQuote(filepath.Join(a.dir, name))+" "+ca.ShellQuote(a.manifests)+"/",
+		return failure.Wrap(systemError(err), failure.Failed, "move it back by hand: mv "+shell.Quote(filepath.Join(a.dir, name))+" "+shell.Quote(a.manifests)+"/",
 			"cannot move manifest %q back", filepath.Join(a.dir, name))
 	}
 	err = a.sync(name)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // runNeed says how a run depends on an entry of the layout.
@@ -73,7 +74,7 @@ func noPKI(dir string) error {
 }
 
 func severalNodes(dir string, nodes []directory) error {
-	return failure.New(failure.Failed, "name that of one node, as in --dir "+ca.ShellQuote(nodes[0].path),
+	return failure.New(failure.Failed, "name that of one node, as in --dir "+shell.Quote(nodes[0].path),
 		"%q holds the cluster directories of %d nodes", dir, len(nodes))
 }
 

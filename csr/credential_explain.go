@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // Explain returns the openssl and kubectl commands, for a POSIX shell, that get
@@ -48,13 +48,13 @@ spec:
 EOF
 )
 `, kubectl, object.Name[:strings.LastIndex(object.Name, "-")+1], LabelManagedBy, ManagedBy, object.Spec.SignerName,
-		strings.Join(usages, ", "), *object.Spec.ExpirationSeconds, ca.ShellQuote(prefix+".csr"))
+		strings.Join(usages, ", "), *object.Spec.ExpirationSeconds, shell.Quote(prefix+".csr"))
 	if approve {
 		fmt.Fprintf(&b, "%s certificate approve \"${name#*/}\" >&2\n", kubectl)
 	}
 	fmt.Fprintf(&b, `# it does not notice when one is denied or fails
 %[1]s wait "$name" --for='jsonpath={.status.certificate}' >&2
 %[1]s get "$name" -o 'jsonpath={.status.certificate}' | base64 -d > %[2]s
-`, kubectl, ca.ShellQuote(prefix+".crt"))
+`, kubectl, shell.Quote(prefix+".crt"))
 	return b.String()
 }

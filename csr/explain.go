@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainSubmit returns the kubectl commands, for a POSIX shell, that send the
@@ -37,12 +38,12 @@ func ExplainWait(names []string, goal State, timeout time.Duration, out, kubectl
 	}
 	quoted := make([]string, len(names))
 	for i, name := range names {
-		quoted[i] = ca.ShellQuote(name)
+		quoted[i] = shell.Quote(name)
 	}
 	lines := fmt.Sprintf("# it does not notice when one is denied or fails\n%s wait csr %s --for=%s --timeout=%s\n",
 		kubectl, strings.Join(quoted, " "), condition, timeout)
 	if out != "" {
-		lines += fmt.Sprintf("%s get csr %s -o 'jsonpath={.status.certificate}' | base64 -d > %s\n", kubectl, quoted[0], ca.ShellQuote(out))
+		lines += fmt.Sprintf("%s get csr %s -o 'jsonpath={.status.certificate}' | base64 -d > %s\n", kubectl, quoted[0], shell.Quote(out))
 	}
 	return lines
 }
@@ -53,10 +54,10 @@ func ExplainList(o ListOptions, kubectl string) string {
 	selectors := o.selectors()
 	line := kubectl + " get csr --sort-by=.metadata.creationTimestamp"
 	if selectors.LabelSelector != "" {
-		line += " -l " + ca.ShellQuote(selectors.LabelSelector)
+		line += " -l " + shell.Quote(selectors.LabelSelector)
 	}
 	if selectors.FieldSelector != "" {
-		line += " --field-selector " + ca.ShellQuote(selectors.FieldSelector)
+		line += " --field-selector " + shell.Quote(selectors.FieldSelector)
 	}
 	if o.State != "" {
 		line = "# kubectl cannot choose by state; it is in the last column\n" + line
@@ -79,7 +80,7 @@ func ExplainSign(object *Object, o SignOptions, kubectl, opensslPass string) (st
 	if err != nil {
 		return "", err
 	}
-	name, path := ca.ShellQuote(object.Name), ca.ShellQuote(issue.Out+".crt")
+	name, path := shell.Quote(object.Name), shell.Quote(issue.Out+".crt")
 	return fmt.Sprintf(`%[1]s get csr %[2]s -o 'jsonpath={.spec.request}' | base64 -d | {
 %[3]s}
 %[1]s patch csr %[2]s --subresource=status --type=merge -p "{\"status\":{\"certificate\":\"$(base64 < %[4]s | tr -d '\n')\"}}"

@@ -1,22 +1,22 @@
 package csr
 
 import (
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainReview returns the commands of kubectl and openssl that show what a
 // review shows; kubectl is called as given, with its flags.
 func ExplainReview(r *Review, kubectl string) string {
-	name := ca.ShellQuote(r.Name)
+	name := shell.Quote(r.Name)
 	text := "# who asked for what\n" +
 		kubectl + " get csr " + name + " -o yaml\n" +
 		kubectl + " get csr " + name + " -o jsonpath='{.spec.request}' | base64 -d | openssl req -noout -verify -text\n"
 	if r.LogsIn != LogsIn && r.LogsIn != LogsInIf || r.CommonName == "" {
 		return text
 	}
-	as := " --as " + ca.ShellQuote(r.CommonName)
+	as := " --as " + shell.Quote(r.CommonName)
 	for _, group := range r.Groups {
-		as += " --as-group " + ca.ShellQuote(group)
+		as += " --as-group " + shell.Quote(group)
 	}
 	return text + "# what its certificate would allow, in the whole cluster (the first) and in a namespace\n" +
 		kubectl + " auth can-i '*' '*' --all-namespaces" + as + " || true\n" +
@@ -30,7 +30,7 @@ func ExplainReview(r *Review, kubectl string) string {
 func ExplainDecision(d Decision, names []string, kubectl string) string {
 	text := "# kubectl writes a reason of its own, and decides what has the name by then\n"
 	for _, name := range names {
-		text += kubectl + " certificate " + d.verb() + " " + ca.ShellQuote(name) + "\n"
+		text += kubectl + " certificate " + d.verb() + " " + shell.Quote(name) + "\n"
 	}
 	return text
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // The signers that kube-controller-manager serves.
@@ -269,12 +270,12 @@ func (r *signerRules) checkUser(name string, groups, allow []string) error {
 			"the API server refuses the group %s for %s: it passes every authorizer", groupMasters, r.name)
 	}
 	if ca.IsReserved(name) && !slices.Contains(allow, ca.AllowName+name) {
-		return refuse("choose another name, or allow it with --allow "+ca.ShellQuote(ca.AllowName+name),
+		return refuse("choose another name, or allow it with --allow "+shell.Quote(ca.AllowName+name),
 			"the user name %q is one that Kubernetes keeps for its own parts", name)
 	}
 	for _, group := range groups {
 		if ca.IsReserved(group) && !slices.Contains(allow, ca.AllowGroup+group) {
-			return refuse("choose another group, or allow it with --allow "+ca.ShellQuote(ca.AllowGroup+group),
+			return refuse("choose another group, or allow it with --allow "+shell.Quote(ca.AllowGroup+group),
 				"the group %q is one that Kubernetes keeps for its own parts", group)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainAdd returns the openssl and kubectl commands, for a POSIX shell, that
@@ -29,7 +30,7 @@ func ExplainAdd(c *kubeclient.Client, o AddOptions, kubectl string) (string, err
 	key, cert := base+".key", base+".crt"
 	var b strings.Builder
 	fmt.Fprintf(&b, "set -eu; umask 077\n# the CA by which the API server is known\n"+
-		"%s config view --raw --flatten --minify -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d > %s\n", kubectl, ca.ShellQuote(base+".ca"))
+		"%s config view --raw --flatten --minify -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d > %s\n", kubectl, shell.Quote(base+".ca"))
 	if o.Via == ViaCA {
 		issue := ca.IssueOptions{Dir: o.Dir, CommonName: o.Name, Groups: o.Groups, Key: o.Key, Validity: fmt.Sprintf("%ds", o.Seconds), Out: base, Now: o.Now}
 		recipe, err := ca.ExplainIssue(issue)
@@ -47,7 +48,7 @@ func ExplainAdd(c *kubeclient.Client, o AddOptions, kubectl string) (string, err
 	}
 	b.WriteString(entry.Explain(o.Out, base+".ca", cert, key))
 	b.WriteString(o.explainBinding(kubectl))
-	out := ca.ShellQuote(o.Out)
+	out := shell.Quote(o.Out)
 	fmt.Fprintf(&b, "# what that user is, and may do\nkubectl --kubeconfig %s auth whoami\nkubectl --kubeconfig %s auth can-i --list\n", out, out)
 	return b.String(), nil
 }
@@ -57,17 +58,17 @@ func (o AddOptions) explainBinding(kubectl string) string {
 	label := func(kind, name string) string {
 		return fmt.Sprintf("%s label %s %s %s=%s --overwrite\n", kubectl, kind, name, LabelManagedBy, ManagedBy)
 	}
-	name, user := ca.ShellQuote(bindingName(o.UserGrant)), ca.ShellQuote(o.Name)
+	name, user := shell.Quote(bindingName(o.UserGrant)), shell.Quote(o.Name)
 	switch {
 	case o.ClusterRole != "":
 		return fmt.Sprintf("# the role in the whole cluster\n%s create clusterrolebinding %s --clusterrole=%s --user=%s\n",
-			kubectl, name, ca.ShellQuote(o.ClusterRole), user) + label("clusterrolebinding", name)
+			kubectl, name, shell.Quote(o.ClusterRole), user) + label("clusterrolebinding", name)
 	case o.Role != "":
-		namespace := "-n " + ca.ShellQuote(o.Namespace) + " "
+		namespace := "-n " + shell.Quote(o.Namespace) + " "
 		return fmt.Sprintf(`# the role in that namespace: its own, or else the cluster's
 if %[1]s %[2]s get role %[3]s >/dev/null 2>&1; then kind=role; else kind=clusterrole; fi
 %[1]s %[2]s create rolebinding %[4]s --$kind=%[3]s --user=%[5]s
-`, kubectl, namespace, ca.ShellQuote(o.Role), name, user) + label(namespace+"rolebinding", name)
+`, kubectl, namespace, shell.Quote(o.Role), name, user) + label(namespace+"rolebinding", name)
 	}
 	return ""
 }
@@ -77,14 +78,14 @@ if %[1]s %[2]s get role %[3]s >/dev/null 2>&1; then kind=role; else kind=cluster
 func ExplainUsers(o ListUsersOptions, kubectl string) string {
 	where, kinds, chosen, system := " --all-namespaces", "clusterrolebindings,rolebindings", `eq .kind "User"`, ` | grep -v '^"system:'`
 	if o.Namespace != "" {
-		where, kinds = " -n "+ca.ShellQuote(o.Namespace), "rolebindings"
+		where, kinds = " -n "+shell.Quote(o.Namespace), "rolebindings"
 	}
 	if o.Name != "" {
 		chosen, system = `and (eq .kind "User") (eq .name `+strconv.QuoteToASCII(o.Name)+`)`, ""
 	}
 	template := `{{range .items}}{{$b := .}}{{range .subjects}}{{if ` + chosen + `}}{{printf "%q\t%s %q\t%s\t%q\n" .name $b.roleRef.kind $b.roleRef.name (or $b.metadata.namespace "-") $b.metadata.name}}{{end}}{{end}}{{end}}`
 	return `# who is bound to what, where, by which binding
-` + kubectl + ` get ` + kinds + where + ` -o go-template=` + ca.ShellQuote(template) + system + `
+` + kubectl + ` get ` + kinds + where + ` -o go-template=` + shell.Quote(template) + system + `
 # which certificates were issued within the last hour
 ` + kubectl + ` get csr --field-selector spec.signerName=` + SignerClient + ` -o go-template='{{range .items}}{{with .status.certificate}}{{.}}{{"\n"}}{{end}}{{end}}' |
 while read -r certificate; do
@@ -110,9 +111,9 @@ func (r *Removal) Explain(kubectl string) (string, error) {
 		if i == 0 {
 			b.WriteString("# the bindings\n")
 		}
-		at := strings.ToLower(binding.Kind) + " " + ca.ShellQuote(binding.Name)
+		at := strings.ToLower(binding.Kind) + " " + shell.Quote(binding.Name)
 		if binding.Namespace != "" {
-			at += " -n " + ca.ShellQuote(binding.Namespace)
+			at += " -n " + shell.Quote(binding.Namespace)
 		}
 		if binding.Others == 0 && !binding.isDefault() {
 			fmt.Fprintf(&b, "%s delete %s\n", kubectl, at)
@@ -122,23 +123,23 @@ func (r *Removal) Explain(kubectl string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "%s patch %s --type=json -p %s\n", kubectl, at, ca.ShellQuote(patch))
+		fmt.Fprintf(&b, "%s patch %s --type=json -p %s\n", kubectl, at, shell.Quote(patch))
 	}
 	for i, name := range r.Requests {
 		if i == 0 {
 			b.WriteString("# the requests that are not issued yet\n")
 		}
-		fmt.Fprintf(&b, "%s delete csr %s\n", kubectl, ca.ShellQuote(name))
+		fmt.Fprintf(&b, "%s delete csr %s\n", kubectl, shell.Quote(name))
 	}
 	for i, serial := range r.Revoked {
 		if i == 0 {
 			b.WriteString("# the inventory\n")
 		}
-		fmt.Fprintf(&b, "pkictl revoke 0x%s --dir %s --reason cessation-of-operation --yes\n", serial, ca.ShellQuote(r.o.Dir))
+		fmt.Fprintf(&b, "pkictl revoke 0x%s --dir %s --reason cessation-of-operation --yes\n", serial, shell.Quote(r.o.Dir))
 	}
-	as := " --as " + ca.ShellQuote(r.Name)
+	as := " --as " + shell.Quote(r.Name)
 	for _, group := range r.Groups {
-		as += " --as-group " + ca.ShellQuote(group)
+		as += " --as-group " + shell.Quote(group)
 	}
 	if strings.ContainsFunc(r.Name+strings.Join(r.Groups, ""), unicode.IsControl) {
 		b.WriteString("# what is left cannot be asked for: impersonation takes a header, which holds no control characters\n")
@@ -178,7 +179,7 @@ func (u RemovedUser) explain(kubectl string) (string, error) {
 %[1]s -n %[2]s get configmap %[3]s >/dev/null 2>&1 || %[1]s -n %[2]s create configmap %[3]s
 %[1]s -n %[2]s label configmap %[3]s %[4]s=%[5]s --overwrite
 %[1]s -n %[2]s patch configmap %[3]s --type=merge -p %[6]s
-`, kubectl, removedNamespace, removedName, LabelManagedBy, ManagedBy, ca.ShellQuote(string(patch))), err
+`, kubectl, removedNamespace, removedName, LabelManagedBy, ManagedBy, shell.Quote(string(patch))), err
 }
 
 // ExplainRenew returns the openssl and kubectl commands, for a POSIX shell,
@@ -206,7 +207,7 @@ func ExplainRenew(c *kubeclient.Client, o RenewUserOptions, kubectl string) (str
 		return "", err
 	}
 	base := strings.TrimSuffix(o.File, ".conf") + "-renewed"
-	key, cert, file := ca.ShellQuote(base+".key"), ca.ShellQuote(base+".crt"), ca.ShellQuote(o.File)
+	key, cert, file := shell.Quote(base+".key"), shell.Quote(base+".crt"), shell.Quote(o.File)
 	var b strings.Builder
 	b.WriteString("set -eu; umask 077\n")
 	if o.ReuseKey {
@@ -215,6 +216,6 @@ func ExplainRenew(c *kubeclient.Client, o RenewUserOptions, kubectl string) (str
 	b.WriteString(request.ExplainSign(base+".key", base+".csr", o.ReuseKey))
 	b.WriteString(explainObtain(object, true, base, kubectl))
 	fmt.Fprintf(&b, "# into the kubeconfig\nkubectl config set-credentials %s --kubeconfig %s --embed-certs --client-certificate %s --client-key %s\n",
-		ca.ShellQuote(r.user.name), file, cert, key)
+		shell.Quote(r.user.name), file, cert, key)
 	return b.String(), nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // CheckOptions is what the command kubeconfig check takes.
@@ -268,7 +269,7 @@ func (c *checker) checkNames(v *view) {
 	}
 	for _, name := range v.chosen {
 		chosen := config.Contexts[name]
-		at, hint := []string{name}, "name one that is there with: kubectl config set-context "+ca.ShellQuote(name)
+		at, hint := []string{name}, "name one that is there with: kubectl config set-context "+shell.Quote(name)
 		switch {
 		case chosen.Cluster == "":
 			c.find(chosen.LocationOfOrigin, at, "context", hint+" --cluster CLUSTER", "it names no cluster")
@@ -290,12 +291,12 @@ func (c *checker) checkNames(v *view) {
 func (c *checker) noteUnused(v *view) {
 	for _, name := range slices.Sorted(maps.Keys(v.config.Clusters)) {
 		if v.clusters[name] == nil {
-			c.note(v.config.Clusters[name].LocationOfOrigin, nil, "unused", "take it out with: kubectl config delete-cluster "+ca.ShellQuote(name), "no context names cluster %q", name)
+			c.note(v.config.Clusters[name].LocationOfOrigin, nil, "unused", "take it out with: kubectl config delete-cluster "+shell.Quote(name), "no context names cluster %q", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.config.AuthInfos)) {
 		if v.users[name] == nil {
-			c.note(v.config.AuthInfos[name].LocationOfOrigin, nil, "unused", "take it out with: kubectl config delete-user "+ca.ShellQuote(name), "no context names user %q", name)
+			c.note(v.config.AuthInfos[name].LocationOfOrigin, nil, "unused", "take it out with: kubectl config delete-user "+shell.Quote(name), "no context names user %q", name)
 		}
 	}
 }

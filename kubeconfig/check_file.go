@@ -15,8 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -148,7 +148,7 @@ func (c *checker) checkRights(file string, contexts []string, info fs.FileInfo, 
 		if mask == 0o022 {
 			take = "chmod go-w "
 		}
-		c.find(file, contexts, "mode", "take that away with: "+take+ca.ShellQuote(path), "others may %s %s: mode %04o", rights(mode&mask), what, mode)
+		c.find(file, contexts, "mode", "take that away with: "+take+shell.Quote(path), "others may %s %s: mode %04o", rights(mode&mask), what, mode)
 	}
 	owner, known := ownerOf(info)
 	if me := os.Geteuid(); known && owner != me && owner != 0 {

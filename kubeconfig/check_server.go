@@ -17,6 +17,7 @@ import (
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // workers is how many servers are called at once.
@@ -42,7 +43,7 @@ func (c *checker) checkClusters(v *view) {
 // checkURL says whether the server can be called.
 func (c *checker) checkURL(cluster *clusterState) bool {
 	entry, file := cluster.entry, cluster.entry.LocationOfOrigin
-	hint := "set it with: kubectl config set-cluster " + ca.ShellQuote(cluster.name) + " --server https://HOST:6443"
+	hint := "set it with: kubectl config set-cluster " + shell.Quote(cluster.name) + " --server https://HOST:6443"
 	server, err := url.Parse(entry.Server)
 	switch {
 	case entry.Server == "":
@@ -66,7 +67,7 @@ func (c *checker) checkProxy(cluster *clusterState) bool {
 	_, err := kubeclient.ParseProxy(cluster.entry.ProxyURL)
 	if err != nil {
 		c.find(cluster.entry.LocationOfOrigin, cluster.contexts, "server",
-			"set it with: kubectl config set-cluster "+ca.ShellQuote(cluster.name)+" --proxy-url http://HOST:3128",
+			"set it with: kubectl config set-cluster "+shell.Quote(cluster.name)+" --proxy-url http://HOST:3128",
 			"the proxy-url of cluster %q cannot be used: %v", cluster.name, err)
 	}
 	return err == nil

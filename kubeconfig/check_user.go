@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // userCheck is a user whose credential is looked at.
@@ -90,7 +91,7 @@ func (u userCheck) certificates(part *Part) []*x509.Certificate {
 }
 
 func (u userCheck) checkValidity(cert *x509.Certificate) {
-	hint := "renew it with: pkictl user renew " + ca.ShellQuote(u.file) + ", or where the CA is with: pkictl renew NAME"
+	hint := "renew it with: pkictl user renew " + shell.Quote(u.file) + ", or where the CA is with: pkictl renew NAME"
 	switch now := u.o.Now; {
 	case now.Before(cert.NotBefore):
 		u.find("certificate", "check the clock of this machine and of the one that issued it", "the client certificate is not valid before %s", day(cert.NotBefore))
@@ -160,7 +161,7 @@ func (u userCheck) checkInventory(ctx context.Context, cert *x509.Certificate) e
 		u.checker.find(u.file, u.user.contexts, "inventory", "issue another one; the API server takes this one until it ends",
 			"the client certificate was revoked on %s for the reason %s", day(*entry.RevokedAt), entry.Reason)
 	case ca.StateReplaced:
-		u.checker.find(u.file, u.user.contexts, "inventory", "take the newer one with: pkictl kubeconfig create "+ca.ShellQuote(entry.Name)+" --force",
+		u.checker.find(u.file, u.user.contexts, "inventory", "take the newer one with: pkictl kubeconfig create "+shell.Quote(entry.Name)+" --force",
 			"the client certificate was replaced by another in %s", u.o.Dir)
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 	v1 "k8s.io/client-go/tools/clientcmd/api/v1"
 
-	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExecEntry is one user of one cluster whose credential a command hands out
@@ -42,12 +42,12 @@ func (e ExecEntry) Marshal() ([]byte, error) {
 func (e ExecEntry) Explain(path, caFile string) string {
 	var b strings.Builder
 	b.WriteString("--exec-api-version=" + ExecAPIVersion + " --exec-interactive-mode=" + string(api.IfAvailableExecInteractiveMode) +
-		" --exec-command=" + ca.ShellQuote(e.Command))
+		" --exec-command=" + shell.Quote(e.Command))
 	for _, arg := range e.Args {
-		b.WriteString(" --exec-arg=" + ca.ShellQuote(inCSV(arg)))
+		b.WriteString(" --exec-arg=" + shell.Quote(inCSV(arg)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
-		b.WriteString(" --exec-env=" + ca.ShellQuote(name+"="+e.Env[name]))
+		b.WriteString(" --exec-env=" + shell.Quote(name+"="+e.Env[name]))
 	}
 	return "# a kubeconfig whose credential that command hands out\n" + e.explain(path, caFile, b.String())
 }

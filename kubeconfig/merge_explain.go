@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // ExplainMerge returns the kubectl commands, for a POSIX shell, that bring the
@@ -30,7 +30,7 @@ func ExplainMerge(ctx context.Context, o MergeOptions) (string, error) {
 	var b strings.Builder
 	b.WriteString("umask 077\npart=$(mktemp -d)\n")
 	if dir := filepath.Dir(into); !isDir(dir) {
-		fmt.Fprintf(&b, "mkdir -p %s\n", ca.ShellQuote(dir))
+		fmt.Fprintf(&b, "mkdir -p %s\n", shell.Quote(dir))
 	}
 	var parts []string
 	for _, part := range partsOf(result) {
@@ -43,13 +43,13 @@ func ExplainMerge(ctx context.Context, o MergeOptions) (string, error) {
 		slices.Reverse(parts)
 		list = strings.Join(parts, ":") + ":" + into
 	}
-	list = strings.ReplaceAll(ca.ShellQuote(list), "$part", `'"$part"'`)
+	list = strings.ReplaceAll(shell.Quote(list), "$part", `'"$part"'`)
 	fmt.Fprintf(&b, "KUBECONFIG=%s kubectl config view --raw >\"$part\"/all\n", list)
-	fmt.Fprintf(&b, "cat \"$part\"/all >%s\nrm -r \"$part\"\n", ca.ShellQuote(into))
+	fmt.Fprintf(&b, "cat \"$part\"/all >%s\nrm -r \"$part\"\n", shell.Quote(into))
 	if result.CurrentContext == "" {
-		fmt.Fprintf(&b, "kubectl config unset current-context --kubeconfig %s\n", ca.ShellQuote(into))
+		fmt.Fprintf(&b, "kubectl config unset current-context --kubeconfig %s\n", shell.Quote(into))
 	} else {
-		fmt.Fprintf(&b, "kubectl config use-context --kubeconfig %s %s\n", ca.ShellQuote(into), argument(result.CurrentContext))
+		fmt.Fprintf(&b, "kubectl config use-context --kubeconfig %s %s\n", shell.Quote(into), argument(result.CurrentContext))
 	}
 	return b.String(), nil
 }
@@ -88,7 +88,7 @@ func partsOf(r *MergeResult) []part {
 
 // explain writes the commands that make a file of the context.
 func (p part) explain(b *strings.Builder, file string) {
-	fmt.Fprintf(b, "kubectl config view --raw --flatten --minify --kubeconfig %s --context=%s >%s\n", ca.ShellQuote(p.source), ca.ShellQuote(p.was), file)
+	fmt.Fprintf(b, "kubectl config view --raw --flatten --minify --kubeconfig %s --context=%s >%s\n", shell.Quote(p.source), shell.Quote(p.was), file)
 	var edits []string
 	if p.clusterWas != p.as {
 		edits = append(edits, sedOf("clusters", "contexts", "  name: ", p.as), sedOf("contexts", "current-context", "    cluster: ", p.as))
@@ -100,7 +100,7 @@ func (p part) explain(b *strings.Builder, file string) {
 		fmt.Fprintf(b, "sed %s %s >\"$part\"/renamed\nmv \"$part\"/renamed %s\n", strings.Join(edits, " "), file, file)
 	}
 	if p.was != p.name {
-		fmt.Fprintf(b, "kubectl config rename-context --kubeconfig %s -- %s %s\n", file, ca.ShellQuote(p.was), ca.ShellQuote(p.name))
+		fmt.Fprintf(b, "kubectl config rename-context --kubeconfig %s -- %s %s\n", file, shell.Quote(p.was), shell.Quote(p.name))
 	}
 }
 
@@ -111,5 +111,5 @@ func sedOf(from, to, begin, text string) string {
 		quoted = []byte(text)
 	}
 	escaped := strings.NewReplacer(`\`, `\\`, "/", `\/`, "&", `\&`).Replace(string(quoted))
-	return "-e " + ca.ShellQuote(fmt.Sprintf("/^%s:/,/^%s:/s/^%s.*/%s%s/", from, to, begin, begin, escaped))
+	return "-e " + shell.Quote(fmt.Sprintf("/^%s:/,/^%s:/s/^%s.*/%s%s/", from, to, begin, begin, escaped))
 }

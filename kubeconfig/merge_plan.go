@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // plan is what a merge will do.
@@ -298,7 +298,7 @@ func quoteIfNeeded(word string) string {
 	if isPlainText(word) {
 		return word
 	}
-	return ca.ShellQuote(word)
+	return shell.Quote(word)
 }
 
 // setCurrent plans the current context: kubectl writes it to the default file

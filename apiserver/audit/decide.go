@@ -44,14 +44,28 @@ func (p *Policy) Evaluator() *Evaluator {
 	return e
 }
 
+// levels are all, of which each logs more than the one before it.
+var levels = [...]internal.Level{internal.LevelNone, internal.LevelMetadata, internal.LevelRequest, internal.LevelRequestResponse}
+
 // stages are all, in the order in which a request comes to them.
-func stages() []internal.Stage {
-	return []internal.Stage{internal.StageRequestReceived, internal.StageResponseStarted, internal.StageResponseComplete, internal.StagePanic}
+var stages = [...]internal.Stage{internal.StageRequestReceived, internal.StageResponseStarted, internal.StageResponseComplete, internal.StagePanic}
+
+func levelNames() []string { return asTexts(levels[:]) }
+func stageNames() []string { return asTexts(stages[:]) }
+
+func asTexts[T ~string](list []T) []string {
+	var all []string
+	for _, one := range list {
+		all = append(all, string(one))
+	}
+	return all
 }
 
+func levelIndex(l internal.Level) int { return slices.Index(levels[:], l) }
+func stageIndex(s internal.Stage) int { return slices.Index(stages[:], s) }
+
 func sortStages(list []internal.Stage) {
-	order := stages()
-	slices.SortFunc(list, func(a, b internal.Stage) int { return slices.Index(order, a) - slices.Index(order, b) })
+	slices.SortFunc(list, func(a, b internal.Stage) int { return stageIndex(a) - stageIndex(b) })
 }
 
 // Decide says what the policy does with a request.

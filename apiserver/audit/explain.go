@@ -106,7 +106,7 @@ func (r *Request) sendsBody() bool {
 // the response begins.
 func (d *Decision) events(r *Request) []Event {
 	var events []Event
-	for _, stage := range stages() {
+	for _, stage := range stages[:] {
 		isSent := stage != internal.StagePanic && (stage != internal.StageResponseStarted || r.longRunning())
 		if !isSent || !d.Keeps(stage) {
 			continue

@@ -29,7 +29,7 @@ func refusal(name string, data []byte, cause error) error {
 	case root == nil && err != nil: // no YAML, or nothing in it
 		return err
 	case root == nil:
-		return other(name, cause)
+		return otherRefusal(name, cause)
 	case root.Tag == "!!null" && len(documents) > 1:
 		return file.ErrorAt(root, "remove the line --- above the policy", "the first document is empty, and kube-apiserver reads no other")
 	case root.Tag == "!!null":
@@ -50,7 +50,7 @@ func refusal(name string, data []byte, cause error) error {
 		return failure.New(failure.Usage, "the rule \"- level: Metadata\" alone logs who did what; pkictl audit generate writes more",
 			"%q has no rules, and with none kube-apiserver does not start", name)
 	}
-	return other(name, cause)
+	return otherRefusal(name, cause)
 }
 
 // headError is for a document that is no policy.
@@ -118,7 +118,7 @@ func invalid(file yamlfile.File, root *yaml.Node, list []error) error {
 	}
 	var first *validation.Error
 	if !errors.As(list[0], &first) {
-		return other(file.Name, list[0])
+		return otherRefusal(file.Name, list[0])
 	}
 	hint := lintHint
 	if strings.HasSuffix(first.Field, ".level") {
@@ -146,7 +146,7 @@ func ruleOf(root *yaml.Node, path string) *yaml.Node {
 	return rules.Content[i]
 }
 
-func other(name string, cause error) error {
+func otherRefusal(name string, cause error) error {
 	return failure.Wrap(reason(cause), failure.Usage, lintHint, "kube-apiserver would not start with the policy %q", name)
 }
 

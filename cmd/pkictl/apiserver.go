@@ -7,5 +7,8 @@ func (a *app) apiserverCmd() *cobra.Command {
 		`Make flags of kube-apiserver with the files and mounts that they need, change
 the static pod that runs it so that it comes back, and check it by the CIS
 Kubernetes Benchmark.`,
+		a.apiserverFlagsCmd(),
+		a.apiserverPatchCmd(),
+		a.apiserverCheckCmd(),
 	)
 }

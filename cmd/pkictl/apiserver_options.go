@@ -25,7 +25,7 @@ func addAPIServerOptions(cmd *cobra.Command, o *apiserverOptions) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.Version, "kubernetes-version", "", "`VERSION` of kube-apiserver (default "+apiserver.NewestKnown().String()+")")
 	flags.StringVar(&o.Dir, "config-dir", apiserver.DefaultDir, "`DIRECTORY` on the host for the files that kube-apiserver needs")
-	flags.BoolVar(&o.Hardened, "hardened", false, "add what the CIS benchmark asks for and kubeadm leaves out")
+	flags.BoolVar(&o.Hardened, "cis", false, "add what the CIS benchmark asks for and kubeadm leaves out")
 	addAuditOptions(cmd, o)
 	addEncryptionOptions(cmd, &o.Encryption)
 	addAdmissionOptions(cmd, &o.Admission)
@@ -38,6 +38,7 @@ func addAPIServerOptions(cmd *cobra.Command, o *apiserverOptions) {
 func addAuditOptions(cmd *cobra.Command, o *apiserverOptions) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.Audit.PolicyFile, "audit-policy-file", "", "`PATH` of the audit policy on the host")
+	flags.StringVar(&o.Audit.Preset, "audit-preset", "", "`NAME` of the policy of audit generate that goes there, like cis")
 	flags.StringVar(&o.policyFrom, "audit-policy-from", "", "`FILE` here with the audit policy that goes there")
 	flags.StringVar(&o.Audit.LogPath, "audit-log-path", "", "`PATH` of the audit log on the host, - for standard output (default with a policy "+apiserver.DefaultAuditLog+")")
 	flags.IntVar(&o.Audit.MaxAge, "audit-log-maxage", 0, "`DAYS` that old audit logs stay (default 30)")

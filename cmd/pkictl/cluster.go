@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/cluster"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // inClusterDir names the cluster directory in the command lines of a text, where
@@ -22,7 +22,7 @@ func (a *app) inClusterDir(text string) string {
 		if strings.HasSuffix(command, " --dir") || strings.HasSuffix(command, " --help") {
 			return command
 		}
-		return command + " --dir " + ca.ShellQuote(a.clusterDir)
+		return command + " --dir " + shell.Quote(a.clusterDir)
 	})
 }
 

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 type restoreFlags struct {
@@ -116,7 +116,7 @@ func (a *app) printRestore(r *cluster.RestoreResult, o cluster.RestoreOptions) e
 		if !o.DryRun {
 			next := "pkictl cluster init --node NAME --advertise-address IP"
 			if o.Dir != cluster.DefaultDir {
-				next += " --dir " + ca.ShellQuote(o.Dir)
+				next += " --dir " + shell.Quote(o.Dir)
 			}
 			fmt.Fprintf(w, "next, for the certificates of this node: %s\n", a.asCalled(next))
 		}

@@ -14,9 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 type clusterUpFlags struct {
@@ -278,7 +278,7 @@ func (a *app) printUp(status *cluster.Status, note string) error {
 			name = "Kubernetes " + printable(status.Version)
 		}
 		fmt.Fprintf(w, "%s runs on %s%s\n", name, status.Server, note)
-		fmt.Fprintf(w, "Next: export KUBECONFIG=%s\n", printable(ca.ShellQuote(status.Kubeconfig)))
+		fmt.Fprintf(w, "Next: export KUBECONFIG=%s\n", printable(shell.Quote(status.Kubeconfig)))
 	})
 }
 

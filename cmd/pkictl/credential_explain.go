@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // explainCredential returns the commands, for a POSIX shell, that print a
@@ -26,7 +27,7 @@ func (a *app) explainCredential(f credentialFlags) (recipe string, err error) {
 // explainAnswer prints what is in files as client-go reads it; the lines of PEM
 // are joined for JSON.
 func explainAnswer(prefix string) string {
-	return strings.NewReplacer("CRT", ca.ShellQuote(prefix+".crt"), "KEY", ca.ShellQuote(prefix+".key")).Replace(
+	return strings.NewReplacer("CRT", shell.Quote(prefix+".crt"), "KEY", shell.Quote(prefix+".key")).Replace(
 		`# as an ExecCredential, for client-go
 joined() { awk '{ printf "%s\\n", $0 }' "$1"; }
 end=$(openssl x509 -in CRT -noout -enddate -dateopt iso_8601 | sed 's/.*=//; s/ /T/')

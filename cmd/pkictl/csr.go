@@ -8,6 +8,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/csr"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 func (a *app) csrCmd() *cobra.Command {
@@ -34,10 +35,10 @@ func addKubectlRecipe(cmd *cobra.Command, flag *bool) {
 func (c *connection) kubectl() string {
 	words := []string{"kubectl"}
 	if c.file != "" {
-		words = append(words, "--kubeconfig", ca.ShellQuote(c.file))
+		words = append(words, "--kubeconfig", shell.Quote(c.file))
 	}
 	if c.context != "" {
-		words = append(words, "--context", ca.ShellQuote(c.context))
+		words = append(words, "--context", shell.Quote(c.context))
 	}
 	return strings.Join(words, " ")
 }

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/csr"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // decideFlags are those of csr approve and csr deny.
@@ -216,7 +216,7 @@ func (f *decideFlags) refuseDangerous(items []*decided) {
 			more = fmt.Sprintf(" (and %d more reasons)", n)
 		}
 		item.end(csr.NotAllowed, failure.New(failure.Refused,
-			"see: pkictl csr review "+ca.ShellQuote(item.Name)+"; then approve it by name on a terminal, or add --allow-dangerous",
+			"see: pkictl csr review "+shell.Quote(item.Name)+"; then approve it by name on a terminal, or add --allow-dangerous",
 			"certificate signing request %q is not approved without being looked at: %s%s", item.Name, item.Review.Concerns[0], more))
 	}
 }
@@ -319,7 +319,7 @@ func (a *app) printDecided(f decideFlags, items []*decided, asked bool) error {
 			a.printReview(w, items[0].Review)
 		}
 		if len(items) == 1 && items[0].Outcome == csr.Approved {
-			fmt.Fprintf(w, "Next: pkictl csr wait %s\n", ca.ShellQuote(items[0].Name))
+			fmt.Fprintf(w, "Next: pkictl csr wait %s\n", shell.Quote(items[0].Name))
 		}
 	}); err != nil {
 		return err

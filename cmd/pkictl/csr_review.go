@@ -12,6 +12,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/csr"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 // notTakenBack is said wherever somebody decides.
@@ -80,7 +81,7 @@ func (a *app) printReviewed(r *csr.Review) error {
 	err := a.print(reviewResult{kind("CertificateSigningRequestReview"), r}, func(w io.Writer) {
 		a.printReview(w, r)
 		if r.State == csr.StatePending {
-			fmt.Fprintf(w, "Next: pkictl csr approve %s, or pkictl csr deny %s --reason TEXT\n", ca.ShellQuote(r.Name), ca.ShellQuote(r.Name))
+			fmt.Fprintf(w, "Next: pkictl csr approve %s, or pkictl csr deny %s --reason TEXT\n", shell.Quote(r.Name), shell.Quote(r.Name))
 		}
 	})
 	if err == nil && len(r.Concerns) > 0 {

@@ -86,14 +86,8 @@ func (w userDir) startControlPlaneWith(assets cluster.Assets, extra map[string][
 		w.t.Fatal(err)
 	}
 	url := fmt.Sprintf("https://127.0.0.1:%d", ports[0])
-	if _, err := os.Stat(filepath.Join(w.dir, "pki", "apiserver.crt")); err != nil { // another CA may have issued it
-		w.pkictl("issue --cn kube-apiserver --profile server --ip 127.0.0.1 --ip 10.96.0.1 --dns kubernetes.default.svc --out pki/apiserver")
-	}
+	w.controlPlaneFiles()
 	w.pkictl("issue --cn system:kube-controller-manager --out pki/controller-manager --kubeconfig controller-manager.conf --server " + url)
-	w.pkictl("init-ca --dir pki/etcd --cn etcd-ca")
-	w.pkictl("issue --dir pki/etcd --cn localhost --profile peer --ip 127.0.0.1 --out pki/etcd/server")
-	w.pkictl("issue --dir pki/etcd --cn kube-apiserver-etcd-client --out pki/apiserver-etcd-client")
-	w.serviceAccountKeys()
 	cp, err := cluster.Start(w.t.Context(), cluster.Config{
 		PKI: filepath.Join(w.dir, "pki"), Dir: filepath.Join(w.dir, "run"),
 		ControllerManagerKubeconfig: filepath.Join(w.dir, "controller-manager.conf"),
@@ -103,6 +97,18 @@ func (w userDir) startControlPlaneWith(assets cluster.Assets, extra map[string][
 		w.t.Fatal(err)
 	}
 	return cp
+}
+
+// controlPlaneFiles makes what kube-apiserver and etcd need beside the CA in pki.
+func (w userDir) controlPlaneFiles() {
+	w.t.Helper()
+	if _, err := os.Stat(filepath.Join(w.dir, "pki", "apiserver.crt")); err != nil { // another CA may have issued it
+		w.pkictl("issue --cn kube-apiserver --profile server --ip 127.0.0.1 --ip 10.96.0.1 --dns kubernetes.default.svc --out pki/apiserver")
+	}
+	w.pkictl("init-ca --dir pki/etcd --cn etcd-ca")
+	w.pkictl("issue --dir pki/etcd --cn localhost --profile peer --ip 127.0.0.1 --out pki/etcd/server")
+	w.pkictl("issue --dir pki/etcd --cn kube-apiserver-etcd-client --out pki/apiserver-etcd-client")
+	w.serviceAccountKeys()
 }
 
 func (w userDir) serviceAccountKeys() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
@@ -248,10 +249,10 @@ func (a *app) takeServer(f *createFlags) error {
 func (a *app) explainCA(c *connection, context string) string {
 	from := ""
 	if c.file != "" {
-		from = " --kubeconfig=" + ca.ShellQuote(c.file)
+		from = " --kubeconfig=" + shell.Quote(c.file)
 	}
 	return fmt.Sprintf("# the CA of the server\nkubectl config view%s --context=%s --raw --minify --flatten -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d > server-ca.crt\n",
-		from, ca.ShellQuote(context))
+		from, shell.Quote(context))
 }
 
 // readCAs reads the certificates of CAs, in PEM.

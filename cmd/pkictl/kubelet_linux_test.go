@@ -40,6 +40,7 @@ type standIn struct {
 	mu      sync.Mutex
 	pods    map[string]*standInPod // by file
 	starts  []string               // components in the order of their starts
+	journal []string               // the kubelet's own log
 }
 
 // standInPod is one life of a pod, from its manifest's coming to its going.
@@ -155,36 +156,57 @@ func (k *standIn) update(file string) {
 		if before != nil {
 			<-before.done
 		}
-		k.live(ctx, file, spec)
+		k.live(ctx, file, string(data), spec)
 	}()
 }
 
 // live runs the container again and again until ctx ends.
-func (k *standIn) live(ctx context.Context, file string, pod *corev1.Pod) {
-	uid := sha256.Sum256([]byte(file))
+func (k *standIn) live(ctx context.Context, file, data string, pod *corev1.Pod) {
+	// Another manifest makes another pod (pkg/kubelet/config/common.go: applyDefaults).
+	uid := sha256.Sum256([]byte(file + data))
 	container := &pod.Spec.Containers[0]
 	dir := filepath.Join(k.logs, fmt.Sprintf("%s_%s-node-1_%s", pod.Namespace, pod.Name, hex.EncodeToString(uid[:8])), container.Name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		k.t.Errorf("kubelet: %v", err)
 		return
 	}
-	for n := 0; ctx.Err() == nil; n++ {
+	// The kubelet counts on (pkg/kubelet/kuberuntime: calcRestartCountByLogDir).
+	before, err := os.ReadDir(dir)
+	if err != nil {
+		k.t.Errorf("kubelet: %v", err)
+		return
+	}
+	for n := len(before); ctx.Err() == nil; k.backOff(ctx) {
+		if err := k.mount(pod, container); err != nil {
+			k.say(err)
+			continue
+		}
 		log, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%d.log", n)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			k.t.Errorf("kubelet: %v", err)
 			return
 		}
-		if err := k.mount(pod, container); err != nil {
-			fmt.Fprintln(log, err)
-		} else if err := k.run(ctx, container, log); err != nil {
-			fmt.Fprintln(log, err)
+		if err := k.run(ctx, container, log); err != nil {
+			k.say(err)
 		}
 		_ = log.Close() // written by the process
-		select {
-		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond): // the kubelet's back-off is longer
-		}
+		n++
 	}
+}
+
+// backOff waits for less long than the kubelet does.
+func (k *standIn) backOff(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(200 * time.Millisecond):
+	}
+}
+
+// say is what the kubelet writes to its own log, and never to the container's.
+func (k *standIn) say(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.journal = append(k.journal, err.Error())
 }
 
 // mount checks what the container mounts from the host as the kubelet does

@@ -21,6 +21,7 @@ const (
 type progress struct {
 	w     io.Writer // nil: it shows nothing
 	total int       // 0: not known
+	unit  string    // behind numbers, such as " MiB"
 	begun time.Time
 	drawn time.Time
 	shown bool
@@ -49,13 +50,13 @@ func (p *progress) show(done int) {
 func (p *progress) line(done int, spent time.Duration) string {
 	rate := float64(done) / max(spent.Seconds(), 0.001)
 	if p.total == 0 {
-		return fmt.Sprintf("  %d  %.0f/s", done, rate)
+		return fmt.Sprintf("  %d%s  %.0f%s/s", done, p.unit, rate, p.unit)
 	}
 	done = min(done, p.total)
 	filled := barWidth * done / p.total
 	bar := strings.Repeat("#", filled) + strings.Repeat(".", barWidth-filled)
 	left := time.Duration(float64(p.total-done) / max(rate, 0.001) * float64(time.Second))
-	return fmt.Sprintf("  [%s] %d of %d  %.0f/s  %s left", bar, done, p.total, rate, ca.FormatValidity(left))
+	return fmt.Sprintf("  [%s] %d of %d%s  %.0f%s/s  %s left", bar, done, p.total, p.unit, rate, p.unit, ca.FormatValidity(left))
 }
 
 // clear takes the bar away, for something else to be written.

@@ -20,6 +20,10 @@ func TestMain(m *testing.M) {
 		restartOnce(dir, os.Args[1:])
 		return
 	}
+	if manifest := os.Getenv(waitVariable); manifest != "" {
+		waitOnce(manifest, os.Args[1:])
+		return
+	}
 	os.Exit(runTests(m))
 }
 

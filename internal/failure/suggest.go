@@ -66,3 +66,12 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// DidYouMean is a hint for a word that is none of those known: the one that was
+// probably meant, and otherwise what else to do.
+func DidYouMean(word string, known []string, otherwise string) string {
+	if similar := Closest(word, known); similar != "" {
+		return "did you mean " + similar + "?"
+	}
+	return otherwise
+}

@@ -258,7 +258,7 @@ func newScheme() *runtime.Scheme {
 		}
 	}
 	// Of the core group what is used: all of it costs time at every start.
-	s.AddKnownTypes(version1, &corev1.Namespace{}, &corev1.NamespaceList{}, &corev1.ConfigMap{}, &corev1.Node{}, &corev1.Service{})
+	s.AddKnownTypes(version1, &corev1.Namespace{}, &corev1.NamespaceList{}, &corev1.ConfigMap{}, &corev1.Node{}, &corev1.Service{}, &corev1.Pod{}, &corev1.PodList{})
 	metav1.AddToGroupVersion(s, version1)
 	return s
 }

@@ -45,3 +45,11 @@ func isOwn(info fs.FileInfo) bool {
 
 // isPrivate says whether nobody but its owner has rights to a file.
 func isPrivate(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 == 0 }
+
+func ownerOf(info fs.FileInfo) Owner {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return Owner{-1, -1}
+	}
+	return Owner{int(stat.Uid), int(stat.Gid)}
+}

@@ -1,0 +1,266 @@
+package audit
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	internal "k8s.io/apiserver/pkg/apis/audit"
+)
+
+// maxRequests is how many requests are tried for one rule, and maxTried for all.
+// Where they do not suffice a rule counts as one that decides something.
+const (
+	maxRequests = 1 << 14
+	maxTried    = 1 << 18
+)
+
+// fresh are values that no rule names, so that only rules which want nothing in
+// that field, or have a wildcard, match them.
+type fresh struct {
+	user, verb, namespace, group, resource, subresource, name, path string
+}
+
+// choose returns such values.
+func (x *index) choose() fresh {
+	unused := func(word string, taken func(string) bool) string {
+		for n := 2; taken(word); n++ {
+			word = strings.TrimRight(word, "0123456789") + strconv.Itoa(n)
+		}
+		return word
+	}
+	in := func(by map[string][]int) func(string) bool { return func(s string) bool { _, ok := by[s]; return ok } }
+	names, parts := make(map[string][]int), make(map[string][]int)
+	for key, list := range x.resources {
+		for _, part := range append(strings.Split(key[1], "/"), key[0]) {
+			parts[part] = nil
+		}
+		for _, n := range list {
+			for _, name := range n.names {
+				names[name] = nil
+			}
+		}
+	}
+	for group := range x.wholeGroups {
+		parts[group] = nil
+	}
+	filler := 'x' // that is in no path, so that no prefix goes beyond it
+	for inPath(x.paths, filler) {
+		filler++
+	}
+	return fresh{
+		user: unused("anybody", in(x.users.by)), verb: unused("any", in(x.verbs.by)), namespace: unused("default", in(x.namespaces.by)),
+		group: unused("example.com", in(parts)), resource: unused("widgets", in(parts)), subresource: unused("part", in(parts)),
+		name: unused("example", in(names)), path: "/" + string(filler),
+	}
+}
+
+func inPath(paths map[string][]int, r rune) bool {
+	for path := range paths {
+		if strings.ContainsRune(path, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// option is a value that a field of a request may have, with the rules that take it.
+type option struct {
+	set   func(*Request)
+	rules ruleSet
+}
+
+// options returns, field by field, what stands for all requests that a rule
+// matches: where it wants one of several values, each of them, and else a fresh
+// one, which the fewest rules match. Whatever decides these requests decides all.
+func (x *index) options(i int, f fresh) [][]option {
+	rule := &x.rules[i]
+	texts := func(values []string, other string, field ruleField, set func(*Request, string)) []option {
+		if len(values) == 0 {
+			return []option{{func(r *Request) { set(r, other) }, field.all}}
+		}
+		var all []option
+		for _, v := range values {
+			all = append(all, option{func(r *Request) { set(r, v) }, field.of(v)})
+		}
+		return all
+	}
+	groups := []option{{func(r *Request) { r.Groups = nil }, x.groups.all}}
+	if len(rule.UserGroups) > 0 {
+		groups = texts(rule.UserGroups, "", x.groups, func(r *Request, v string) { r.Groups = []string{v} })
+	}
+	var targets []option
+	for _, t := range targetsOf(rule, f) {
+		if set := x.ofTarget(&t); set.has(i) { // else it is written so that it matches nothing
+			targets = append(targets, option{func(r *Request) {
+				r.IsResource, r.Path, r.Group, r.Resource, r.Subresource, r.Name = t.IsResource, t.Path, t.Group, t.Resource, t.Subresource, t.Name
+			}, set})
+		}
+	}
+	return [][]option{
+		texts(rule.Users, f.user, x.users, func(r *Request, v string) { r.User = v }),
+		groups,
+		texts(rule.Verbs, f.verb, x.verbs, func(r *Request, v string) { r.Verb = v }),
+		texts(rule.Namespaces, f.namespace, x.namespaces, func(r *Request, v string) { r.Namespace = v }),
+		targets,
+	}
+}
+
+// targetsOf returns the resources, or paths, that stand for all that a rule
+// matches.
+func targetsOf(rule *internal.PolicyRule, f fresh) []Request {
+	var all []Request
+	for _, g := range rule.Resources {
+		group := g.Group
+		if group == "*" {
+			group = f.group
+		}
+		resources, names := g.Resources, g.ResourceNames
+		if len(resources) == 0 {
+			resources = []string{"*"}
+		}
+		if len(names) == 0 {
+			names = []string{f.name}
+		}
+		for _, written := range resources {
+			name, sub, hasSub := strings.Cut(written, "/")
+			if name == "*" {
+				name = f.resource
+			}
+			if hasSub && sub == "*" {
+				sub = f.subresource
+			}
+			for _, n := range names {
+				all = append(all, Request{IsResource: true, Group: group, Resource: name, Subresource: sub, Name: n})
+			}
+		}
+	}
+	switch {
+	case len(rule.Resources) > 0:
+		return all
+	case len(rule.Namespaces) > 0:
+		return []Request{{IsResource: true, Group: f.group, Resource: f.resource, Name: f.name}}
+	case len(rule.NonResourceURLs) == 0:
+		return []Request{{IsResource: true, Group: f.group, Resource: f.resource, Name: f.name}, {Path: f.path}}
+	}
+	for _, url := range rule.NonResourceURLs {
+		path := strings.TrimRight(url, "*")
+		if path != url {
+			path = "/" + strings.TrimPrefix(path+f.path[1:], "/") // beyond all that is named
+		}
+		all = append(all, Request{Path: path})
+	}
+	return all
+}
+
+// shadow returns the earlier rules that decide all requests which a rule matches,
+// nil if it decides some itself.
+func (x *index) shadow(i int, f fresh, tried *int) []int {
+	fields := x.options(i, f)
+	one := x.empty() // rules that take every option of every field
+	for n := range one {
+		one[n] = ^uint64(0)
+	}
+	for _, field := range fields {
+		if len(field) == 0 {
+			return nil // it matches nothing: that has another reason
+		}
+		for _, o := range field {
+			one.intersect(one, o.rules, i)
+		}
+	}
+	if by := one.first(); by != NoRule && by < i {
+		return []int{by}
+	}
+	// The fields with the fewest options first, which rules out the most at once.
+	slices.SortStableFunc(fields, func(a, b []option) int { return cmp.Compare(len(a), len(b)) })
+	w := &walk{x: x, end: i, fields: fields, left: min(maxRequests, maxTried-*tried), by: make(map[int]bool)}
+	start := w.left
+	all := x.empty()
+	for n := range all {
+		all[n] = ^uint64(0)
+	}
+	covered := w.covered(0, all)
+	*tried += start - w.left
+	if !covered {
+		return nil
+	}
+	var by []int
+	for j := range w.by {
+		by = append(by, j)
+	}
+	slices.Sort(by)
+	return by
+}
+
+// walk goes through all combinations of options.
+type walk struct {
+	x      *index
+	end    int // the rules before it count
+	fields [][]option
+	left   int
+	by     map[int]bool // rules that decide
+}
+
+// covered says whether earlier rules decide all combinations of the fields that
+// are left, with those already taken by the rules in taken.
+func (w *walk) covered(depth int, taken ruleSet) bool {
+	if depth == len(w.fields) {
+		w.by[taken.first()] = true
+		return true
+	}
+	next := w.x.empty()
+	for _, o := range w.fields[depth] {
+		if w.left--; w.left < 0 || !next.intersect(taken, o.rules, w.end) || !w.covered(depth+1, next) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkReach reports rules that decide nothing.
+func (l *linter) checkReach() {
+	f := l.index.choose()
+	tried := 0
+	for i := 1; i < len(l.policy.Rules); i++ {
+		by := l.index.shadow(i, f, &tried)
+		if by == nil {
+			continue
+		}
+		at := l.source.rules[i].node
+		first := by[0]
+		switch {
+		case len(by) > 1:
+			l.report(at, SeverityFinding, "unreachable-rule", "move it above "+l.ruleName(by[0])+", or remove it",
+				"no request comes to rule %d: %s decide all that it matches, together", i+1, l.ruleNames(by))
+		case reflect.DeepEqual(l.policy.Rules[first], l.policy.Rules[i]):
+			l.report(at, SeverityFinding, "duplicate-rule", "remove it", "rule %d is the same as %s", i+1, l.ruleName(first))
+		default:
+			l.report(at, SeverityFinding, "unreachable-rule", "move it above "+l.ruleName(first)+", or remove it",
+				"no request comes to rule %d: %s decides all that it matches%s", i+1, l.ruleName(first), sameLevel(&l.policy.Rules[first], &l.policy.Rules[i]))
+		}
+	}
+}
+
+// sameLevel says that it makes no difference.
+func sameLevel(a, b *internal.PolicyRule) string {
+	if a.Level == b.Level {
+		return ", at the same level"
+	}
+	return ", at level " + string(a.Level)
+}
+
+// ruleNames lists rules, of many the first ones.
+func (l *linter) ruleNames(rules []int) string {
+	var names []string
+	for _, i := range rules[:min(4, len(rules))] {
+		names = append(names, l.ruleName(i))
+	}
+	if more := len(rules) - 4; more > 0 {
+		return strings.Join(names, ", ") + " and " + strconv.Itoa(more) + " more"
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}

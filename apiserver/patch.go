@@ -1,0 +1,205 @@
+package apiserver
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/staticpod"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// DefaultManifest is where kubeadm puts the manifest of kube-apiserver.
+const DefaultManifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+
+// PatchOptions say which manifest to change, and how.
+type PatchOptions struct {
+	Manifest string
+	// Options are what kube-apiserver is to do. Without a Version it is that of
+	// the manifest's image.
+	Options
+	Undo    bool   // nothing of Options: the newest backup takes the manifest's place
+	Backups string // directory; empty: see BackupsOf
+	Force   bool   // have it written although the check finds something
+	Now     time.Time
+}
+
+// Patch is a change of a manifest that is planned and checked.
+type Patch struct {
+	Path          string // of the file that is replaced, absolute and free of links
+	Before, After []byte
+	Files         []PatchFile
+	// Found is what would keep kube-apiserver from starting, and was not so before.
+	Found    []Problem
+	Warnings []string
+	Backups  string // directory
+
+	now time.Time
+}
+
+// PatchFile is a file that kube-apiserver needs and that is made, or replaced.
+type PatchFile struct {
+	File
+	Old []byte // what it has now, nil for one that is made
+}
+
+// Changes says whether there is anything to change.
+func (p *Patch) Changes() bool { return p.ChangesManifest() || len(p.Files) > 0 }
+
+// ChangesManifest says whether the manifest changes, so that the kubelet starts
+// kube-apiserver anew.
+func (p *Patch) ChangesManifest() bool { return !bytes.Equal(p.Before, p.After) }
+
+// NewPatch reads a manifest, makes the change, and checks what would come of it;
+// nothing is written. What it finds is an error of kind Finding, unless it is
+// forced.
+func NewPatch(o PatchOptions) (*Patch, error) {
+	file, err := realFile(o.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	before, err := readManifestAt(file)
+	if err != nil {
+		return nil, err
+	}
+	p := &Patch{Path: file, Before: before.data, now: o.Now, Backups: cmp.Or(o.Backups, BackupsOf(file))}
+	if p.Backups, err = filepath.Abs(p.Backups); err != nil {
+		return nil, err
+	}
+	if err := p.checkBackups(); err != nil {
+		return nil, err
+	}
+	if named, err := filepath.Abs(o.Manifest); err == nil && named != file {
+		if info, err := os.Lstat(named); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			p.warn("%q is a link: what is changed is %q", o.Manifest, file)
+		}
+	}
+	after, err := p.change(o, before)
+	if err != nil {
+		return nil, err
+	}
+	p.check(o, before, after)
+	p.warnOfOthers()
+	if len(p.Found) > 0 && !o.Force {
+		return p, foundError(p.Found)
+	}
+	return p, nil
+}
+
+// realFile returns the path of a file without links: the one that they lead to
+// is replaced, and they stay.
+func realFile(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if err != nil {
+		return "", readManifestError(store.ReadError(err, path), err)
+	}
+	return abs, nil
+}
+
+func readManifestAt(path string) (*Manifest, error) {
+	data, err := store.Read(path, store.MaxYAML)
+	if err != nil {
+		return nil, readManifestError(err, err)
+	}
+	return ParseManifest(path, data)
+}
+
+func readManifestError(err, cause error) error {
+	switch {
+	case errors.Is(cause, fs.ErrPermission):
+		return failure.Wrap(err, failure.Failed, "run it as root", "manifest")
+	case errors.Is(cause, fs.ErrNotExist):
+		return failure.Wrap(err, failure.Failed, "run it on a node of the control plane, or name the file with --manifest", "manifest")
+	}
+	return err
+}
+
+// change makes the change, in memory.
+func (p *Patch) change(o PatchOptions, before *Manifest) (*Manifest, error) {
+	if o.Undo {
+		return p.undo()
+	}
+	if o.Version == "" {
+		if o.Version = before.Version(); !isKnown(o.Version) {
+			p.warn("the flags of kube-apiserver %s are not known: those of %s are taken; or say --kubernetes-version", cmp.Or(o.Version, "of that image"), NewestKnown())
+			o.Version = ""
+		}
+	}
+	plan, err := NewPlan(o.Options)
+	if err != nil {
+		return nil, err
+	}
+	p.Warnings = append(p.Warnings, plan.Notes...)
+	data, err := before.Apply(plan.Change)
+	if err != nil {
+		return nil, err
+	}
+	p.After = data
+	after, err := ParseManifest(p.Path, data)
+	if err != nil {
+		return nil, err
+	}
+	return after, p.files(plan, after, o.Options)
+}
+
+func isKnown(version string) bool {
+	_, err := ParseVersion(version)
+	return version != "" && err == nil
+}
+
+// undo takes the newest backup for the manifest.
+func (p *Patch) undo() (*Manifest, error) {
+	newest, err := newestBackup(p.Backups, p.Path)
+	if err != nil {
+		return nil, err
+	}
+	after, err := ReadManifest(newest)
+	if err != nil {
+		return nil, err
+	}
+	p.After = after.data
+	return after, nil
+}
+
+// Written says what was written.
+type Written struct {
+	Backup string   `json:"backup,omitempty"` // of the manifest
+	Files  []string `json:"files,omitempty"`  // made or replaced
+}
+
+// Write makes the files, a backup of the manifest, and then replaces it in one
+// step, with its mode and owner. It takes the lock of the directory of
+// manifests, and changes nothing where the manifest is not the one any more that
+// was read. Where it fails the manifest is the old one, and what was made for
+// the new one goes.
+func (p *Patch) Write(ctx context.Context, waiting func()) (*Written, error) {
+	unlock, err := staticpod.Lock(ctx, filepath.Dir(p.Path), waiting)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	store.DropUnfinished(p.Path)
+	now, err := store.Read(p.Path, store.MaxYAML)
+	if err != nil {
+		return nil, readManifestError(err, err)
+	}
+	if !bytes.Equal(now, p.Before) {
+		return nil, failure.New(failure.Refused, "run the command again, to see the change as it would be now", "%q was changed in the meantime", p.Path)
+	}
+	made := &making{patch: p}
+	written, err := made.all()
+	if err != nil {
+		made.takeBack()
+		return nil, err
+	}
+	return written, nil
+}

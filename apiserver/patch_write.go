@@ -1,0 +1,148 @@
+package apiserver
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// making is a patch that is being written.
+type making struct {
+	patch    *Patch
+	made     []string // files and directories, in their order
+	replaced []PatchFile
+}
+
+// all writes all, the manifest last.
+func (m *making) all() (*Written, error) {
+	p := m.patch
+	written := &Written{}
+	if err := m.dir(p.Backups); err != nil {
+		return nil, err
+	}
+	for _, file := range p.Files {
+		if err := m.file(file); err != nil {
+			return nil, err
+		}
+		written.Files = append(written.Files, file.Path)
+	}
+	if !p.ChangesManifest() {
+		return written, nil
+	}
+	backup, err := m.backup(p.Path, p.Before)
+	if err != nil {
+		return nil, err
+	}
+	written.Backup = backup
+	err = store.ReplaceFile(store.File{Path: p.Path, Data: p.After, Mode: 0o600, Keep: true})
+	if now, readErr := store.Read(p.Path, store.MaxYAML); err != nil && readErr == nil && string(now) == string(p.After) {
+		m.made = nil // it was replaced all the same, and needs what was made
+		m.replaced = nil
+	}
+	if err != nil {
+		return nil, writeError(err)
+	}
+	dropOldBackups(p.Backups, p.Path)
+	return written, nil
+}
+
+// dir makes a directory, and those above it, with mode 0700.
+func (m *making) dir(path string) error {
+	missing := missingDirs(path)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		m.made = append(m.made, missing...)
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err
+		}
+		return failure.Wrap(err, failure.Failed, hintFor(err), "cannot make directory %q", path)
+	}
+	m.made = append(m.made, missing...)
+	return nil
+}
+
+// missingDirs lists the directories that are not there, the highest first.
+func missingDirs(path string) []string {
+	var missing []string
+	for {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+			slices.Reverse(missing)
+			return missing
+		}
+		missing = append(missing, path)
+		path = filepath.Dir(path)
+	}
+}
+
+// file makes or replaces a file that kube-apiserver needs. One that is replaced
+// leaves a backup.
+func (m *making) file(f PatchFile) error {
+	if f.Dir {
+		return m.dir(f.Path)
+	}
+	if err := m.dir(filepath.Dir(f.Path)); err != nil {
+		return err
+	}
+	if f.Old == nil {
+		if err := store.WriteNew(f.Path, f.Data, f.Mode); err != nil {
+			return writeError(err)
+		}
+		m.made = append(m.made, f.Path)
+		return nil
+	}
+	if _, err := m.backup(f.Path, f.Old); err != nil {
+		return err
+	}
+	if err := store.ReplaceFile(store.File{Path: f.Path, Data: f.Data, Mode: f.Mode, Keep: true}); err != nil {
+		return writeError(err)
+	}
+	m.replaced = append(m.replaced, f)
+	return nil
+}
+
+func (m *making) backup(path string, data []byte) (string, error) {
+	backup, made, err := writeBackup(m.patch.Backups, path, data, m.patch.now)
+	if err != nil {
+		return "", writeError(err)
+	}
+	if made {
+		m.made = append(m.made, backup)
+	}
+	return backup, nil
+}
+
+// takeBack takes back what was made for a manifest that was not written.
+func (m *making) takeBack() {
+	for _, f := range slices.Backward(m.replaced) {
+		_ = store.ReplaceFile(store.File{Path: f.Path, Data: f.Old, Mode: f.Mode, Keep: true}) // its backup stays where this fails
+	}
+	for _, path := range slices.Backward(m.made) {
+		_ = os.Remove(path) // a directory that has anything in it stays
+	}
+}
+
+// writeError has the hint that fits a node of a control plane.
+func writeError(err error) error {
+	if hint := hintFor(err); hint != "" {
+		return failure.New(failure.Failed, hint, "%s", err)
+	}
+	return err
+}
+
+func hintFor(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "run it as root"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "free some space on that file system, then run the command again; nothing was changed"
+	case errors.Is(err, syscall.EROFS):
+		return "have the file system mounted for writing, then run the command again"
+	}
+	return ""
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/pkictl/pkictl/apiserver"
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+type patchFlags struct {
+	apiserverOptions
+	manifest, backups          string
+	undo, force                bool
+	dryRun, yes, explainRecipe bool
+}
+
+func (a *app) apiserverPatchCmd() *cobra.Command {
+	var f patchFlags
+	cmd := &cobra.Command{
+		Use:   "patch",
+		Short: "Change the static pod of kube-apiserver so that it comes back",
+		Long: `Change flags of the kube-apiserver that the kubelet runs from a manifest, with
+the volumes, the files and the directories that they need. The flags are those of
+pkictl apiserver flags. Comments, order and fields that pkictl does not know stay;
+a second run changes nothing.
+
+Before it writes, it looks whether kube-apiserver would come back: its version
+knows the flags and takes their values, the container sees every path, and the
+files are there and what they should be. What it finds is printed, and nothing is
+written (exit code 3), unless --force is given; what was so before is a warning.
+Then the change is shown, and asked for.
+
+A backup goes to pkictl-backups beside the directory "manifests": never into it,
+as the kubelet runs every file there. The manifest is replaced in one step, with
+its mode and owner. --undo puts the newest backup back, and --undo again undoes
+that.`,
+		Example: `  pkictl apiserver flags --audit-log-path /var/log/kubernetes/audit/audit.log
+  pkictl apiserver patch --set event-ttl=2h --explain`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.patchAPIServer(cmd, f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.manifest, "manifest", apiserver.DefaultManifest, "`FILE` of the static pod")
+	addAPIServerOptions(cmd, &f.apiserverOptions)
+	flags.StringVar(&f.backups, "backup-dir", "", "`DIRECTORY` of backups (default pkictl-backups beside the directory manifests)")
+	flags.BoolVar(&f.undo, "undo", false, "put the newest backup back")
+	flags.BoolVar(&f.force, "force", false, "write it although the check finds something")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show the change, and write nothing")
+	flags.BoolVar(&f.yes, "yes", false, "do not ask")
+	flags.BoolVar(&f.explainRecipe, "explain", false, "print how to do the same by hand, and do nothing else")
+	return cmd
+}
+
+func (a *app) patchAPIServer(cmd *cobra.Command, f patchFlags) error {
+	options, err := f.patchOptions(a, cmd)
+	if err != nil {
+		return err
+	}
+	return a.runPatch(cmd, f, options)
+}
+
+// runPatch shows a change, asks for it, and makes it.
+func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.PatchOptions) error {
+	patch, err := apiserver.NewPatch(options)
+	if patch != nil {
+		a.warn(patch.Warnings...)
+	}
+	if err != nil {
+		return err
+	}
+	if f.explainRecipe {
+		return a.explain(patch.Explain(diffOf(patch.Path, patch.Path, string(patch.Before), string(patch.After))), nil)
+	}
+	for _, problem := range patch.Found {
+		a.warn("written all the same: " + problem.Message)
+	}
+	if f.dryRun || !patch.Changes() {
+		return a.printPatch(patchReport(patch, f.dryRun, nil), patch)
+	}
+	if f.yes {
+		a.tellPatch(patch)
+	} else if err := a.ask(cmd.Context(), func(w io.Writer) { a.showPatch(w, patch) }, "Write this?"); err != nil {
+		return err
+	}
+	written, err := patch.Write(cmd.Context(), func() { a.waitingFor(patch.Path) })
+	if err != nil {
+		return err
+	}
+	return a.printPatch(patchReport(patch, false, written), patch)
+}
+
+// patchOptions reads what the flags say.
+func (f *patchFlags) patchOptions(a *app, cmd *cobra.Command) (apiserver.PatchOptions, error) {
+	options, err := f.read()
+	if err != nil {
+		return apiserver.PatchOptions{}, err
+	}
+	if f.undo {
+		if name := changingFlag(cmd); name != "" {
+			return apiserver.PatchOptions{}, failure.New(failure.Usage, "undo first, then make the change", "--undo does not go with --%s", name)
+		}
+	} else if changingFlag(cmd) == "" {
+		return apiserver.PatchOptions{}, failure.New(failure.Usage, "say what to change, as with --audit-policy-from FILE or --set event-ttl=2h; see: pkictl apiserver patch --help", "there is nothing to change")
+	}
+	return apiserver.PatchOptions{
+		Manifest: f.manifest, Options: options, Undo: f.undo, Backups: f.backups, Force: f.force, Now: a.now(),
+	}, nil
+}
+
+// changingFlag returns the name of a flag that says what to change, "" if none
+// was given.
+func changingFlag(cmd *cobra.Command) string {
+	var all apiserverOptions
+	model := &cobra.Command{}
+	addAPIServerOptions(model, &all)
+	name := ""
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if model.Flags().Lookup(f.Name) != nil && f.Name != "kubernetes-version" && f.Name != "config-dir" {
+			name = f.Name
+		}
+	})
+	return name
+}
+
+// patchResult is the result in JSON and YAML.
+type patchResult struct {
+	typeMeta
+	Manifest string   `json:"manifest"`
+	DryRun   bool     `json:"dryRun,omitempty"`
+	Changed  bool     `json:"changed"` // or would be
+	Diff     string   `json:"diff,omitempty"`
+	Files    []string `json:"files,omitempty"`  // made or replaced
+	Backup   string   `json:"backup,omitempty"` // of the manifest
+	// Found is what --force has written all the same.
+	Found    []apiserver.Problem `json:"findings,omitempty"`
+	Warnings []string            `json:"warnings,omitempty"`
+}
+
+func patchReport(p *apiserver.Patch, dryRun bool, written *apiserver.Written) patchResult {
+	r := patchResult{
+		typeMeta: kind("APIServerPatch"), Manifest: p.Path, DryRun: dryRun, Changed: p.Changes(),
+		Diff: patchDiff(p), Found: p.Found, Warnings: p.Warnings,
+	}
+	for _, file := range p.Files {
+		r.Files = append(r.Files, file.Path)
+	}
+	if written != nil {
+		r.Backup = written.Backup
+	}
+	return r
+}
+
+// patchDiff returns the changes as a diff: of the manifest, and of files that
+// are replaced and hold no key.
+func patchDiff(p *apiserver.Patch) string {
+	var b strings.Builder
+	for _, file := range p.Files {
+		if file.Old != nil && !file.Secret {
+			b.WriteString(diffOf(file.Path, file.Path, string(file.Old), string(file.Data)))
+		}
+	}
+	b.WriteString(diffOf(p.Path, p.Path, string(p.Before), string(p.After)))
+	return b.String()
+}
+
+// showPatch shows what would be done.
+func (a *app) showPatch(w io.Writer, p *apiserver.Patch) {
+	a.writeDiff(w, patchDiff(p))
+	for _, file := range p.Files {
+		verb := "makes"
+		if file.Old != nil {
+			verb = "replaces"
+		}
+		fmt.Fprintf(w, "%s %s  %04o  %s\n", verb, printable(file.Path), file.Mode, printable(file.Why))
+	}
+}
+
+// tellPatch shows what is done without a question; the result in JSON or YAML has
+// it too.
+func (a *app) tellPatch(p *apiserver.Patch) {
+	if a.output == "text" && !a.quiet {
+		a.showPatch(a.err, p)
+	}
+}
+
+func (a *app) printPatch(r patchResult, p *apiserver.Patch) error {
+	if a.output == "text" && !a.quiet && r.DryRun {
+		a.showPatch(a.out, p)
+	}
+	return a.print(r, func(w io.Writer) {
+		switch {
+		case !r.Changed:
+			fmt.Fprintln(w, "nothing to change")
+		case r.DryRun:
+		default:
+			a.printWritten(w, r, p)
+		}
+	})
+}
+
+func (a *app) printWritten(w io.Writer, r patchResult, p *apiserver.Patch) {
+	for _, file := range r.Files {
+		fmt.Fprintf(w, "wrote %s\n", printable(file))
+	}
+	if !p.ChangesManifest() {
+		fmt.Fprintf(w, "%s stays as it is: kube-apiserver reads the files when it is next started\n", printable(r.Manifest))
+		return
+	}
+	fmt.Fprintf(w, "changed %s\nbackup %s\n", printable(r.Manifest), printable(r.Backup))
+}
