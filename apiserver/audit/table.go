@@ -184,7 +184,7 @@ func (p *Policy) tableRows(o TableOptions) ([]Request, []string) {
 	}
 	for i := range p.Rules {
 		for _, list := range p.Rules[i].Resources {
-			for _, n := range namedBy(list) {
+			for _, n := range namedIn(list) {
 				add(n)
 			}
 		}
@@ -208,9 +208,9 @@ func besideTheirs(rows []Request) []Request {
 	return rows
 }
 
-// namedBy returns the resources that a rule names, wildcards spelled out where they
+// namedIn returns the resources that a rule names, wildcards spelled out where they
 // are of one resource or of one subresource.
-func namedBy(list internal.GroupResources) []Named {
+func namedIn(list internal.GroupResources) []Named {
 	var all []Named
 	group := cmp.Or(list.Group, "core")
 	for _, name := range list.Resources {
