@@ -46,8 +46,10 @@ that.
 With --wait it watches until kube-apiserver answers by the new manifest. When it
 does not come back in time, the old manifest is put back, and the last lines of the
 log are shown with the likely cause.`,
-		Example: `  pkictl apiserver flags --audit-log-path /var/log/kubernetes/audit/audit.log
-  pkictl apiserver patch --set event-ttl=2h --explain`,
+		Example: `  pkictl apiserver patch --manifest kube-apiserver.yaml --audit-preset cis --dry-run
+  pkictl apiserver patch --manifest kube-apiserver.yaml --set event-ttl=2h --yes
+  pkictl apiserver patch --manifest kube-apiserver.yaml --undo --yes
+  pkictl apiserver patch --manifest kube-apiserver.yaml --set event-ttl=2h --explain`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.patchAPIServer(cmd, f) },
 	}
