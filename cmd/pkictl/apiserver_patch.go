@@ -231,8 +231,11 @@ func (a *app) printWritten(w io.Writer, r patchResult, p *apiserver.Patch) {
 		fmt.Fprintf(w, "%s stays as it is: kube-apiserver reads the files when it is next started\n", printable(r.Manifest))
 		return
 	}
-	fmt.Fprintf(w, "changed %s\nbackup %s\n", printable(r.Manifest), printable(r.Backup))
+	fmt.Fprintf(w, "changed %s\n", printable(r.Manifest))
+	if r.Backup != "" {
+		fmt.Fprintf(w, "backup %s\n", printable(r.Backup))
+	}
 	if r.Wait != nil {
-		fmt.Fprintf(w, "kube-apiserver is healthy: %s\n", r.Wait.Proof)
+		fmt.Fprintf(w, "kube-apiserver is healthy: %s\n", printable(r.Wait.Proof))
 	}
 }
