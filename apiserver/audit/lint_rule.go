@@ -119,9 +119,10 @@ func (l *linter) literal(at *yaml.Node, where, text string) bool {
 	switch {
 	case strings.Contains(text, "*"):
 		mend := "name them one by one"
-		if text == "*" {
+		switch text {
+		case "*":
 			mend = "leave " + where + " out: without it the rule matches all"
-		} else if text == "system:serviceaccount:*" || text == "system:node:*" {
+		case "system:serviceaccount:*", "system:node:*":
 			mend = "write userGroups: [" + strings.TrimSuffix(text, ":*") + "s]"
 		}
 		l.report(at, SeverityFinding, "no-wildcard", mend, "%s have no wildcards: %q matches nobody and nothing but itself", where, text)
