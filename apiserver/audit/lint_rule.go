@@ -75,7 +75,7 @@ func (l *linter) unknownWord(at *yaml.Node, id, what, word string, known []strin
 		mend = "write " + meant
 	}
 	f := l.report(at, SeverityError, id, mend, "there is no %s %q", what, word)
-	if strings.EqualFold(meant, strings.TrimSpace(word)) && at != nil {
+	if meant != "" && strings.EqualFold(meant, strings.TrimSpace(word)) && at != nil {
 		f.fixedBy(&edit{kind: replace, node: at, value: meant}, l.file)
 	}
 }
