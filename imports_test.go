@@ -24,12 +24,12 @@ var mayImport = map[string][]string{
 	"internal/kubeclient": {"internal/store", "internal/failure"},
 	"ca":                  {"internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"kubeconfig":          {"ca", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
-	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/shell", "internal/failure"},
+	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/failure"},
 	"cluster":             {"ca", "kubeconfig", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"internal/staticpod":  {"internal/store", "internal/failure"},
 	"apiserver":           {"apiserver/audit", "kubeconfig", "ca", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"apiserver/audit":     {"internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
-	"cmd/pkictl":          {"apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/store", "internal/shell", "internal/failure"},
+	"cmd/pkictl":          {"apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/failure"},
 }
 
 // onlyCommand are the parts of the world that only cmd/pkictl touches; the

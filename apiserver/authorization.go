@@ -92,6 +92,7 @@ func (p *planner) authorizationOrder() error {
 		if err := p.needs("authorization-webhook-config-file", o.WebhookConfig, "the kubeconfig of the authorizer Webhook"); err != nil {
 			return err
 		}
+		p.plan.asksWebhook = true
 		b.WriteString(`  webhook:
     authorizedTTL: 5m
     unauthorizedTTL: 30s

@@ -94,11 +94,11 @@ func newestBackup(dir, manifest string) (string, error) {
 // writeBackup writes a backup of a file's contents, mode 0600, in a directory
 // that is there. None is ever overwritten; where the newest one has these
 // contents it is taken.
-func writeBackup(dir, path string, data []byte, now time.Time) (backup string, made bool, err error) {
+func writeBackup(dir, path string, data []byte, now time.Time) (backup string, isThere bool, err error) {
 	if all, err := backupsOf(dir, path); err == nil && len(all) > 0 {
 		newest := all[len(all)-1]
 		if old, err := store.Read(newest, store.MaxYAML); err == nil && bytes.Equal(old, data) {
-			return newest, false, nil
+			return newest, true, nil
 		}
 	}
 	prefix, ext := backupParts(path)
@@ -112,7 +112,7 @@ func writeBackup(dir, path string, data []byte, now time.Time) (backup string, m
 		err = store.WriteNew(backup, data, 0o600)
 		var exists *store.ExistsError
 		if !errors.As(err, &exists) || n == 9 {
-			return backup, err == nil, err
+			return backup, false, err
 		}
 	}
 }

@@ -94,6 +94,7 @@ func (p *planner) webhooksOf(c Contents) error {
 	}
 	for _, authorizer := range config.Authorizers {
 		if path := authorizer.Webhook.ConnectionInfo.KubeConfigFile; path != "" {
+			p.plan.asksWebhook = true
 			if err := p.needs("authorization-config-from", path, "the kubeconfig of an authorizer"); err != nil {
 				return err
 			}

@@ -147,4 +147,6 @@ type Plan struct {
 	Version Version  `json:"version"`
 	Files   []File   `json:"files,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
+
+	asksWebhook bool // the authorization configuration has a webhook
 }

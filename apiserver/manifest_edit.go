@@ -51,7 +51,7 @@ func (m *Manifest) Apply(c Change) ([]byte, error) {
 	if data == nil {
 		return nil, m.formError(m.container)
 	}
-	return data, e.check(data)
+	return data, e.check(data, c)
 }
 
 func (m *Manifest) formError(at *yaml.Node) error {
@@ -200,7 +200,7 @@ func (e *edit) spliceList(list string) error {
 
 // check reads a text again, as the kubelet does, and compares it with what was
 // meant.
-func (e *edit) check(data []byte) error {
+func (e *edit) check(data []byte, c Change) error {
 	want, err := generic(e.data)
 	if err != nil {
 		return err
@@ -216,12 +216,34 @@ func (e *edit) check(data []byte) error {
 		setList(containerIn(want, e.index), list, items)
 	}
 	got, err := generic(data)
+	var after *Manifest
 	if err == nil {
-		_, err = ParseManifest(e.Name, data)
+		after, err = ParseManifest(e.Name, data)
+	}
+	if err == nil {
+		if err := after.checkSet(c); err != nil {
+			return err
+		}
 	}
 	if err != nil || !sameMeaning(got, want, e.index) {
 		return failure.New(failure.Failed, "make the change by hand; what it would be shows: pkictl apiserver patch --explain",
 			"%q has a form that pkictl cannot edit: the text after the change would not say what is meant", e.Name)
+	}
+	return nil
+}
+
+// checkSet sees that the flags of a change have their values: one before them
+// that lacks its own would take the next word for it.
+func (m *Manifest) checkSet(c Change) error {
+	want := map[string]Flag{}
+	for _, flag := range c.Set {
+		want[normal(flag.Name)] = flag // the last counts
+	}
+	for name, flag := range want {
+		value, _ := m.Value(name)
+		if flag.Add && notIn(value, flag.Value) != "" || !flag.Add && value != flag.Value {
+			return failure.New(failure.Refused, "see whether each flag in the manifest has a value", "in %q --%s would not be %q, but %q", m.Name, name, flag.Value, value)
+		}
 	}
 	return nil
 }

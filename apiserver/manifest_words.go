@@ -32,11 +32,33 @@ func (m *Manifest) readWords() error {
 			m.words = append(m.words, word{list, item, item.Value})
 		}
 	}
+	if err := m.checkTexts(); err != nil {
+		return err
+	}
 	container := m.Component.Container
 	if !slices.Equal(texts(m.words), slices.Concat(container.Command, container.Args)) {
 		return failure.New(failure.Usage, "write each item of command and args as one plain or quoted text", "%q has a command that can be read in two ways", m.Name)
 	}
 	return m.checkProgram()
+}
+
+// checkTexts refuses items that the kubelet reads as numbers or as yes and no, by
+// the rules of YAML 1.1: it would not take the Pod.
+func (m *Manifest) checkTexts() error {
+	pod, err := generic(m.data)
+	if err != nil {
+		return failure.Wrap(err, failure.Usage, manifestHint, "%q is not what the kubelet takes for a Pod", m.Name)
+	}
+	container, i := containerIn(pod, m.index), 0
+	for _, list := range wordLists {
+		for _, item := range listIn(container, list) {
+			if _, isText := item.(string); !isText && i < len(m.words) {
+				return m.file().ErrorAt(m.words[i].node, "write it in quotes", "%s is no text to the kubelet, which does not take such a Pod", m.words[i].value)
+			}
+			i++
+		}
+	}
+	return nil
 }
 
 func texts(words []word) []string {

@@ -39,8 +39,13 @@ type Patch struct {
 	Found    []Problem
 	Warnings []string
 	Backups  string // directory
+	// CutShort is where an earlier change that did not end has left the manifest as
+	// it was, "" if there was none. With PatchOptions.Undo it is what After is, and
+	// the function Undo puts it back.
+	CutShort string
 
-	now time.Time
+	now     time.Time
+	planned []string // all files that kube-apiserver needs
 }
 
 // PatchFile is a file that kube-apiserver needs and that is made, or replaced.
@@ -79,6 +84,9 @@ func NewPatch(o PatchOptions) (*Patch, error) {
 		if info, err := os.Lstat(named); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 			p.warn("%q is a link: what is changed is %q", o.Manifest, file)
 		}
+	}
+	if p.CutShort = InterruptedChange(file); p.CutShort != "" && !o.Undo {
+		p.warn("an earlier change was cut short before kube-apiserver was healthy; --undo puts the manifest back as it was")
 	}
 	after, err := p.change(o, before)
 	if err != nil {
@@ -138,6 +146,9 @@ func (p *Patch) change(o PatchOptions, before *Manifest) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := plan.CheckReplaces(before.Value); err != nil {
+		return nil, err
+	}
 	p.Warnings = append(p.Warnings, plan.Notes...)
 	data, err := before.Apply(plan.Change)
 	if err != nil {
@@ -156,11 +167,15 @@ func isKnown(version string) bool {
 	return version != "" && err == nil
 }
 
-// undo takes the newest backup for the manifest.
+// undo takes what a change that was cut short has left, or else the newest backup,
+// for the manifest.
 func (p *Patch) undo() (*Manifest, error) {
-	newest, err := newestBackup(p.Backups, p.Path)
-	if err != nil {
-		return nil, err
+	newest := p.CutShort
+	if newest == "" {
+		var err error
+		if newest, err = newestBackup(p.Backups, p.Path); err != nil {
+			return nil, err
+		}
 	}
 	after, err := ReadManifest(newest)
 	if err != nil {
@@ -195,6 +210,8 @@ func (p *Patch) Write(ctx context.Context, waiting func()) (*Written, error) {
 	if !bytes.Equal(now, p.Before) {
 		return nil, failure.New(failure.Refused, "run the command again, to see the change as it would be now", "%q was changed in the meantime", p.Path)
 	}
+	p.dropBefore()
+	defer p.dropBefore()
 	made := &making{patch: p}
 	written, err := made.all()
 	if err != nil {

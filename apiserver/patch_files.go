@@ -23,6 +23,7 @@ func (p *Patch) files(plan *Plan, after *Manifest, o Options) error {
 		if host, isMounted := after.HostPath(file.Path); isMounted {
 			file.Path = host
 		}
+		p.planned = append(p.planned, file.Path)
 		add, err := p.file(file, o)
 		if err != nil {
 			return err

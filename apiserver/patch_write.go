@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -61,7 +62,7 @@ func (m *making) dir(path string) error {
 		if errors.As(err, &pathErr) {
 			err = pathErr.Err
 		}
-		return failure.Wrap(err, failure.Failed, hintFor(err), "cannot make directory %q", path)
+		return failure.Wrap(err, failure.Failed, cmp.Or(hintFor(err), "see what is in its place"), "cannot make directory %q", path)
 	}
 	m.made = append(m.made, missing...)
 	return nil
@@ -90,36 +91,55 @@ func (m *making) file(f PatchFile) error {
 		return err
 	}
 	if f.Old == nil {
-		if err := store.WriteNew(f.Path, f.Data, f.Mode); err != nil {
-			return writeError(err)
-		}
-		m.made = append(m.made, f.Path)
-		return nil
+		return m.isNew(f.Path, store.WriteNew(f.Path, f.Data, f.Mode))
 	}
 	if _, err := m.backup(f.Path, f.Old); err != nil {
 		return err
 	}
+	m.replaced = append(m.replaced, f)
+	_ = os.Link(f.Path, beforeName(f.Path)) // without links it is written anew if need be
 	if err := store.ReplaceFile(store.File{Path: f.Path, Data: f.Data, Mode: f.Mode, Keep: true}); err != nil {
 		return writeError(err)
 	}
-	m.replaced = append(m.replaced, f)
 	return nil
 }
 
+// isNew notes what was made, or half made.
+func (m *making) isNew(path string, err error) error {
+	var exists *store.ExistsError
+	if !errors.As(err, &exists) {
+		m.made = append(m.made, path)
+	}
+	return writeError(err)
+}
+
+// beforeName is a second name of a file that is replaced: to give it back needs
+// no space on the disk.
+func beforeName(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".before")
+}
+
+// dropBefore removes what this or a killed run has left of such names.
+func (p *Patch) dropBefore() {
+	for _, path := range p.planned {
+		_ = os.Remove(beforeName(path)) // most often there is none
+	}
+}
+
 func (m *making) backup(path string, data []byte) (string, error) {
-	backup, made, err := writeBackup(m.patch.Backups, path, data, m.patch.now)
-	if err != nil {
-		return "", writeError(err)
+	backup, isThere, err := writeBackup(m.patch.Backups, path, data, m.patch.now)
+	if isThere {
+		return backup, nil
 	}
-	if made {
-		m.made = append(m.made, backup)
-	}
-	return backup, nil
+	return backup, m.isNew(backup, err)
 }
 
 // takeBack takes back what was made for a manifest that was not written.
 func (m *making) takeBack() {
 	for _, f := range slices.Backward(m.replaced) {
+		if os.Rename(beforeName(f.Path), f.Path) == nil {
+			continue
+		}
 		_ = store.ReplaceFile(store.File{Path: f.Path, Data: f.Old, Mode: f.Mode, Keep: true}) // its backup stays where this fails
 	}
 	for _, path := range slices.Backward(m.made) {
@@ -129,6 +149,9 @@ func (m *making) takeBack() {
 
 // writeError has the hint that fits a node of a control plane.
 func writeError(err error) error {
+	if err == nil {
+		return nil
+	}
 	if hint := hintFor(err); hint != "" {
 		return failure.New(failure.Failed, hint, "%s", err)
 	}
@@ -143,6 +166,8 @@ func hintFor(err error) string {
 		return "free some space on that file system, then run the command again; nothing was changed"
 	case errors.Is(err, syscall.EROFS):
 		return "have the file system mounted for writing, then run the command again"
+	case errors.Is(err, syscall.EIO):
+		return "the disk may be broken: see the system's log, then run the command again"
 	}
 	return ""
 }

@@ -47,8 +47,9 @@ owners of manifests. What needs thought first, as it can lock somebody out or ha
 to be the same on all nodes, is mended only where its ID is given: --fix=1.2.5
 
 Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
-		Example: `  pkictl apiserver check --list`,
-		Args:    cobra.MaximumNArgs(1),
+		Example: `  pkictl apiserver check --list
+  pkictl apiserver check --list --only 3.2 -o yaml`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.list {
 				return a.listAPIServerChecks(f)
@@ -157,7 +158,7 @@ func andMore(n int) string {
 
 func (a *app) printAPIServerCheck(w io.Writer, report *apiserver.CheckReport, f apiserverCheckFlags) {
 	for _, c := range report.Checked {
-		fmt.Fprintf(w, "%s\n", printable(strings.TrimSpace(strings.Join([]string{c.Component, c.Version, onNode(c.Node), c.File}, " "))))
+		fmt.Fprintf(w, "%s\n", printable(strings.Join(strings.Fields(c.Component+" "+c.Version+" "+onNode(c.Node)), " ")+at(c.File)))
 	}
 	if report.Server != "" {
 		fmt.Fprintf(w, "%s\n", printable(report.Server))
@@ -174,6 +175,13 @@ func (a *app) printAPIServerCheck(w io.Writer, report *apiserver.CheckReport, f 
 	}
 	fmt.Fprintf(w, "\n%s: %d passed, %d failed, %s, %d unknown.\n", count(len(report.Results), "check"),
 		n[apiserver.StatusPass], n[apiserver.StatusFail], count(n[apiserver.StatusWarn], "warning"), n[apiserver.StatusUnknown])
+}
+
+func at(file string) string {
+	if file == "" {
+		return ""
+	}
+	return " in " + file
 }
 
 func onNode(node string) string {

@@ -89,8 +89,10 @@ func (a *app) mend(cmd *cobra.Command, f apiserverCheckFlags, report *apiserver.
 		}
 	}
 	switch {
-	case f.fix.dryRun:
+	case f.fix.dryRun && a.output == "text" && !a.quiet:
 		show(a.out)
+		return nil
+	case f.fix.dryRun:
 		return nil
 	case !f.fix.yes:
 		if err := a.ask(cmd.Context(), show, "Change these rights?"); err != nil {

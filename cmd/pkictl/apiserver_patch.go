@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 type patchFlags struct {
 	apiserverOptions
+	waitFlags
 	manifest, backups          string
 	undo, force                bool
 	dryRun, yes, explainRecipe bool
@@ -38,7 +40,13 @@ Then the change is shown, and asked for.
 A backup goes to pkictl-backups beside the directory "manifests": never into it,
 as the kubelet runs every file there. The manifest is replaced in one step, with
 its mode and owner. --undo puts the newest backup back, and --undo again undoes
-that.`,
+that.
+
+With --wait it then watches kube-apiserver until a new process is ready, and lets
+the kubelet's probe in. If it does not come back within --timeout, or its log says
+that it never will, or the wait is interrupted, the old manifest is put back, with
+the files that were replaced; the likely cause and the last lines of the log are
+printed (exit code 1).`,
 		Example: `  pkictl apiserver flags --audit-log-path /var/log/kubernetes/audit/audit.log
   pkictl apiserver patch --set event-ttl=2h --explain`,
 		Args: noArgs,
@@ -48,6 +56,7 @@ that.`,
 	flags.StringVar(&f.manifest, "manifest", apiserver.DefaultManifest, "`FILE` of the static pod")
 	addAPIServerOptions(cmd, &f.apiserverOptions)
 	flags.StringVar(&f.backups, "backup-dir", "", "`DIRECTORY` of backups (default pkictl-backups beside the directory manifests)")
+	f.waitFlags.add(cmd)
 	flags.BoolVar(&f.undo, "undo", false, "put the newest backup back")
 	flags.BoolVar(&f.force, "force", false, "write it although the check finds something")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the change, and write nothing")
@@ -57,6 +66,9 @@ that.`,
 }
 
 func (a *app) patchAPIServer(cmd *cobra.Command, f patchFlags) error {
+	if err := f.waitFlags.check(cmd); err != nil {
+		return err
+	}
 	options, err := f.patchOptions(a, cmd)
 	if err != nil {
 		return err
@@ -87,11 +99,17 @@ func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.Patch
 	} else if err := a.ask(cmd.Context(), func(w io.Writer) { a.showPatch(w, patch) }, "Write this?"); err != nil {
 		return err
 	}
-	written, err := patch.Write(cmd.Context(), func() { a.waitingFor(patch.Path) })
+	written, wait, err := a.writePatch(cmd, patch, f.waitFlags)
+	report := patchReport(patch, false, written)
+	report.Wait = wait
 	if err != nil {
+		if wait != nil && a.output != "text" {
+			report.Changed = wait.State == apiserver.WaitNotPutBack
+			return errors.Join(a.printPatch(report, patch), err)
+		}
 		return err
 	}
-	return a.printPatch(patchReport(patch, false, written), patch)
+	return a.printPatch(report, patch)
 }
 
 // patchOptions reads what the flags say.
@@ -136,6 +154,8 @@ type patchResult struct {
 	Diff     string   `json:"diff,omitempty"`
 	Files    []string `json:"files,omitempty"`  // made or replaced
 	Backup   string   `json:"backup,omitempty"` // of the manifest
+	// Wait says what became of the change, with --wait.
+	Wait *apiserver.WaitResult `json:"wait,omitempty"`
 	// Found is what --force has written all the same.
 	Found    []apiserver.Problem `json:"findings,omitempty"`
 	Warnings []string            `json:"warnings,omitempty"`
@@ -211,5 +231,11 @@ func (a *app) printWritten(w io.Writer, r patchResult, p *apiserver.Patch) {
 		fmt.Fprintf(w, "%s stays as it is: kube-apiserver reads the files when it is next started\n", printable(r.Manifest))
 		return
 	}
-	fmt.Fprintf(w, "changed %s\nbackup %s\n", printable(r.Manifest), printable(r.Backup))
+	fmt.Fprintf(w, "changed %s\n", printable(r.Manifest))
+	if r.Backup != "" {
+		fmt.Fprintf(w, "backup %s\n", printable(r.Backup))
+	}
+	if r.Wait != nil {
+		fmt.Fprintf(w, "kube-apiserver is healthy: %s\n", printable(r.Wait.Proof))
+	}
 }

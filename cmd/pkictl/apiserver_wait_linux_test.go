@@ -15,6 +15,7 @@ import (
 	"github.com/pkictl/pkictl/apiserver"
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/staticpod"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -193,8 +194,8 @@ func (n *changingNode) testBad(t *testing.T) {
 // testMetrics asks so seldom that it never sees the API server down, and does not
 // know where the kubelet's logs are.
 func (n *changingNode) testMetrics(t *testing.T) {
-	// As kubeadm init does, for the certificate for kubelets too.
-	n.asAdmin("create clusterrolebinding kubeadm:cluster-admins --clusterrole=cluster-admin --group=kubeadm:cluster-admins")
+	n.asAdmin("create clusterrolebinding metrics --clusterrole=system:monitoring --user=kube-apiserver-kubelet-client")
+	n.awaitMetrics(t)
 	o := n.waitOptions()
 	o.LogDir = t.TempDir()
 	w, err := apiserver.Watch(t.Context(), o)
@@ -211,6 +212,24 @@ func (n *changingNode) testMetrics(t *testing.T) {
 	result, err := w.Await(t.Context())
 	if err != nil || result.State != apiserver.WaitHealthy || !strings.Contains(result.Proof, "metrics") {
 		t.Fatalf("%+v, %v", result, err)
+	}
+}
+
+// awaitMetrics waits until the certificate for kubelets may read metrics.
+func (n *changingNode) awaitMetrics(t *testing.T) {
+	t.Helper()
+	pod, err := staticpod.Parse(n.good)
+	ok(t, err)
+	at, err := staticpod.Find(pod, cluster.ComponentAPIServer).APIServer()
+	ok(t, err)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		started, err := at.Started(t.Context())
+		if err == nil && time.Since(time.Unix(int64(started), 0)) < 10*time.Minute {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%v, %v", started, err)
+		}
 	}
 }
 
@@ -242,7 +261,12 @@ func (n *changingNode) testWaitKilled(t *testing.T) {
 	cmd := waitProgram(n.manifest, n.k.logs)
 	cmd.Stdin = bytes.NewReader(n.with(in("--no-such-flag=1")))
 	ok(t, cmd.Start())
-	for deadline := time.Now().Add(time.Minute); n.manifestsOf() == before; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		data, err := os.ReadFile(n.manifest)
+		ok(t, err)
+		if bytes.Contains(data, []byte("--no-such-flag")) {
+			break
+		}
 		if time.Now().After(deadline) {
 			t.Fatal("the manifest was not changed")
 		}
