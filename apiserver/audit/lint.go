@@ -121,7 +121,7 @@ func lintDocument(name string, data []byte) (root, second *yaml.Node, err error)
 	switch err := decoder.Decode(&next); {
 	case errors.Is(err, io.EOF):
 		return root, nil, nil
-	case err != nil:
+	case len(next.Content) == 0: // no YAML, which kube-apiserver does not see
 		return root, &yaml.Node{Kind: yaml.ScalarNode}, nil
 	}
 	return root, next.Content[0], nil

@@ -247,10 +247,10 @@ func (l *linter) checkReach() {
 
 // sameLevel says at which level.
 func sameLevel(a, b *internal.PolicyRule) string {
-	switch {
-	case a.Level == b.Level:
+	switch a.Level {
+	case b.Level:
 		return ", at the same level"
-	case a.Level == "":
+	case "":
 		return ""
 	}
 	return ", at level " + string(a.Level)

@@ -58,7 +58,7 @@ func TestLint(t *testing.T) {
 		{"v2", strings.Replace(lintHead, "/v1", "/v2", 1) + rest, "1:13 error api-version", ""},
 		{"no version", strings.Replace(lintHead, "apiVersion: audit.k8s.io/v1", "", 1) + rest, "2:1 error api-version", ""},
 		{"no rules", lintHead, "4:1 error no-rules", ""},
-		{"unknown field", lintHead + "- levle: None\n  users: [a]" + rest, "5:3 finding unknown-field fixable; 5:3 error level-missing", `"levle"`},
+		{"unknown field", lintHead + "- lvel: None\n  users: [a]" + rest, "5:3 finding unknown-field fixable; 5:3 error level-missing", `"lvel"`},
 		{"case of a field", lintHead + "- level: None\n  Users: [a]" + rest, "6:3 finding unknown-field fixable; 7:3 finding unreachable-rule", ""},
 		{"namespace", lintHead + "- level: None\n  verbs: [get]\n  namespace: [prod]" + rest, "7:3 finding unknown-field fixable", "every namespace"},
 		{"namespace beside namespaces", lintHead + "- level: None\n  namespaces: [a]\n  namespace: [b]" + rest, "7:3 finding unknown-field", ""},
