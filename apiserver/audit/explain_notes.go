@@ -91,7 +91,11 @@ func bodyNote(e *Explanation) string {
 	if !e.holdsSecret() {
 		return ""
 	}
-	return "the log then holds what is in " + e.Request.What() + ", readable for all who may read the log: Metadata is enough to know who did what"
+	what := e.Request.What()
+	if e.Request.Verb == "delete" {
+		what += " that do not go at once (finalizers, --cascade=foreground)"
+	}
+	return "the log then holds what is in " + what + ", readable for all who may read the log: Metadata is enough to know who did what"
 }
 
 // holdsSecret says whether a body that is logged is one of a resource with secrets.

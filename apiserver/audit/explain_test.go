@@ -243,7 +243,7 @@ func TestExplain(t *testing.T) {
 		{of("create", "nodes", ""), "-1 None", "", nil},
 		{of("create", "configmaps", ""), "6 RequestResponse", "ResponseComplete+req+res", []string{"the log then holds what is in configmaps"}},
 		{of("update", "configmaps", "status"), "-1 None", "", nil},
-		{of("delete", "configmaps", ""), "3 RequestResponse", "ResponseComplete+req+res", nil},
+		{of("delete", "configmaps", ""), "3 RequestResponse", "ResponseComplete+req+res", []string{"configmaps that do not go at once"}},
 		{of("deletecollection", "configmaps", ""), "6 RequestResponse", "ResponseComplete+req+res", []string{"the log then holds what is in configmaps"}},
 		{of("watch", "configmaps", ""), "6 RequestResponse", "ResponseStarted ResponseComplete", []string{"the list before it is another request: rule 5, level Request"}},
 		{nobody, "-1 None", "", []string{"who asks is not said", "kubectl get without a name (list) is another request: rule 5"}},

@@ -10,7 +10,9 @@ import (
 
 // secretResource is a resource whose bodies hold secrets: in the requests of some
 // verbs, which level Request logs, and in the answers to some, which
-// RequestResponse logs, too. A deletecollection answers with what it has deleted.
+// RequestResponse logs, too. A deletecollection answers with what it has deleted,
+// and a delete with what does not go at once, as it has finalizers or goes in the
+// foreground (k8s.io/apiserver/pkg/registry/generic/registry/store.go, Delete).
 type secretResource struct {
 	group, name        string
 	requests, answers  []string
@@ -18,7 +20,7 @@ type secretResource struct {
 }
 
 func secretResources() []secretResource {
-	written, read := []string{"create", "update", "patch"}, []string{"get", "list", "deletecollection"}
+	written, read := []string{"create", "update", "patch"}, []string{"get", "list", "delete", "deletecollection"}
 	return []secretResource{
 		{group: "", name: "secrets", requests: written, answers: read, namespaced: true},
 		{group: "", name: "configmaps", requests: written, answers: read, namespaced: true},
@@ -97,12 +99,17 @@ func (x *index) couldMatch(i int, r *Request) bool {
 }
 
 // namesFor returns the names of which a rule may want one: none where the request
-// has none.
+// has none. A list has one if it asks for it with a field selector.
 func (x *index) namesFor(i int, r *Request, always bool, f fresh) []string {
-	if !always && slices.Contains([]string{"create", "list", "deletecollection"}, r.Verb) {
+	var names []string
+	switch {
+	case !always && (r.Verb == "create" || r.Verb == "deletecollection"):
 		return []string{""}
+	case r.Verb == "list":
+		names = []string{""}
+	default:
+		names = []string{f.name}
 	}
-	names := []string{f.name}
 	for _, g := range x.rules[i].Resources {
 		names = append(names, g.ResourceNames...)
 	}

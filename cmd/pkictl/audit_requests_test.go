@@ -89,6 +89,7 @@ func (s *auditedServer) sendSecrets() {
 			s.send(user, "GET", maps, "")
 			s.send(user, "DELETE", maps+"/m", "")
 			s.send(user, "DELETE", secrets+"/s", "")
+			s.send(user, "DELETE", secrets+"/t?propagationPolicy=Foreground", "") // answers with it
 			s.send(user, "DELETE", secrets, "") // deletecollection
 		}
 	}
