@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"internal/kubeclient": {"internal/store", "internal/failure"},
 	"ca":                  {"internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"kubeconfig":          {"ca", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
-	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/failure"},
+	"csr":                 {"ca", "kubeconfig", "internal/kubeclient", "internal/store", "internal/shell", "internal/failure"},
 	"cluster":             {"ca", "kubeconfig", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"internal/staticpod":  {"internal/store", "internal/failure"},
 	"apiserver":           {"apiserver/audit", "kubeconfig", "ca", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},

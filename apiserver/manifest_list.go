@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	kubeyaml "sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
@@ -154,7 +155,23 @@ func (m *Manifest) marginOf(at int) (string, bool) {
 
 // scalarText writes a text as YAML: in these quotes, or plain where it can be.
 func scalarText(value string, style yaml.Style, flow bool) (string, bool) {
-	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Style: style & (yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle)}
+	style &= yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle
+	text, ok := styledText(value, style, flow)
+	if style == 0 && ok && !readsAs(text, value) {
+		return styledText(value, yaml.DoubleQuotedStyle, flow)
+	}
+	return text, ok
+}
+
+// readsAs says whether the kubelet reads a text in YAML as that value: to it, by
+// YAML 1.1, no is a boolean.
+func readsAs(text, value string) bool {
+	var got any
+	return kubeyaml.Unmarshal([]byte(text), &got) == nil && got == value
+}
+
+func styledText(value string, style yaml.Style, flow bool) (string, bool) {
+	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Style: style}
 	if flow {
 		node = &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle, Content: []*yaml.Node{node}}
 	}

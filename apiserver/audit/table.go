@@ -340,41 +340,51 @@ func isAbout(rule *internal.PolicyRule, r *Request) bool {
 
 // variants returns the request for those namespaces and objects that a rule names.
 func variants(rule *internal.PolicyRule, o TableOptions, r *Request) []Request {
-	namespaces, names := []string{r.Namespace}, []string{r.Name}
-	if o.Namespace == "" && r.Namespace != "" && !r.isNamespace() {
-		for _, namespace := range rule.Namespaces {
-			// All namespaces at once there are for many objects alone.
-			if namespace != "" || !r.canHaveName() && r.Verb != "create" {
-				namespaces = appendNew(namespaces, namespace)
-			}
-		}
-	}
-	if o.Name == "" && r.canHaveName() {
-		for _, list := range rule.Resources {
-			for _, name := range list.ResourceNames {
-				if name != "" {
-					names = appendNew(names, name)
-				}
-			}
-		}
-		if r.isNamespace() { // a namespace is in itself
-			for _, name := range rule.Namespaces {
-				if name != "" {
-					names = appendNew(names, name)
-				}
-			}
-		}
-	}
 	var all []Request
-	for _, namespace := range namespaces {
-		for _, name := range names {
+	for _, namespace := range namespaceVariants(rule, o, r) {
+		for _, name := range nameVariants(rule, o, r) {
 			other := *r
 			other.Namespace, other.Name = namespace, name
-			if r.isNamespace() {
+			if r.isNamespace() { // a namespace is in itself
 				other.Namespace = name
 			}
 			all = append(all, other)
 		}
 	}
 	return all[1:] // without the request itself
+}
+
+func namespaceVariants(rule *internal.PolicyRule, o TableOptions, r *Request) []string {
+	namespaces := []string{r.Namespace}
+	if o.Namespace != "" || r.Namespace == "" || r.isNamespace() {
+		return namespaces
+	}
+	// All namespaces at once there are for many objects alone.
+	forAll := !r.canHaveName() && r.Verb != "create"
+	for _, namespace := range rule.Namespaces {
+		if namespace != "" || forAll {
+			namespaces = appendNew(namespaces, namespace)
+		}
+	}
+	return namespaces
+}
+
+func nameVariants(rule *internal.PolicyRule, o TableOptions, r *Request) []string {
+	names := []string{r.Name}
+	if o.Name != "" || !r.canHaveName() {
+		return names
+	}
+	var named []string
+	for _, list := range rule.Resources {
+		named = append(named, list.ResourceNames...)
+	}
+	if r.isNamespace() {
+		named = append(named, rule.Namespaces...)
+	}
+	for _, name := range named {
+		if name != "" {
+			names = appendNew(names, name)
+		}
+	}
+	return names
 }

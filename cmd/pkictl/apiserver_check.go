@@ -32,8 +32,10 @@ func (a *app) apiserverCheckCmd() *cobra.Command {
 		Long: `Hold the manifest of kube-apiserver, or all manifests of a control plane in a
 directory, against the CIS Kubernetes Benchmark, version 1.12, as kube-bench
 numbers it: sections 1.2 and 3.2, and where the manifests are there 1.1.1 to
-1.1.8, 1.3, 1.4 and 2. Files that flags name are read through the volumes by which the
-component sees them: audit policy, encryption, authentication and authorization.
+1.1.8, 1.3, 1.4 and 2. Files that flags name are read through the volumes by
+which the component sees them: audit policy, encryption, authentication and
+authorization. --live asks a running API server for the pods of its control
+plane, and tries what it takes: anonymous requests, profiling, weak ciphers.
 
 What a flag is by default counts as kube-apiserver of that version has it. What
 cannot be told from here is unknown, not passed. What not every cluster needs is
@@ -44,7 +46,8 @@ looked at by: pkictl cluster check
 
 --fix mends what failed and is certain, by pkictl apiserver patch, and modes and
 owners of manifests. What needs thought first, as it can lock somebody out or has
-to be the same on all nodes, is mended only where its ID is given: --fix=1.2.5
+to be the same on all nodes, is mended only where its ID is given: --fix=1.2.5.
+With --wait the old manifest is put back where kube-apiserver does not come back.
 
 Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
 		Example: `  pkictl apiserver check --list

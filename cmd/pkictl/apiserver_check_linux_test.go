@@ -35,7 +35,7 @@ func TestAPIServerCheckKubeadm(t *testing.T) {
 	k := n.startKubelet()
 	n.awaitHealthy(k)
 	log := filepath.Join(n.dir, "audit", "audit.log")
-	places := in("--yes", "--config-dir", filepath.Join(n.dir, "apiserver"), "--audit-log-path", log)
+	places := in("--yes", "--wait", "--pod-logs", k.logs, "--config-dir", filepath.Join(n.dir, "apiserver"), "--audit-log-path", log)
 	k.started()
 	r = n.apiserverCheck(append(in(n.manifests, "--fix"), places...)...)
 	if got, want := sortedWords(r.with("fail", "")), sortedWords(thought+" "+others); got != want {

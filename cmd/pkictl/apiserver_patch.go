@@ -47,8 +47,10 @@ the kubelet's probe in. If it does not come back within --timeout, or its log sa
 that it never will, or the wait is interrupted, the old manifest is put back, with
 the files that were replaced; the likely cause and the last lines of the log are
 printed (exit code 1).`,
-		Example: `  pkictl apiserver flags --audit-log-path /var/log/kubernetes/audit/audit.log
-  pkictl apiserver patch --set event-ttl=2h --explain`,
+		Example: `  pkictl apiserver patch --manifest kube-apiserver.yaml --audit-preset cis --dry-run
+  pkictl apiserver patch --manifest kube-apiserver.yaml --set event-ttl=2h --yes
+  pkictl apiserver patch --manifest kube-apiserver.yaml --undo --yes
+  pkictl apiserver patch --manifest kube-apiserver.yaml --set event-ttl=2h --explain`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.patchAPIServer(cmd, f) },
 	}

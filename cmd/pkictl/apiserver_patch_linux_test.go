@@ -12,18 +12,6 @@ import (
 
 const patchPolicy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
 
-const patchManifest = `apiVersion: v1
-kind: Pod
-metadata: {name: kube-apiserver}
-spec:
-  containers:
-  - name: kube-apiserver
-    image: registry.k8s.io/kube-apiserver:v1.36.3
-    command: # of kubeadm
-    - kube-apiserver
-    - --event-ttl=1h
-`
-
 // writePatchNode makes a directory with a manifest, a policy and, so that there is
 // something to replace, an older policy in its place.
 func writePatchNode(t testing.TB, dir string) (args []string) {

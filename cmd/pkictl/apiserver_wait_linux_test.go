@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,6 +99,7 @@ func TestAwaitHealthy(t *testing.T) {
 	ok(t, err)
 	n.awaitReady()
 
+	t.Run("command", n.testCommand)
 	t.Run("good", n.testGood)
 	t.Run("bad", n.testBad)
 	t.Run("no proof but its metrics", n.testMetrics)
@@ -118,6 +120,30 @@ func (n *changingNode) awaitReady() {
 			n.t.Fatalf("no API server\n%s", n.k.logOf(cluster.ComponentAPIServer))
 		}
 	}
+}
+
+// testCommand has the program make a good change, and a bad one by force.
+func (n *changingNode) testCommand(t *testing.T) {
+	patch := func(args ...string) (string, string, error) {
+		return n.try(pkictl(), append([]string{"apiserver", "patch", "--manifest", n.manifest, "--yes", "--wait", "--timeout=2m", "--pod-logs", n.k.logs}, args...)...)
+	}
+	out, errOut, err := patch("--set=event-ttl=2h")
+	if err != nil || !strings.Contains(out, "kube-apiserver is healthy: it was seen to go down and come up\n") {
+		t.Fatalf("%v\n%s%s", err, out, errOut)
+	}
+	before := n.manifestsOf()
+	out, errOut, err = patch("--set=no-such=1", "--force")
+	t.Logf("%s%s", out, errOut)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != int(failure.Failed) || out != "" {
+		t.Fatalf("%v\n%s%s", err, out, errOut)
+	}
+	for _, want := range in("unknown_flag:_--no-such; the_old_manifest_is_back,_and_kube-apiserver_is_healthy_again; hint:_mend_the_name") {
+		if want = strings.ReplaceAll(want, "_", " "); !strings.Contains(errOut, want) {
+			t.Errorf("no %q in\n%s", want, errOut)
+		}
+	}
+	n.checkOld(t, before)
 }
 
 const goodPolicy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"

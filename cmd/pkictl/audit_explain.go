@@ -46,7 +46,7 @@ shown as such.
 --table shows the decisions about many requests: the important resources and
 those that the policy speaks of, by verb, for each user and group that it names.
 In it, --verb and --resource may be given several times.`,
-		Example: `  printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- {level: Request, verbs: [delete], resources: [{group: "", resources: [pods]}]}\n- level: Metadata\n' > policy.yaml
+		Example: `  pkictl audit generate --log 'delete pods in prod at Request' --out policy.yaml
   pkictl audit explain policy.yaml --verb delete --resource pods --namespace prod --user jane --group devs
   pkictl audit explain policy.yaml --verb create --resource pods/exec --name web -o json
   pkictl audit explain policy.yaml --path /healthz

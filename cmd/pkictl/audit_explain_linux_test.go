@@ -6,10 +6,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,19 +17,12 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"github.com/pkictl/pkictl/apiserver/audit"
 	"github.com/pkictl/pkictl/ca"
 )
-
-var updateResources = flag.Bool("update-resources", false, "rewrite apiserver/audit/resources.txt with what kube-apiserver serves")
-
-// gates are of resources that are served only with them. With that which is
-// closed, the log has events of watches in another order.
-const gates = "--feature-gates=AllAlpha=true,AllBeta=true,APIServingWithRoutine=false"
 
 // auditPolicy has all levels, and rules of every kind.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
@@ -134,70 +125,6 @@ func (c auditCluster) events() map[string][]auditv1.Event {
 	}
 	ok(c.t, lines.Err())
 	return found
-}
-
-// get reads JSON from the API server.
-func (c auditCluster) get(path string, into any) {
-	c.t.Helper()
-	resp, err := c.client.Get(c.url + path)
-	ok(c.t, err)
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != http.StatusOK {
-		c.t.Fatalf("%s: %s, %v", path, resp.Status, err)
-	}
-}
-
-// resources writes what the API server serves, as resources.txt has it.
-func (c auditCluster) resources() string {
-	c.t.Helper()
-	var version struct{ GitVersion string }
-	c.get("/version", &version)
-	var b strings.Builder
-	fmt.Fprintf(&b, "# What kube-apiserver %s serves with --runtime-config=api/all=true %s.\n# group version resource scope kind verbs short-names\n", version.GitVersion, gates)
-	c.writeGroup(&b, "core", []string{"v1"})
-	var list metav1.APIGroupList
-	c.get("/apis", &list)
-	slices.SortFunc(list.Groups, func(a, b metav1.APIGroup) int { return strings.Compare(a.Name, b.Name) })
-	for _, group := range list.Groups {
-		versions := []string{group.PreferredVersion.Version}
-		for _, v := range group.Versions {
-			if !slices.Contains(versions, v.Version) {
-				versions = append(versions, v.Version)
-			}
-		}
-		c.writeGroup(&b, group.Name, versions)
-	}
-	return b.String()
-}
-
-// writeGroup writes each resource of a group in the first version that has it.
-func (c auditCluster) writeGroup(b *strings.Builder, group string, versions []string) {
-	c.t.Helper()
-	lines := map[string]string{}
-	for _, version := range versions {
-		path := "/apis/" + group + "/" + version
-		if group == "core" {
-			path = "/api/" + version
-		}
-		var list metav1.APIResourceList
-		c.get(path, &list)
-		for _, r := range list.APIResources {
-			scope, short := "cluster", "-"
-			if r.Namespaced {
-				scope = "namespaced"
-			}
-			if len(r.ShortNames) > 0 {
-				short = strings.Join(r.ShortNames, ",")
-			}
-			slices.Sort(r.Verbs)
-			if _, known := lines[r.Name]; !known {
-				lines[r.Name] = strings.Join([]string{group, version, r.Name, scope, r.Kind, strings.Join(r.Verbs, ","), short}, " ")
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(lines)) {
-		fmt.Fprintln(b, lines[name])
-	}
 }
 
 // sent are requests of all forms, those that the API server refuses included: the

@@ -122,13 +122,14 @@ func printAuditTable(w io.Writer, result *auditTable, verbs []string) {
 	for i, t := range result.Tables {
 		var who []string
 		for _, s := range t.Subjects {
-			who = append(who, s.Who)
+			who = append(who, printable(s.Who))
 		}
 		rows, but := t.Rows, ""
 		if i > 0 {
 			rows, but = differing(t.Rows, result.Tables[0].Rows), ": as above, but"
 		}
-		fmt.Fprintf(w, "\nFor %s%s\n", printableAll(who), but)
+		// One in a line: names of service accounts are long.
+		fmt.Fprintf(w, "\nFor %s%s\n", strings.Join(who, ",\n    "), but)
 		printTableOfSome(w, rows, verbs)
 		printExceptions(w, rows)
 	}

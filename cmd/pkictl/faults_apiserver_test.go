@@ -33,7 +33,7 @@ func TestAPIServerFlagsFaults(t *testing.T) {
 		{name: "strong beside others", args: flagsOf("--tls-cipher-suites", "strong,TLS_AES_256_GCM_SHA384"), says: "beside others", hint: "others", code: 2},
 		{name: "no policy", args: flagsOf("--audit-policy-from", "x"), says: `cannot read "x"`, hint: "name"},
 		{name: "endless policy", args: flagsOf("--audit-policy-from", "/dev/zero"), says: "larger than 4 MiB", hint: "file you mean"},
-		{name: "empty policy", args: flagsOf("--audit-policy-from", "x"), says: `"x" is empty`, hint: "audit", code: 2, prepare: written("x", "")},
+		{name: "empty policy", args: flagsOf("--audit-policy-from", "x"), says: "there is no policy in it", hint: "audit generate", code: 2, prepare: written("x", "")},
 		{name: "authentication with tabs", args: flagsOf("--authentication-config-from", "x"), says: "not valid YAML", hint: "spaces", code: 2, prepare: written("x", "a:\n\tb: c\n")},
 		{name: "authorization with an alias", args: flagsOf("--authorization-config-from", "x"), says: "alias", hint: "out", code: 2, prepare: written("x", "a: &b c\nd: *b\n")},
 		{name: "escapes", args: flagsOf("--set", "\x1b[31m=\u202e"), says: "has no flag", hint: "--help", code: 2},

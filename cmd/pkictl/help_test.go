@@ -72,6 +72,9 @@ func TestExamplesRun(t *testing.T) {
 			if !strings.Contains(examples[0], "init-ca") {
 				w.pkictl("init-ca")
 			}
+			if name == "apiserver patch" {
+				ok(t, os.WriteFile(filepath.Join(w.dir, "kube-apiserver.yaml"), []byte(patchManifest), 0o600))
+			}
 			setup := `export PATH="` + binDir + `:$PATH"; `
 			if ofCluster(name) {
 				setup += `export KUBECONFIG="` + sharedCluster(t).admin + `"; `
