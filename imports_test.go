@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"internal/staticpod":  {"internal/store", "internal/failure"},
 	"apiserver":           {"apiserver/audit", "kubeconfig", "ca", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"apiserver/audit":     {"internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
-	"cmd/pkictl":          {"apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/store", "internal/shell", "internal/failure"},
+	"cmd/pkictl":          {"apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/failure"},
 }
 
 // onlyCommand are the parts of the world that only cmd/pkictl touches; the

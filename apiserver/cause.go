@@ -46,7 +46,7 @@ var causeRules = []causeRule{
 	{part: "admission-plugins", what: "the admission plugins are not accepted", hint: "mend --enable-admission-plugins and --disable-admission-plugins; names have upper case letters, as NodeRestriction"},
 	{part: "anonymous-auth flag cannot be set", what: "the authentication configuration and a flag contradict each other", hint: "leave --anonymous-auth out: the configuration says who may be anonymous"},
 	{part: "authentication configuration", what: "the authentication configuration is not accepted", hint: "mend the file of --authentication-config"},
-	{part: "authorization configuration", what: "the authorization configuration is not accepted", hint: "mend the file of --authorization-config"},
+	{part: "AuthorizationConfiguration", what: "the authorization configuration is not accepted", hint: "mend the file of --authorization-config"},
 	{part: "--authorization-config can not be", what: "flags contradict each other", hint: "leave --authorization-mode and --authorization-webhook-* out: the configuration names the authorizers"},
 	{part: "authorization-mode", what: "the authorization is not accepted", hint: "modes are Node, RBAC, Webhook, ABAC, AlwaysAllow and AlwaysDeny; Webhook and ABAC need a file"},
 	{part: "tls: private key does not match public key", what: "a certificate and its key do not fit", hint: "name the key that belongs to --tls-cert-file in --tls-private-key-file"},

@@ -103,28 +103,30 @@ func (j *policyJudge) findBodies() {
 		if !rule.Level.GreaterOrEqual(internal.LevelRequest) {
 			continue
 		}
-		requests(rule, func(r audit.Request) bool {
+		alone := (&audit.Policy{Policy: internal.Policy{Rules: []internal.PolicyRule{rule}}}).Evaluator()
+		requests(rule, func(r audit.Request) {
 			for _, g := range guarded() {
 				r.Group, r.Version, r.Resource, r.Subresource = g.Group, g.Version, g.Resource, g.Subresource
 				if r.Resource == "tokenreviews" { // they are in no namespace
 					r.Namespace = ""
 				}
-				d := j.evaluator.Decide(&r)
 				name := resourceName(r)
-				if d.Rule != i || told[fmt.Sprint(i, name)] {
+				if told[fmt.Sprint(i, name)] || alone.Decide(&r).Rule == audit.NoRule {
+					continue
+				}
+				d := j.evaluator.Decide(&r)
+				if d.Rule != i {
 					continue
 				}
 				told[fmt.Sprint(i, name)] = true
 				j.add(i, fmt.Sprintf("rule %d logs bodies of %s (%s)", i+1, name, d.Level))
 			}
-			return true
 		})
 	}
 }
 
-// requests makes up the requests that a rule is about, but for their resource,
-// until do returns false.
-func requests(rule internal.PolicyRule, do func(audit.Request) bool) {
+// requests makes up the requests that a rule is about, but for their resource.
+func requests(rule internal.PolicyRule, do func(audit.Request)) {
 	tries := 0
 	for _, user := range orOne(rule.Users, "somebody") {
 		for _, group := range orOne(rule.UserGroups, "system:authenticated") {
@@ -132,9 +134,10 @@ func requests(rule internal.PolicyRule, do func(audit.Request) bool) {
 				for _, verb := range orOne(without(rule.Verbs, "*"), "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection") {
 					for _, name := range namesOf(rule) {
 						r := audit.Request{User: user, Groups: []string{group}, Verb: verb, IsResource: true, Namespace: namespace, Name: name}
-						if tries++; tries > maxTries || !do(r) {
+						if tries++; tries > maxTries {
 							return
 						}
+						do(r)
 					}
 				}
 			}

@@ -155,6 +155,10 @@ func authorizersOf(p *checkedPod) (modes []string, flag string, f *finding) {
 			}
 		}
 	}
+	if modes == nil { // kube-apiserver does not start with it
+		none := fail("the file of --authorization-config names no authorizers", "authorization-config")
+		return nil, "", &none
+	}
 	return modes, "authorization-config", nil
 }
 

@@ -57,14 +57,8 @@ func (f *Fix) of(p *checkedPod) *Fix {
 	for _, arg := range args {
 		fix.Command += " " + shell.Quote(arg)
 	}
-	if o.Audit.Policy.Data != nil {
-		fix.Command = "pkictl audit generate >" + policyName + " && " + fix.Command
-	}
 	return &fix
 }
-
-// policyName is what commands call a policy that is made first.
-const policyName = "audit-policy.yaml"
 
 func thinkAgain(f *Fix, err error) string {
 	if err != nil {
@@ -311,12 +305,8 @@ func fixAuditLog() *Fix {
 			o.Audit.PolicyFile = policy
 			args = append(args, "--audit-policy-file", policy)
 		} else {
-			data, err := audit.Generate(audit.Options{})
-			if err != nil {
-				return nil, err
-			}
-			o.Audit.Policy = Contents{Name: policyName, Data: data}
-			args = append(args, "--audit-policy-from", policyName)
+			o.Audit.Preset = audit.DefaultPreset
+			args = append(args, "--audit-preset", o.Audit.Preset)
 		}
 		if path, _ := p.value("audit-log-path"); path != "" {
 			o.Audit.LogPath = path

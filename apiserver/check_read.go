@@ -87,7 +87,11 @@ func (p *checkedPod) read(file string, limit int64) (path string, data []byte, e
 func readPods(path string) ([]*checkedPod, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, store.ReadError(err, path)
+		err = store.ReadError(err, path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = failure.Wrap(err, failure.Failed, "run it on a node of the control plane, or name a manifest or the directory of them", "manifest")
+		}
+		return nil, err
 	}
 	if !info.IsDir() {
 		manifest, err := ReadManifest(path)

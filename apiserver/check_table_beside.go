@@ -1,6 +1,9 @@
 package apiserver
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // fileChecks are about the manifests as files.
 func fileChecks() []Check {
@@ -13,7 +16,7 @@ func fileChecks() []Check {
 	return checks
 }
 
-func fileID(n int) string { return "1.1." + string(rune('0'+n)) }
+func fileID(n int) string { return "1.1." + strconv.Itoa(n) }
 
 func controllerManagerChecks() []Check {
 	return of(componentControllerManager, []Check{

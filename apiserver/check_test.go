@@ -36,12 +36,10 @@ func (s checkSite) must(err error) {
 	}
 }
 
-// etc writes a file that the pods see, and returns its path.
-func (s checkSite) etc(name, text string) string {
+// etc writes a file that the pods see.
+func (s checkSite) etc(name, text string) {
 	s.t.Helper()
-	path := filepath.Join(s.dir, "etc", name)
-	s.must(os.WriteFile(path, []byte(text), 0o600))
-	return path
+	s.must(os.WriteFile(filepath.Join(s.dir, "etc", name), []byte(text), 0o600))
 }
 
 // pod writes the manifest of a component with flags, of an image's version.

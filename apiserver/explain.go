@@ -12,7 +12,7 @@ import (
 // of their own, and print the same flags. root is empty for the host itself.
 func (p *Plan) Explain(root string) string {
 	var b strings.Builder
-	b.WriteString("umask 077 # no one else reads what is made\nset -C    # and no file is replaced\n")
+	b.WriteString("set -e\numask 077 # no one else reads what is made\nset -C    # and no file is replaced\n")
 	for _, file := range p.Files {
 		at := path.Join(root, file.Path)
 		switch {

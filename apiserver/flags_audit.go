@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -39,7 +40,7 @@ func (p *planner) auditPolicy() error {
 		return err
 	}
 	if o.Policy.Data != nil {
-		if _, err := audit.Parse(o.Policy.Name, o.Policy.Data); err != nil {
+		if err := p.lintPolicy(); err != nil {
 			return err
 		}
 		o.PolicyFile = cmp.Or(o.PolicyFile, p.below("audit-policy.yaml"))
@@ -55,6 +56,33 @@ func (p *planner) auditPolicy() error {
 	}
 	p.file(File{Path: o.PolicyFile, Mode: 0o600, Data: o.Policy.Data, Why: "the audit policy"})
 	return p.setPath("audit-policy-file", o.PolicyFile, "which requests are logged, and how much of them (CIS 3.2.1)")
+}
+
+// lintPolicy refuses a policy with which kube-apiserver would not start, and one
+// with a field that it passes over: its rules are wider than they look.
+func (p *planner) lintPolicy() error {
+	o := p.Audit
+	if o.Preset != "" { // written by the same package
+		return nil
+	}
+	findings, err := audit.Lint(o.Policy.Name, o.Policy.Data)
+	if err != nil {
+		return err
+	}
+	more := 0
+	for _, f := range findings {
+		switch {
+		case f.Severity == audit.SeverityError, f.ID == "unknown-field":
+			return failure.New(failure.Usage, cmp.Or(f.Mend, "see: pkictl audit lint FILE"), "%q, line %d, column %d: %s", o.Policy.Name, f.Line, f.Column, f.Message)
+		case f.Severity == audit.SeverityFinding:
+			more++
+		}
+	}
+	if more > 0 {
+		p.note(fmt.Sprintf("the audit policy may not do what it says (findings: %d); see: pkictl audit lint %s", more, o.Policy.Name))
+	}
+	_, err = audit.Parse(o.Policy.Name, o.Policy.Data)
+	return err
 }
 
 // auditPreset makes the policy of a preset.

@@ -196,6 +196,7 @@ func TestPlanRefuses(t *testing.T) {
 		{Options{Audit: AuditOptions{PolicyFile: "/a\nb"}}, "control character", "host"},
 		{Options{Audit: AuditOptions{Preset: "exam", LogPath: "/etc/audit.log"}}, "all of /etc", "directory of its own, like /etc/kube-apiserver/audit.log"},
 		{Options{Audit: AuditOptions{Policy: Contents{"p", []byte("a: b")}}}, `"p"`, "apiVersion: audit.k8s.io/v1"},
+		{Options{Audit: AuditOptions{Policy: Contents{"p", []byte("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n  namespace: [a]\n")}}}, `"p", line 5, column 3: a rule has no field "namespace"`, "namespaces"},
 		{Options{Audit: AuditOptions{Preset: "cis", Policy: Contents{"p", []byte("a: b")}}}, "two policies", "one"},
 		{Options{Audit: AuditOptions{WebhookMode: "batch"}}, "are for an audit webhook", "--audit-webhook-config-file"},
 		{Options{Audit: AuditOptions{WebhookConfig: "/a", WebhookMode: "x"}}, "unknown mode", "blocking"},

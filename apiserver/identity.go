@@ -20,8 +20,8 @@ var strongSuites = []string{
 	"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 }
 
-// http2Suites are those of which HTTP/2 needs one (RFC 9113, section 9.2.2; the
-// second stands in for the first where the certificate is ECDSA).
+// http2Suites are those of which HTTP/2 needs one, unless TLS 1.3 is the least (RFC
+// 9113, section 9.2.2; golang.org/x/net/http2, ConfigureServer).
 var http2Suites = []string{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"}
 
 // serving is about the certificate that clients see, and TLS.
@@ -67,7 +67,11 @@ func (p *planner) cipherSuites() error {
 			return failure.New(failure.Usage, hint, "%q is no cipher suite, or not a secure one", suite)
 		}
 	}
-	if !slices.ContainsFunc(http2Suites, func(suite string) bool { return slices.Contains(o.CipherSuites, suite) }) {
+	onlyTLS13 := strings.HasSuffix(o.MinVersion, "3")
+	if onlyTLS13 {
+		p.note("--tls-cipher-suites says nothing of TLS 1.3, and nothing older is spoken")
+	}
+	if !onlyTLS13 && !slices.ContainsFunc(http2Suites, func(suite string) bool { return slices.Contains(o.CipherSuites, suite) }) {
 		return failure.New(failure.Usage, "add "+strings.Join(http2Suites, " or "), "kube-apiserver does not start without a cipher suite that HTTP/2 needs")
 	}
 	p.set("tls-cipher-suites", strings.Join(unique(o.CipherSuites), ","), "cipher suites of TLS 1.2; those of TLS 1.3 are not chosen (CIS 1.2.29)")

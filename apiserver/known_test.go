@@ -21,7 +21,7 @@ const realAPIServer = "../tools/bin/kube-apiserver"
 var helpLine = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z0-9-]+)(?: (\S+))?  +(.*)$`)
 
 // typeOf is the type of a flag by the word that its help has for the value.
-func typeOf(name, word string) FlagType {
+func typeOf(word string) FlagType {
 	switch word {
 	case "":
 		return TypeBool
@@ -54,7 +54,7 @@ func realHelp(t *testing.T) map[string]FlagType {
 	flags := map[string]FlagType{}
 	for _, match := range helpLine.FindAllStringSubmatch(string(out), -1) {
 		if match[1] != "help" {
-			flags[match[1]] = typeOf(match[1], match[2])
+			flags[match[1]] = typeOf(match[2])
 		}
 	}
 	if len(flags) < 150 {

@@ -183,7 +183,7 @@ func (w *watch) cause() *Cause {
 // where it ended again and again it may have begun another.
 func (w *watch) ownLog() staticpod.Log {
 	log := w.before.logs.Since()
-	if log.Path == "" || w.before.logs.HasSeen(log.Path) || w.before.health != nil && w.before.logs.HasSeenPod(log.Path) {
+	if log.Path == "" || w.before.logs.HasSeen(log.Path) || w.before.health != nil && w.before.logs.IsOfLastPod(log.Path) {
 		return staticpod.Log{}
 	}
 	return log

@@ -146,6 +146,9 @@ func (p *Patch) change(o PatchOptions, before *Manifest) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := plan.CheckReplaces(before.Value); err != nil {
+		return nil, err
+	}
 	p.Warnings = append(p.Warnings, plan.Notes...)
 	data, err := before.Apply(plan.Change)
 	if err != nil {

@@ -79,7 +79,7 @@ func (p *Plan) kubeadmPatch() ([]byte, error) {
 		}
 	}
 	var b strings.Builder
-	b.WriteString("# Save as kube-apiserver+json.yaml in a directory, and name that with kubeadm's --patches.\n")
+	b.WriteString("# Save as kube-apiserver+json.yaml in a directory, and name that with kubeadm's\n# --patches, or patches.directory where it has a --config.\n")
 	for _, flag := range p.Set {
 		value := flag.Value
 		if slices.Contains(kubeadmFlags, flag.Name) {

@@ -31,7 +31,7 @@ type Evaluator struct {
 // rule's index stands for its level.
 func (p *Policy) Evaluator() *Evaluator {
 	e := new(Evaluator)
-	numbered := p.Policy.DeepCopy() // it is changed, here and by the evaluator
+	numbered := p.DeepCopy() // it is changed, here and by the evaluator
 	for i := range numbered.Rules {
 		e.levels = append(e.levels, numbered.Rules[i].Level)
 		numbered.Rules[i].Level = internal.Level(strconv.Itoa(i))

@@ -38,7 +38,8 @@ type Reason struct {
 	Why   string `json:"why"`
 }
 
-// Event is what the log holds of a request that goes through.
+// Event is what the log holds of a request that goes through. A body that is not
+// sent it cannot hold: kubectl sends one with each delete.
 type Event struct {
 	Stage        internal.Stage `json:"stage"`
 	RequestBody  bool           `json:"requestBody"`
@@ -89,6 +90,13 @@ func (r *Request) longRunning() bool {
 // that no event has it (k8s.io/apiserver/pkg/endpoints/handlers, ConnectResource).
 func (r *Request) isStream() bool { return !r.IsResource || r.longRunning() }
 
+// isDiscovery says whether a path that is no resource is answered with an object
+// all the same: the lists of API groups, versions and resources.
+func (r *Request) isDiscovery() bool {
+	parts := strings.Split(strings.Trim(r.Path, "/"), "/")
+	return !r.IsResource && r.Verb == "get" && (parts[0] == "api" && len(parts) <= 2 || parts[0] == "apis" && len(parts) <= 3)
+}
+
 // sendsBody says whether the request has an object that the log can hold.
 func (r *Request) sendsBody() bool {
 	return !r.isStream() && slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, r.Verb)
@@ -106,7 +114,7 @@ func (d *Decision) events(r *Request) []Event {
 		e := Event{Stage: stage}
 		if stage == internal.StageResponseComplete {
 			e.RequestBody = d.Level.GreaterOrEqual(internal.LevelRequest) && r.sendsBody()
-			e.ResponseBody = d.Level.GreaterOrEqual(internal.LevelRequestResponse) && !r.isStream()
+			e.ResponseBody = d.Level.GreaterOrEqual(internal.LevelRequestResponse) && (!r.isStream() || r.isDiscovery())
 		}
 		events = append(events, e)
 	}

@@ -88,27 +88,26 @@ func subresourceNote(rule *internal.PolicyRule, r *Request) string {
 
 // bodyNote is about secrets that the log holds from then on.
 func bodyNote(e *Explanation) string {
-	if !HoldsSecrets(e.Request.Group, e.Request.Resource, e.Request.Subresource) {
+	if !e.holdsSecret() {
 		return ""
 	}
-	for _, event := range e.Events {
-		if event.RequestBody || event.ResponseBody {
-			return "the log then holds what is in " + e.Request.What() + ", readable for all who may read the log: Metadata is enough to know who did what"
-		}
-	}
-	return ""
+	return "the log then holds what is in " + e.Request.What() + ", readable for all who may read the log: Metadata is enough to know who did what"
 }
 
-// HoldsSecrets says whether bodies of a resource hold what a log should not: data
-// of Secrets and ConfigMaps, and tokens (CIS Kubernetes Benchmark, 3.2.2).
-func HoldsSecrets(group, resource, subresource string) bool {
-	switch group + "/" + resource {
-	case "/secrets", "/configmaps":
-		return true
-	case "/serviceaccounts":
-		return subresource == "token"
-	case "authentication.k8s.io/tokenreviews":
-		return true
+// holdsSecret says whether a body that is logged is one of a resource with secrets.
+func (e *Explanation) holdsSecret() bool {
+	r := &e.Request
+	full := strings.TrimSuffix(r.Resource+"/"+r.Subresource, "/")
+	for _, s := range secretResources() {
+		if !r.IsResource || s.group != r.Group || s.name != full {
+			continue
+		}
+		for _, event := range e.Events {
+			// A request that writes is answered with what was written.
+			if event.RequestBody && slices.Contains(s.requests, r.Verb) || event.ResponseBody && slices.Contains(slices.Concat(s.requests, s.answers), r.Verb) {
+				return true
+			}
+		}
 	}
 	return false
 }

@@ -66,7 +66,7 @@ func groupReason(rule *internal.PolicyRule, r *Request) string {
 }
 
 func verbReason(rule *internal.PolicyRule, r *Request) string {
-	if len(rule.Verbs) == 0 || slices.Contains(rule.Verbs, r.Verb) {
+	if verbMatches(rule, r) {
 		return ""
 	}
 	why := fmt.Sprintf("%q is not in %s", r.Verb, some(rule.Verbs))
@@ -84,6 +84,14 @@ func verbReason(rule *internal.PolicyRule, r *Request) string {
 		why += "; kubectl begins " + r.Subresource + " with a GET by WebSocket, or with a POST (create)"
 	}
 	return why
+}
+
+func verbMatches(rule *internal.PolicyRule, r *Request) bool {
+	return len(rule.Verbs) == 0 || slices.Contains(rule.Verbs, r.Verb)
+}
+
+func groupMatches(list *internal.GroupResources, r *Request) bool {
+	return list.Group == r.Group || list.Group == "*"
 }
 
 // isInteractive says whether a subresource is reached by GET and POST alike.
@@ -124,7 +132,7 @@ func resourceReason(rule *internal.PolicyRule, r *Request) string {
 	}
 	var inGroup []internal.GroupResources
 	for _, resources := range rule.Resources {
-		if resources.Group == r.Group || resources.Group == "*" {
+		if groupMatches(&resources, r) {
 			inGroup = append(inGroup, resources)
 		}
 	}

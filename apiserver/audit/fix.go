@@ -13,7 +13,7 @@ import (
 
 // maxRounds is how often Fix looks again: what is mended may show what else is
 // wrong, as a group that nobody read.
-const maxRounds = 5
+const maxRounds = 16
 
 // edit is a change of one place in the file.
 type edit struct {
@@ -63,11 +63,23 @@ func isAccepted(data []byte) bool {
 // fixOnce makes the edits of all findings at once, and where the file would then
 // say something else than it is to say, one by one.
 func fixOnce(data []byte, findings []Finding) ([]byte, []Finding) {
+	t := yamlfile.NewText(data)
 	var fixable []Finding
+	taken := make(map[int]bool) // bytes: of what overlaps one is mended now, and the other in the next round
 	for _, f := range findings {
-		if f.Fixable && !slices.ContainsFunc(fixable, func(g Finding) bool { return g.edit.node == f.edit.node }) {
-			fixable = append(fixable, f)
+		if !f.Fixable {
+			continue
 		}
+		s, ok := f.edit.splice(t)
+		if ok && !taken[s.From] && !taken[s.To] {
+			fixable = append(fixable, f)
+			for at := s.From; at <= s.To; at++ {
+				taken[at] = true
+			}
+		}
+	}
+	if len(fixable) == 0 {
+		return data, nil
 	}
 	if fixed := applyEdits(data, fixable); fixed != nil {
 		return fixed, fixable
@@ -102,11 +114,11 @@ func applyEdits(data []byte, findings []Finding) []byte {
 
 // readsAs says whether the new text differs from the old one in the edits alone.
 func readsAs(old, fixed []byte, edits map[*yaml.Node]*edit) bool {
-	before, err := lintDocument("", old)
+	before, _, err := lintDocument("", old)
 	if err != nil {
 		return false
 	}
-	after, err := lintDocument("", fixed)
+	after, _, err := lintDocument("", fixed)
 	if err != nil {
 		return false
 	}

@@ -89,7 +89,10 @@ func added(text string, r *internal.PolicyRule) string {
 	if slices.Contains(r.Verbs, "deletecollection") && !strings.Contains(text, "deletecollection") && !strings.Contains(text, "changes") {
 		why = " Who deletes many with one request does it with deletecollection."
 	}
-	if aboveMetadata(r.Level) && len(r.Resources) > 1 && len(r.Resources) == len(Groups()) {
+	if strings.Contains(text, "changes") && !slices.Contains(r.Verbs, "create") {
+		why += " Requests that create have no name yet, and deletecollection never has one."
+	}
+	if aboveMetadata(r.Level) && len(r.Resources) > 1 && (r.Resources[0].Resources == nil || r.Resources[0].Resources[0] == "*") {
 		why += " These are Kubernetes' own groups: what custom resources hold nobody knows, so they are to be named."
 	}
 	return why

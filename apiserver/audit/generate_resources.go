@@ -10,15 +10,18 @@ import (
 )
 
 // findGroups returns the resources of a list of names, by their groups. Above
-// Metadata, any are Kubernetes' own: what custom resources hold nobody knows.
-func findGroups(names []string, level internal.Level) ([]internal.GroupResources, error) {
+// Metadata, any are Kubernetes' own, or those of them that are in namespaces: what
+// custom resources hold nobody knows.
+func findGroups(names []string, level internal.Level, namespaced bool) ([]internal.GroupResources, error) {
 	var groups []internal.GroupResources
 	if len(names) == 1 && slices.Contains(anything, names[0]) {
 		if !aboveMetadata(level) {
 			return []internal.GroupResources{{Group: "*"}}, nil
 		}
 		for _, group := range Groups() {
-			groups = append(groups, internal.GroupResources{Group: group})
+			if !namespaced || slices.ContainsFunc(Resources(), func(r Resource) bool { return r.Group == group && inNamespaces(&r) }) {
+				groups = append(groups, internal.GroupResources{Group: group})
+			}
 		}
 		return groups, nil
 	}
@@ -139,7 +142,9 @@ func guardOf(r rule) (rule, bool) {
 	g.Level, g.Resources = internal.LevelMetadata, nil
 	for _, secret := range guarded() {
 		for _, name := range secret.Resources {
-			if names, matched := matchedNames(r.Resources, secret.Group, name); matched {
+			resource, _ := Find(secret.Group, name)
+			names, matched := matchedNames(r.Resources, secret.Group, name)
+			if matched && (len(r.Namespaces) == 0 || resource.Namespaced) {
 				one := resources(secret.Group, name)
 				one.ResourceNames = names
 				g.Resources = addResource(g.Resources, one)
@@ -153,13 +158,7 @@ func guardOf(r rule) (rule, bool) {
 // name, and the names that are matched, nil for all.
 func matchedNames(groups []internal.GroupResources, group, name string) ([]string, bool) {
 	for _, g := range groups {
-		if g.Group != group && g.Group != "*" {
-			continue
-		}
-		base, sub, _ := strings.Cut(name, "/")
-		if len(g.Resources) == 0 || slices.ContainsFunc(g.Resources, func(r string) bool {
-			return r == name || r == "*" || r == base+"/*" || sub != "" && r == "*/"+sub
-		}) {
+		if matches(g, group, name) {
 			return g.ResourceNames, true
 		}
 	}

@@ -102,13 +102,16 @@ func (d *draft) rule() (internal.PolicyRule, error) {
 	if len(d.resources) == 1 && d.resources[0] == everything {
 		return d.everythingRule(r)
 	}
-	if r.Resources, err = findGroups(d.resources, r.Level); err != nil {
+	if r.Resources, err = findGroups(d.resources, r.Level, len(r.Namespaces) > 0); err != nil {
 		return r, err
 	}
 	if err := checkGuarded(r); err != nil {
 		return r, err
 	}
 	if names := d.clauses["named"]; names != nil {
+		if r.Verbs, err = d.namedVerbs(r); err != nil {
+			return r, err
+		}
 		for i := range r.Resources {
 			r.Resources[i].ResourceNames = names
 			if r.Resources[i].Resources == nil { // k8s.io/apiserver/pkg/apis/audit/validation wants them named
@@ -117,6 +120,24 @@ func (d *draft) rule() (internal.PolicyRule, error) {
 		}
 	}
 	return r, d.checkPossible(r)
+}
+
+// namedVerbs returns the verbs whose requests have a name: of changes not all do
+// (k8s.io/apiserver/pkg/endpoints/request, NewRequestInfo). Those for
+// subresources always have one.
+func (d *draft) namedVerbs(r internal.PolicyRule) ([]string, error) {
+	for _, group := range r.Resources {
+		if slices.ContainsFunc(group.Resources, func(name string) bool { return strings.Contains(name, "/") }) {
+			return r.Verbs, nil
+		}
+	}
+	nameless := []string{"create", "deletecollection"}
+	for _, verb := range d.verbs {
+		if slices.Contains(nameless, verb) {
+			return nil, failure.New(failure.Usage, "leave "+verb+" out, or the names", "a request to %s %s has no name in it when it is decided", verb, list(d.resources))
+		}
+	}
+	return slices.DeleteFunc(r.Verbs, func(verb string) bool { return slices.Contains(nameless, verb) }), nil
 }
 
 // checkTexts refuses lists with nothing between two commas.
@@ -175,8 +196,12 @@ func (d *draft) urlRule(r internal.PolicyRule) (internal.PolicyRule, error) {
 
 // checkPossible refuses a rule that no request can match.
 func (d *draft) checkPossible(r internal.PolicyRule) error {
-	if len(r.Namespaces) > 0 && !slices.ContainsFunc(r.Resources, inNamespaces) {
-		return failure.New(failure.Usage, "leave the namespace out", "%s are in no namespace", list(d.resources))
+	for _, group := range r.Resources {
+		for _, name := range group.Resources {
+			if resource, found := Find(group.Group, strings.TrimSuffix(name, "/*")); found && len(r.Namespaces) > 0 && !inNamespaces(&resource) {
+				return failure.New(failure.Usage, "leave them out, or the namespaces", "%s are in no namespace", name)
+			}
+		}
 	}
 	if len(r.Verbs) == 0 {
 		return nil
@@ -201,15 +226,9 @@ func (d *draft) checkPossible(r internal.PolicyRule) error {
 	return nil
 }
 
-// inNamespaces says whether requests for some of the resources have a namespace.
-// Those for one namespace have its name (k8s.io/apiserver/pkg/endpoints/request,
-// NewRequestInfo).
-func inNamespaces(group internal.GroupResources) bool {
-	return len(group.Resources) == 0 || slices.ContainsFunc(group.Resources, func(name string) bool {
-		resource, found := Find(group.Group, strings.TrimSuffix(name, "/*"))
-		return !found || resource.Namespaced || strings.HasPrefix(name, "namespaces")
-	})
-}
+// inNamespaces says whether requests for a resource have a namespace. Those for one
+// namespace have its name (k8s.io/apiserver/pkg/endpoints/request, NewRequestInfo).
+func inNamespaces(r *Resource) bool { return r.Namespaced || strings.HasPrefix(r.Name, "namespaces") }
 
 func aboveMetadata(level internal.Level) bool { return internal.LevelMetadata.Less(level) }
 

@@ -29,7 +29,7 @@ const headText = `# An audit policy for kube-apiserver. Made by:
 #
 # kube-apiserver takes it with --audit-policy-file, and writes to what
 # --audit-log-path says. Both must be mounted into its static pod, for which
-#   pkictl apiserver flags --audit-policy FILE
+#   pkictl apiserver flags --audit-policy-from FILE
 # makes the flags, volumes and mounts. It reads the file when it starts.
 `
 
@@ -41,8 +41,8 @@ kind: Policy
 # because kube-apiserver was killed meanwhile.
 omitStages: [RequestReceived]
 
-# Who wrote which field when is in the objects themselves. In the log it would be
-# a large part of each body.
+# Who wrote which field when is in the objects themselves. In the log it would
+# be a large part of each body.
 omitManagedFields: true
 
 rules:
@@ -52,10 +52,10 @@ rules:
 func write(d document) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, headText, commandLine(d.options, d.preset))
-	for _, r := range d.dropped {
-		if first, _, _ := strings.Cut(r.why, ": "); r.why != "" {
-			comment(&b, "", fmt.Sprintf("Left out of preset %s, for the rules that were asked for decide before: %s", d.preset.Name, first))
-		}
+	if n := len(d.dropped); n > 0 {
+		b.WriteString("#\n")
+		comment(&b, "", fmt.Sprintf("Left out: %d of the %d rules of preset %s. Those that were asked for take all their requests.",
+			n, len(d.preset.rules()), d.preset.Name))
 	}
 	b.WriteString("\n" + topText)
 	for i, r := range d.rules {

@@ -9,13 +9,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	internal "k8s.io/apiserver/pkg/apis/audit"
+	"k8s.io/apiserver/pkg/apis/audit/validation"
 	"k8s.io/apiserver/pkg/audit"
 	"k8s.io/apiserver/pkg/audit/policy"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/yamlfile"
@@ -65,7 +68,12 @@ type linter struct {
 // SeverityError if, and only if, kube-apiserver would not start with it. What is
 // not YAML is an error of kind Usage.
 func Lint(name string, data []byte) ([]Finding, error) {
-	root, err := lintDocument(name, data)
+	var loaded *internal.Policy
+	var strict, refused error
+	var wait sync.WaitGroup
+	wait.Go(func() { loaded, strict, refused = load(data) }) // half of the work
+	defer wait.Wait()
+	root, second, err := lintDocument(name, data)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +82,8 @@ func Lint(name string, data []byte) ([]Finding, error) {
 		l.empty(data, root)
 		return l.findings, nil
 	}
-	loaded, refused := policy.LoadPolicyFromBytes(data)
 	l.readPolicy(root)
+	wait.Wait()
 	if l.nodes > maxNodes {
 		return nil, failure.New(failure.Usage, "write the values out", "the aliases of %q make it too large", name)
 	}
@@ -86,8 +94,8 @@ func Lint(name string, data []byte) ([]Finding, error) {
 	if len(l.source.rules) == len(l.policy.Rules) { // else it was not understood, and is refused
 		l.checkRules()
 	}
-	l.checkDocuments(data, root)
-	l.agree(root, refused, strictError(data))
+	l.checkDocuments(root, second)
+	l.agree(root, refused, strict)
 	slices.SortStableFunc(l.findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
@@ -96,19 +104,27 @@ func Lint(name string, data []byte) ([]Finding, error) {
 	}), nil
 }
 
-// lintDocument returns the first document, which is all that kube-apiserver reads;
-// nil if there is none.
-func lintDocument(name string, data []byte) (*yaml.Node, error) {
-	var document yaml.Node
-	err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&document)
+// lintDocument returns the first document, which is all that kube-apiserver reads,
+// nil if there is none; and the one behind it, which may be no YAML.
+func lintDocument(name string, data []byte) (root, second *yaml.Node, err error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document, next yaml.Node
+	err = decoder.Decode(&document)
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, nil
+		return nil, nil, nil
 	case err != nil:
 		_, err = yamlfile.File{Name: name, Hint: policyHint}.Documents(data)
-		return nil, err
+		return nil, nil, err
 	}
-	return document.Content[0], nil
+	root = document.Content[0]
+	switch err := decoder.Decode(&next); {
+	case errors.Is(err, io.EOF):
+		return root, nil, nil
+	case len(next.Content) == 0: // no YAML, which kube-apiserver does not see
+		return root, &yaml.Node{Kind: yaml.ScalarNode}, nil
+	}
+	return root, next.Content[0], nil
 }
 
 // checkRules looks at each rule, and then at what they do together.
@@ -117,7 +133,11 @@ func (l *linter) checkRules() {
 	for i := range l.policy.Rules {
 		l.checkRule(i)
 	}
-	if len(l.policy.Rules) == 0 || len(l.policy.Rules) > maxRules {
+	switch n := len(l.policy.Rules); {
+	case n == 0:
+		return
+	case n > maxRules:
+		l.report(l.source.rulesKey, SeverityNote, "many-rules", "write fewer: kube-apiserver goes through them for each request", "there are %d rules, and what they do together is not looked at beyond %d", n, maxRules)
 		return
 	}
 	l.index = newIndex(l.policy.Rules)
@@ -145,15 +165,26 @@ func (l *linter) agree(root *yaml.Node, refused, strict error) {
 	}
 }
 
-// strictError says what of a policy kube-apiserver passes over, with no more than
-// a line in its own log.
-func strictError(data []byte) error {
+// load is LoadPolicyFromBytes of k8s.io/apiserver/pkg/audit/policy, that also tells
+// what kube-apiserver passes over with no more than a line in its own log. That one
+// reads YAML twice, and more often where it is not strictly right: here it does so
+// in that case alone.
+func load(data []byte) (p *internal.Policy, strict, refused error) {
+	p = new(internal.Policy)
 	decoder := serializer.NewCodecFactory(audit.Scheme, serializer.EnableStrict).UniversalDecoder()
-	_, _, err := decoder.Decode(data, nil, &internal.Policy{})
-	if !runtime.IsStrictDecodingError(err) {
-		return nil
+	once := data
+	if asJSON, err := sigsyaml.YAMLToJSONStrict(data); err == nil && !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		once = asJSON
 	}
-	return err
+	_, found, err := decoder.Decode(once, nil, p)
+	if err == nil && found.Group+"/"+found.Version == APIVersion && len(p.Rules) > 0 && len(validation.ValidatePolicy(p)) == 0 {
+		return p, nil, nil
+	}
+	if runtime.IsStrictDecodingError(err) {
+		strict = err
+	}
+	p, refused = policy.LoadPolicyFromBytes(data)
+	return p, strict, refused
 }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

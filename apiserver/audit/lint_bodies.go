@@ -42,6 +42,7 @@ func (p *Policy) Bodies() []Body { return newIndex(p.Rules).bodies() }
 
 func (x *index) bodies() []Body {
 	f := x.choose()
+	left := maxTried
 	var found []Body
 	for i := range x.rules {
 		level := x.rules[i].Level
@@ -53,7 +54,7 @@ func (x *index) bodies() []Body {
 			if level == internal.LevelRequestResponse {
 				verbs = slices.Concat(s.requests, s.answers)
 			}
-			if r, ok := x.witness(i, &s, verbs, f); ok {
+			if r, ok := x.witness(i, &s, verbs, f, &left); ok {
 				name := s.name
 				if s.group != "" {
 					name += "." + s.group
@@ -67,8 +68,7 @@ func (x *index) bodies() []Body {
 
 // witness finds a request for a resource, with one of some verbs, that a rule
 // decides.
-func (x *index) witness(i int, s *secretResource, verbs []string, f fresh) (Request, bool) {
-	left := maxRequests
+func (x *index) witness(i int, s *secretResource, verbs []string, f fresh, left *int) (Request, bool) {
 	resource, sub, _ := strings.Cut(s.name, "/")
 	for _, verb := range verbs {
 		r := Request{Verb: verb, IsResource: true, Version: "v1", Group: s.group, Resource: resource, Subresource: sub}
@@ -76,10 +76,13 @@ func (x *index) witness(i int, s *secretResource, verbs []string, f fresh) (Requ
 			r.Name = name
 			for _, namespace := range x.namespacesFor(i, &r, s.namespaced, f) {
 				r.Namespace = namespace
+				if *left--; *left < 0 {
+					return r, false
+				}
 				if !x.couldMatch(i, &r) {
 					continue
 				}
-				if w, ok := x.byAnybody(i, r, f, &left); ok {
+				if w, ok := x.byAnybody(i, r, f, left); ok {
 					return w, true
 				}
 			}
@@ -222,10 +225,10 @@ func (l *linter) describe(r *Request) string {
 
 // who says whose request it is, as far as rules name users.
 func (l *linter) who(r *Request) string {
-	_, isNamed := l.index.users.by[r.User]
+	isNamed := l.index.users.by.has(r.User)
 	var group string
 	for _, g := range r.Groups {
-		if _, ok := l.index.groups.by[g]; ok && g != "system:authenticated" {
+		if l.index.groups.by.has(g) && g != "system:authenticated" {
 			group = g
 		}
 	}

@@ -2,8 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -72,8 +70,11 @@ func (l *linter) unknownField(p pair, present map[string]pair, s shape, of strin
 	if meant != "" {
 		mend = "write " + meant
 	}
-	f := l.report(p.key, SeverityFinding, "unknown-field", mend, "a %s has no field %q, and kube-apiserver passes over it", of, name)
+	if meant == "group" && strings.TrimSpace(p.value.Value) == "" && p.value.Kind == yaml.ScalarNode {
+		mend = `write group: ""`
+	}
 	_, taken := present[meant]
+	f := l.report(p.key, SeverityFinding, "unknown-field", mend, "a %s has no field %q, and kube-apiserver passes over it%s", of, name, widened(meant, taken))
 	if meant == "" || taken {
 		return
 	}
@@ -85,6 +86,18 @@ func (l *linter) unknownField(p pair, present map[string]pair, s shape, of strin
 	if fits(p.value, s.fields[meant]) {
 		f.fixedBy(&edit{kind: replace, node: p.key, value: meant}, l.file)
 	}
+}
+
+// widened says what a rule matches without a field.
+func widened(field string, taken bool) string {
+	what := map[string]string{
+		"namespaces": "every namespace", "users": "every user", "userGroups": "every user", "verbs": "every verb",
+		"group": "the core group", "resources": "every resource", "resourceNames": "every name", "nonResourceURLs": "every path",
+	}[field]
+	if what == "" || taken {
+		return ""
+	}
+	return ": it matches " + what
 }
 
 // fits says whether a value can stand in a place, as it is or once it is mended.
@@ -173,19 +186,14 @@ func (l *linter) empty(data []byte, root *yaml.Node) {
 
 // checkDocuments reports documents behind the first one, which kube-apiserver
 // does not read.
-func (l *linter) checkDocuments(data []byte, root *yaml.Node) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var first, second yaml.Node
-	if decoder.Decode(&first) != nil {
-		return
-	}
-	err := decoder.Decode(&second)
-	if errors.Is(err, io.EOF) || err == nil && second.Content[0].Tag == "!!null" {
+func (l *linter) checkDocuments(root, second *yaml.Node) {
+	if second == nil || second.Tag == "!!null" {
 		return
 	}
 	at := root
-	if err == nil {
-		at = second.Content[0]
+	if second.Line > 0 {
+		at = second
 	}
-	l.report(at, SeverityFinding, "several-documents", "move its rules into the first document, before the rule that matches all", "there is another document here, and kube-apiserver reads the first one alone")
+	l.report(at, SeverityFinding, "several-documents", "move its rules into the first document, before the rule that matches all",
+		"there is another document here, and kube-apiserver reads the first one alone")
 }

@@ -17,8 +17,9 @@ func (l *linter) checkGaps() {
 	l.checkCatchAll(f)
 	for i := range l.policy.Rules {
 		if rule := &l.policy.Rules[i]; rule.Level != internal.LevelNone {
-			l.checkVerbs(i, rule, f)
-			l.checkSubresources(i, rule, f)
+			subjects := l.index.subjects(i, f)
+			l.checkVerbs(i, rule, subjects, f)
+			l.checkSubresources(i, rule, subjects, f)
 		}
 	}
 }
@@ -58,24 +59,21 @@ func (l *linter) noCatchAll(r *Request, what string) {
 // rank orders levels.
 func rank(level internal.Level) int { return levelIndex(level) }
 
-// subjects returns requests with users and namespaces that a rule wants, all if it
-// has few.
+// subjects returns requests with the users and namespaces that a rule wants, of
+// each the first ones.
 func (x *index) subjects(i int, f fresh) []Request {
 	const few = 4
 	rule := &x.rules[i]
-	or := func(list []string, other string) []string {
+	at := func(list []string, n int, other string) string {
 		if len(list) == 0 {
-			return []string{other}
+			return other
 		}
-		return list[:min(few, len(list))]
+		return list[n%len(list)]
 	}
 	var all []Request
-	for _, user := range or(rule.Users, f.user) {
-		for _, group := range or(rule.UserGroups, "") {
-			for _, namespace := range or(rule.Namespaces, f.namespace) {
-				all = append(all, Request{User: user, Groups: groupsWith(user, group), Namespace: namespace, IsResource: true})
-			}
-		}
+	for n := range min(few, max(1, len(rule.Users), len(rule.UserGroups), len(rule.Namespaces))) {
+		user := at(rule.Users, n, f.user)
+		all = append(all, Request{User: user, Groups: groupsWith(user, at(rule.UserGroups, n, "")), Namespace: at(rule.Namespaces, n, f.namespace), IsResource: true})
 	}
 	return all
 }
@@ -94,13 +92,13 @@ func isStream(r *Request) bool {
 
 // checkVerbs reports a verb that deletes or changes, and is logged less than its
 // counterpart which the rule names.
-func (l *linter) checkVerbs(i int, rule *internal.PolicyRule, f fresh) {
+func (l *linter) checkVerbs(i int, rule *internal.PolicyRule, subjects []Request, f fresh) {
 	for _, pair := range forgotten {
 		at := slices.Index(rule.Verbs, pair.verb)
 		if at < 0 || slices.Contains(rule.Verbs, pair.also) {
 			continue
 		}
-		if r, level, ok := l.lessLogged(i, rule, f, pair.verb, pair.also); ok {
+		if r, level, ok := l.lessLogged(i, subjects, f, pair.verb, pair.also); ok {
 			l.report(l.source.rules[i].verbs.at(at), SeverityFinding, "verb-forgotten", "add "+pair.also+" to the verbs",
 				"%s is logged at %s, but %s at %s: %s", pair.verb, rule.Level, l.describe(&r), level, pair.why)
 		}
@@ -109,9 +107,12 @@ func (l *linter) checkVerbs(i int, rule *internal.PolicyRule, f fresh) {
 
 // lessLogged finds a request that the rule decides, and that another decides at a
 // lower level once its verb is another.
-func (l *linter) lessLogged(i int, rule *internal.PolicyRule, f fresh, verb, also string) (Request, internal.Level, bool) {
-	for _, subject := range l.index.subjects(i, f) {
-		for _, target := range targetsOf(rule, f) {
+func (l *linter) lessLogged(i int, subjects []Request, f fresh, verb, also string) (Request, internal.Level, bool) {
+	rule := &l.policy.Rules[i]
+	targets := targetsOf(rule, f)
+	targets = targets[:min(len(targets), maxRequests/len(subjects)/4)]
+	for _, subject := range subjects {
+		for _, target := range targets {
 			if !target.IsResource || target.Name != f.name && also == "deletecollection" || also == "get" && !isStream(&target) || !serves(&target, also) {
 				continue
 			}
@@ -158,7 +159,7 @@ func strongSubresources(group, resource string) []string {
 
 // checkSubresources reports subresources of a resource that the rule names, of
 // which nothing is logged: a resource does not include them.
-func (l *linter) checkSubresources(i int, rule *internal.PolicyRule, f fresh) {
+func (l *linter) checkSubresources(i int, rule *internal.PolicyRule, subjects []Request, f fresh) {
 	for j, g := range rule.Resources {
 		for k, name := range g.Resources {
 			var lost []string
@@ -167,7 +168,7 @@ func (l *linter) checkSubresources(i int, rule *internal.PolicyRule, f fresh) {
 				if slices.Contains(g.Resources, name+"/"+sub) || len(g.ResourceNames) > 0 && sub == "binding" {
 					continue
 				}
-				if r, ok := l.lostSubresource(i, &g, name, sub, f); ok {
+				if r, ok := l.lostSubresource(i, &g, name, sub, subjects, f); ok {
 					lost, example = append(lost, name+"/"+sub), r
 				}
 			}
@@ -181,8 +182,8 @@ func (l *linter) checkSubresources(i int, rule *internal.PolicyRule, f fresh) {
 
 // lostSubresource finds a request for a subresource, with a verb of the rule, of
 // which nothing is logged although no rule names it.
-func (l *linter) lostSubresource(i int, g *internal.GroupResources, name, sub string, f fresh) (Request, bool) {
-	known, ok := Find(g.Group, name+"/"+sub)
+func (l *linter) lostSubresource(i int, g *internal.GroupResources, name, sub string, subjects []Request, f fresh) (Request, bool) {
+	known, ok := resourceNames().byName[[2]string{g.Group, name + "/" + sub}]
 	if !ok {
 		return Request{}, false
 	}
@@ -190,7 +191,7 @@ func (l *linter) lostSubresource(i int, g *internal.GroupResources, name, sub st
 	if len(g.ResourceNames) > 0 {
 		object = g.ResourceNames[0]
 	}
-	for _, r := range l.index.subjects(i, f) {
+	for _, r := range subjects {
 		if !known.Namespaced {
 			r.Namespace = ""
 		}

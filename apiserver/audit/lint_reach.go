@@ -31,33 +31,31 @@ func (x *index) choose() fresh {
 		}
 		return word
 	}
-	in := func(by map[string][]int) func(string) bool { return func(s string) bool { _, ok := by[s]; return ok } }
-	names, parts := make(map[string][]int), make(map[string][]int)
+	in := func(set map[string]bool) func(string) bool { return func(s string) bool { return set[s] } }
+	names, parts := make(map[string]bool), make(map[string]bool)
 	for key, list := range x.resources {
 		for _, part := range append(strings.Split(key[1], "/"), key[0]) {
-			parts[part] = nil
+			parts[part] = true
 		}
-		for _, n := range list {
-			for _, name := range n.names {
-				names[name] = nil
-			}
+		for name := range list.named {
+			names[name] = true
 		}
 	}
 	for group := range x.wholeGroups {
-		parts[group] = nil
+		parts[group] = true
 	}
 	filler := 'x' // that is in no path, so that no prefix goes beyond it
 	for inPath(x.paths, filler) {
 		filler++
 	}
 	return fresh{
-		user: unused("anybody", in(x.users.by)), verb: unused("any", in(x.verbs.by)), namespace: unused("default", in(x.namespaces.by)),
+		user: unused("anybody", x.users.by.has), verb: unused("any", x.verbs.by.has), namespace: unused("default", x.namespaces.by.has),
 		group: unused("example.com", in(parts)), resource: unused("widgets", in(parts)), subresource: unused("part", in(parts)),
 		name: unused("example", in(names)), path: "/" + string(filler),
 	}
 }
 
-func inPath(paths map[string][]int, r rune) bool {
+func inPath(paths ruleLists, r rune) bool {
 	for path := range paths {
 		if strings.ContainsRune(path, r) {
 			return true
@@ -158,6 +156,9 @@ func targetsOf(rule *internal.PolicyRule, f fresh) []Request {
 // shadow returns the earlier rules that decide all requests which a rule matches,
 // nil if it decides some itself.
 func (x *index) shadow(i int, f fresh, tried *int) []int {
+	if *tried += len(targetsOf(&x.rules[i], f)); *tried > maxTried {
+		return nil
+	}
 	fields := x.options(i, f)
 	one := x.empty() // rules that take every option of every field
 	for n := range one {
@@ -244,10 +245,13 @@ func (l *linter) checkReach() {
 	}
 }
 
-// sameLevel says that it makes no difference.
+// sameLevel says at which level.
 func sameLevel(a, b *internal.PolicyRule) string {
-	if a.Level == b.Level {
+	switch a.Level {
+	case b.Level:
 		return ", at the same level"
+	case "":
+		return ""
 	}
 	return ", at level " + string(a.Level)
 }

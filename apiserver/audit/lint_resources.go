@@ -39,7 +39,7 @@ func (t *resourceTable) knows(group, name string) bool {
 	return ok
 }
 
-// removed says since when Kubernetes serves a group no more
+// removed says since when Kubernetes serves a group no more, "" if it never did
 // (https://kubernetes.io/docs/reference/using-api/deprecation-guide/).
 func removed(group string) string {
 	switch group {
@@ -53,11 +53,12 @@ func removed(group string) string {
 	return ""
 }
 
-// rare are resources that other versions serve, or this one behind a feature gate.
+// isRare says whether other versions serve a resource, or this one behind a
+// feature gate.
 func isRare(group, name string) bool {
 	name, _, _ = strings.Cut(name, "/")
 	return slices.Contains([]string{"policy/podsecuritypolicies", "certificates.k8s.io/clustertrustbundles", "certificates.k8s.io/podcertificaterequests",
-		"scheduling.k8s.io/workloads", "scheduling.k8s.io/podgroups", "apps/deployments/rollback"}, group+"/"+name)
+		"scheduling.k8s.io/workloads", "scheduling.k8s.io/podgroups"}, group+"/"+name)
 }
 
 // checkResources looks at one group of a rule with its resources.
@@ -184,7 +185,8 @@ func (l *linter) checkKnown(group, name string, at *yaml.Node) bool {
 	case in(name) || isRare(group, name):
 		return true
 	case !in(base):
-		return group == "*" && l.otherGroups(base, at) || l.unknownResource(group, base, name, at)
+		isCustom := group == "*" && len(FindResources(base)) == 0 && base == strings.ToLower(base)
+		return isCustom || l.unknownResource(group, base, name, at)
 	case hasSub && sub == "*":
 		l.report(at, SeverityNote, "wildcard-includes-resource", "write "+base+" as well, or name the subresources, so that it says what it does",
 			"%q matches requests for %s themselves, too, and not their subresources alone", name, base)
@@ -205,20 +207,17 @@ func (l *linter) checkKnown(group, name string, at *yaml.Node) bool {
 	return false
 }
 
-// otherGroups says that with the group "*" a resource may be a custom one, if it
-// is no other name of one that is known.
-func (l *linter) otherGroups(base string, _ *yaml.Node) bool {
-	return len(FindResources(base)) == 0 && base == strings.ToLower(base)
-}
-
 // unknownResource reports a resource that its group does not have.
 func (l *linter) unknownResource(group, base, name string, at *yaml.Node) bool {
 	_, sub, hasSub := strings.Cut(name, "/")
-	shown := strconv.Quote(group)
-	if group == "" {
-		shown = `"", the core group,`
+	who := "the group " + strconv.Quote(group)
+	switch group {
+	case "":
+		who = "the core group"
+	case "*":
+		who = "Kubernetes"
 	}
-	f := l.report(at, SeverityFinding, "unknown-resource", "pkictl knows those of Kubernetes v1.36; kubectl api-resources lists those of a cluster", "the group %s has no resource %q", shown, base)
+	f := l.report(at, SeverityFinding, "unknown-resource", "pkictl knows those of Kubernetes v1.36; kubectl api-resources lists those of a cluster", "%s has no resource %q", who, base)
 	found := FindResources(base)
 	i := slices.IndexFunc(found, func(r Resource) bool { return r.Group == group || group == "*" })
 	var names []string

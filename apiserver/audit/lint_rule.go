@@ -75,7 +75,7 @@ func (l *linter) unknownWord(at *yaml.Node, id, what, word string, known []strin
 		mend = "write " + meant
 	}
 	f := l.report(at, SeverityError, id, mend, "there is no %s %q", what, word)
-	if strings.EqualFold(meant, strings.TrimSpace(word)) && at != nil {
+	if meant != "" && strings.EqualFold(meant, strings.TrimSpace(word)) && at != nil {
 		f.fixedBy(&edit{kind: replace, node: at, value: meant}, l.file)
 	}
 }
@@ -119,9 +119,10 @@ func (l *linter) literal(at *yaml.Node, where, text string) bool {
 	switch {
 	case strings.Contains(text, "*"):
 		mend := "name them one by one"
-		if text == "*" {
+		switch text {
+		case "*":
 			mend = "leave " + where + " out: without it the rule matches all"
-		} else if text == "system:serviceaccount:*" || text == "system:node:*" {
+		case "system:serviceaccount:*", "system:node:*":
 			mend = "write userGroups: [" + strings.TrimSuffix(text, ":*") + "s]"
 		}
 		l.report(at, SeverityFinding, "no-wildcard", mend, "%s have no wildcards: %q matches nobody and nothing but itself", where, text)

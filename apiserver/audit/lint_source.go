@@ -155,8 +155,11 @@ func (l *linter) fields(mapping *yaml.Node, s shape, of string) map[string]pair 
 		if l.nodes++; l.nodes > maxNodes {
 			return nil
 		}
-		if first, ok := found[p.key.Value]; ok && slices.Contains(mapping.Content, first.key) {
+		switch first, ok := found[p.key.Value]; {
+		case ok && slices.Contains(mapping.Content, first.key):
 			l.report(p.key, SeverityFinding, "duplicate-field", "write it once", "%q stands here and on line %d, and kube-apiserver takes the last", p.key.Value, first.key.Line)
+		case ok: // the order decides, and differs between parsers
+			l.report(p.key, SeverityFinding, "duplicate-field", "write it once", "%q stands here and in what is merged, on line %d", p.key.Value, first.key.Line)
 		}
 		found[p.key.Value] = p
 	}

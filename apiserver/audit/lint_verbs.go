@@ -111,11 +111,12 @@ func (l *linter) checkStages() {
 			}
 			continue
 		}
-		l.checkOmitted(rule.OmitStages, l.source.rules[i].omitStages, who)
 		both := slices.Concat(l.policy.OmitStages, rule.OmitStages)
 		logged = true
 		early = early || !slices.Contains(both, internal.StageRequestReceived)
-		if len(l.policy.OmitStages) > 0 && len(rule.OmitStages) > 0 && !hasAll(l.policy.OmitStages) && hasAll(both) {
+		if !hasAll(both) || hasAll(l.policy.OmitStages) || hasAll(rule.OmitStages) {
+			l.checkOmitted(rule.OmitStages, l.source.rules[i].omitStages, who)
+		} else {
 			l.report(l.source.rules[i].omitStages.key, SeverityFinding, "stages-lost", "leave ResponseComplete in", "with those of the policy all stages are omitted: %s leaves an event", who)
 		}
 	}

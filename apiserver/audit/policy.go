@@ -2,6 +2,8 @@ package audit
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -30,6 +32,7 @@ type Policy struct {
 	root  *yaml.Node   // of the document that counts, nil where there is none
 	rules []*yaml.Node // of each rule
 	lines []string     // of the file
+	more  bool         // documents that do not count
 }
 
 // Read reads the policy in a file. See Parse.
@@ -50,12 +53,16 @@ func Parse(name string, data []byte) (*Policy, error) {
 	if err != nil {
 		return nil, refusal(name, data, err)
 	}
-	p := &Policy{Name: name, Policy: *loaded, root: firstDocument(data), lines: splitLines(data)}
+	p := &Policy{Name: name, Policy: *loaded, lines: splitLines(data)}
+	p.root, p.more = firstDocument(data)
 	if rules := field(p.root, "rules"); rules != nil && rules.Kind == yaml.SequenceNode {
 		p.rules = rules.Content
 	}
 	return p, nil
 }
+
+// HasMore says whether the file goes on behind the document that counts.
+func (p *Policy) HasMore() bool { return p.more }
 
 // Line returns the line on which a rule begins, of which the first is 0. It is 0
 // where the policy comes from no file.
@@ -93,13 +100,22 @@ func splitLines(data []byte) []string {
 }
 
 // firstDocument returns the root of the first document, nil where this parser
-// and that of kube-apiserver differ: lines are then not known.
-func firstDocument(data []byte) *yaml.Node {
-	var document yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&document); err != nil || len(document.Content) == 0 {
-		return nil
+// and that of kube-apiserver differ: lines are then not known. It also says
+// whether something follows.
+func firstDocument(data []byte) (root *yaml.Node, more bool) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var first, next yaml.Node
+	if err := decoder.Decode(&first); err != nil || len(first.Content) == 0 {
+		return nil, false
 	}
-	return document.Content[0]
+	switch err := decoder.Decode(&next); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		more = true
+	default:
+		more = next.Content[0].Tag != "!!null"
+	}
+	return first.Content[0], more
 }
 
 // field returns the value of a key in a mapping, nil if it has none. Of a key

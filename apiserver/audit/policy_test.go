@@ -61,6 +61,18 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestHasMore(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]bool{
+		head + oneRule: false, jsonForm: false, head + oneRule + "---\n": false, "# c\n---\n" + head + oneRule: false,
+		head + oneRule + "---\n" + head + oneRule: true, head + oneRule + "...\nfoo: bar\n": true,
+	} {
+		if p, err := Parse("p.yaml", []byte(data)); err != nil || p.HasMore() != want {
+			t.Errorf("%q: %v, want %t", data, err, want)
+		}
+	}
+}
+
 func TestRuleText(t *testing.T) {
 	t.Parallel()
 	p, err := Parse("p.yaml", []byte(head+"rules:\n# first\n- level: None\n  users:\n  - a\r\n# second\n- level: Metadata\n  verbs: [get,\n    list]\n"))

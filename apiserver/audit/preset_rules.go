@@ -95,7 +95,7 @@ func noRules() []rule {
 
 func guard() rule {
 	return rule{
-		why:        "Never the bodies of these, for they are secrets, or hold some (CIS 3.2.2). First, so that no rule below logs them.",
+		why:        "Never the bodies of these, for they are secrets, or hold some (CIS 3.2.2). First, so that no rule below logs them. An error about a malformed apply of one may quote it: that is in the log at every level but None.",
 		PolicyRule: internal.PolicyRule{Level: internal.LevelMetadata, Resources: guarded()},
 	}
 }

@@ -20,11 +20,11 @@ const lintHint = "see: pkictl audit lint FILE"
 // errors speak of Go types and of no line.
 func refusal(name string, data []byte, cause error) error {
 	file := yamlfile.File{Name: name, Hint: policyHint}
+	root, _ := firstDocument(data)
 	if list := utilerrors.Aggregate(nil); errors.As(cause, &list) {
-		return invalid(file, firstDocument(data), list.Errors())
+		return invalid(file, root, list.Errors())
 	}
 	documents, err := file.Documents(data)
-	root := firstDocument(data)
 	switch {
 	case root == nil && err != nil: // no YAML, or nothing in it
 		return err

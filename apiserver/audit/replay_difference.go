@@ -60,7 +60,7 @@ func (c *counts) compare(e *event, at place, one, two *Decision) {
 	found := c.changes[key]
 	if found == nil {
 		found = &change{at: at, example: Example{
-			Log: at.log, Line: at.line, User: clip(e.request.User), Verb: clip(e.request.Verb), Path: clip(e.request.Path), Stage: e.stage,
+			Log: at.log, Line: at.line, User: clip(e.request.User), Verb: clip(e.request.Verb), Path: clip(e.request.Path), Stage: stages[stageIndex(e.stage)],
 		}}
 		c.changes[key] = found
 	}

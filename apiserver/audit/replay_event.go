@@ -42,37 +42,38 @@ const (
 	managedFieldsKey  = int64(len(`"managedFields":,`))
 )
 
-// eventsOf returns the events in a line without its end, or the reason why there
-// are none. The events of a list, which webhooks are sent, are without its head.
-func eventsOf(line string) ([]event, string) {
+// eachEvent calls found with the event in a line without its end, or with those
+// of a list, which webhooks are sent. It returns the reason why one is none.
+func eachEvent(line string, found func(*event)) (reason string) {
 	if !gjson.Valid(line) {
-		return nil, invalidLine(line)
+		return invalidLine(line)
 	}
-	e, reason := oneEvent(gjson.Parse(line))
+	var e event
+	reason = e.read(gjson.Parse(line))
 	if reason == ReasonOther && strings.Contains(line, "EventList") {
-		return listedEvents(gjson.Parse(line))
+		return eachListed(gjson.Parse(line), found)
 	}
-	if reason != "" {
-		return nil, reason
+	if reason == "" {
+		found(&e)
 	}
-	return []event{e}, ""
+	return reason
 }
 
-// listedEvents returns the events of a list, and why others in it are none.
-func listedEvents(list gjson.Result) (events []event, reason string) {
+func eachListed(list gjson.Result, found func(*event)) (reason string) {
 	if list.Get("kind").Str != "EventList" || list.Get("apiVersion").Str != APIVersion {
-		return nil, ReasonOther
+		return ReasonOther
 	}
 	list.Get("items").ForEach(func(_, item gjson.Result) bool {
 		// Within a list they may be without kind and version, which are the list's.
-		if e, why := oneEvent(item); why == "" || why == ReasonOther && e.isComplete() {
-			events = append(events, e)
+		var e event
+		if why := e.read(item); why == "" || why == ReasonOther && e.isComplete() {
+			found(&e)
 		} else {
 			reason = why
 		}
 		return true
 	})
-	return events, reason
+	return reason
 }
 
 func invalidLine(line string) string {
@@ -85,9 +86,9 @@ func invalidLine(line string) string {
 	return ReasonForeign
 }
 
-// oneEvent reads an event, or says why it is none.
-func oneEvent(parsed gjson.Result) (event, string) {
-	e := event{bytes: int64(len(parsed.Raw)) + 1}
+// read reads an event, or says why it is none.
+func (e *event) read(parsed gjson.Result) (reason string) {
+	e.bytes = int64(len(parsed.Raw)) + 1
 	var apiVersion, kind, uri, received, name string
 	parsed.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
@@ -132,11 +133,11 @@ func oneEvent(parsed gjson.Result) (event, string) {
 	}
 	switch {
 	case apiVersion != APIVersion || kind != "Event":
-		return e, ReasonOther
+		return ReasonOther
 	case !e.isComplete():
-		return e, ReasonNoFields
+		return ReasonNoFields
 	}
-	return e, ""
+	return ""
 }
 
 // isComplete says that the event has what every event has.

@@ -29,9 +29,9 @@ var requestSeeds = []string{
 func FuzzRequestOfEvent(f *testing.F) {
 	for _, seed := range requestSeeds {
 		method, uri, _ := strings.Cut(seed, " ")
-		f.Add(method, uri, "added", "other")
+		f.Add(method, uri, "added")
 	}
-	f.Fuzz(func(t *testing.T, method, uri, addedName, addedNamespace string) {
+	f.Fuzz(func(t *testing.T, method, uri, addedName string) {
 		at, err := url.ParseRequestURI(uri) // as net/http does
 		if err != nil || !strings.HasPrefix(uri, "/") {
 			return
@@ -58,6 +58,11 @@ func FuzzRequestOfEvent(f *testing.F) {
 			t.Errorf("%s %s: %+v, want %+v", method, uri, got, want)
 		}
 	})
+}
+
+func eventsOf(line string) (events []event, reason string) {
+	reason = eachEvent(line, func(e *event) { events = append(events, *e) })
+	return events, reason
 }
 
 // eventSeed has every field.

@@ -84,8 +84,8 @@ func (r *reader) readInput() error {
 	if err != nil {
 		return err
 	}
-	defer text.Close()
 	err = r.cut(text)
+	_ = text.Close() // it was only read
 	switch {
 	case err == nil || r.ctx.Err() != nil:
 		return r.ctx.Err()

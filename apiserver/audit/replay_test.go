@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -352,6 +353,18 @@ func TestReplayNames(t *testing.T) {
 		t.Errorf("%d users, %d resources", len(r.Users), len(r.Resources))
 	}
 	checkSums(t, r)
+	// The buffers have gone round many times, and no name with them.
+	whole := regexp.MustCompile(`^(user-[0-9]+|y{200}\.\.\.|\(others\))$`)
+	for _, row := range r.Users {
+		if !whole.MatchString(row.Name) || row.Log.Events != 1 && row.Name[0] != '(' {
+			t.Errorf("%q has %d events", row.Name, row.Log.Events)
+		}
+	}
+	for _, c := range r.Difference.Rules {
+		if e := c.Example; !strings.HasSuffix(e.Log, "audit.log") || e.Line != 1 || e.User != "user-0" || e.Path != "/api/v1/r0/x" || e.Verb != "get" || e.Stage != "ResponseComplete" {
+			t.Errorf("example %+v", e)
+		}
+	}
 }
 
 // TestReplayDays has events of several days, and what they are a day.

@@ -51,7 +51,7 @@ func ParseRequest(method, text string) (Request, error) {
 	if !isMethod(method) {
 		return Request{}, failure.New(failure.Usage, "they are GET, POST, PUT, PATCH, DELETE, HEAD and OPTIONS", "%q is no HTTP method", method)
 	}
-	at, err := url.Parse(text)
+	at, err := url.ParseRequestURI(text) // as net/http reads it from a request
 	if err == nil && at.Host != "" && at.Path == "" {
 		at.Path = "/"
 	}

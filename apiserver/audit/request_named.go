@@ -44,7 +44,7 @@ func (n Named) Request() (Request, []string, error) {
 		warnings = append(warnings, fmt.Sprintf("there is no %s of %s: its verbs are %s", verb, what, strings.Join(known.Verbs, ", ")))
 	}
 	switch {
-	case r.Group == "" && r.Resource == "namespaces" && !slices.Contains([]string{"list", "watch"}, verb):
+	case r.isNamespace() && !slices.Contains([]string{"list", "watch"}, verb):
 		r.Namespace = r.Name // k8s.io/apiserver/pkg/endpoints/request, NewRequestInfo
 	case known != nil && !known.Namespaced:
 		r.Namespace = ""
@@ -59,6 +59,15 @@ func (n Named) Request() (Request, []string, error) {
 	_, r.Path = r.URL()
 	r.Path, _, _ = strings.Cut(r.Path, "?")
 	return r, warnings, nil
+}
+
+// Namespaced says whether the resource is in namespaces, and whether that is known.
+func (n Named) Namespaced() (namespaced, known bool) {
+	_, resource, _, err := n.find()
+	if err != nil || resource == nil {
+		return false, false
+	}
+	return resource.Namespaced, true
 }
 
 // find looks the resource up; it is nil where it is none of Kubernetes' own.
@@ -193,8 +202,7 @@ func (r *Request) URL() (method, path string) {
 	if r.Group != "" {
 		parts = []string{"", "apis", r.Group, r.Version}
 	}
-	isNamespace := r.Group == "" && r.Resource == "namespaces"
-	if r.Namespace != "" && !isNamespace {
+	if r.Namespace != "" && !r.isNamespace() {
 		parts = append(parts, "namespaces", url.PathEscape(r.Namespace))
 	}
 	parts = append(parts, r.Resource)

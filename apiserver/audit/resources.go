@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// resourcesText is written by TestResources -update from a real API server.
+// resourcesText is written by TestExplainOnRealAPIServer (cmd/pkictl)
+// with -update-resources from a real API server.
 //
 //go:embed resources.txt
 var resourcesText string

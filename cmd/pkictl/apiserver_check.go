@@ -32,8 +32,10 @@ func (a *app) apiserverCheckCmd() *cobra.Command {
 		Long: `Hold the manifest of kube-apiserver, or all manifests of a control plane in a
 directory, against the CIS Kubernetes Benchmark, version 1.12, as kube-bench
 numbers it: sections 1.2 and 3.2, and where the manifests are there 1.1.1 to
-1.1.8, 1.3, 1.4 and 2. Files that flags name are read through the volumes by which the
-component sees them: audit policy, encryption, authentication and authorization.
+1.1.8, 1.3, 1.4 and 2. Files that flags name are read through the volumes by
+which the component sees them: audit policy, encryption, authentication and
+authorization. --live asks a running API server for the pods of its control
+plane, and tries what it takes: anonymous requests, profiling, weak ciphers.
 
 What a flag is by default counts as kube-apiserver of that version has it. What
 cannot be told from here is unknown, not passed. What not every cluster needs is
@@ -44,11 +46,13 @@ looked at by: pkictl cluster check
 
 --fix mends what failed and is certain, by pkictl apiserver patch, and modes and
 owners of manifests. What needs thought first, as it can lock somebody out or has
-to be the same on all nodes, is mended only where its ID is given: --fix=1.2.5
+to be the same on all nodes, is mended only where its ID is given: --fix=1.2.5.
+With --wait the old manifest is put back where kube-apiserver does not come back.
 
 Exit codes: 0 nothing failed, 3 something did, 1 a file could not be read.`,
-		Example: `  pkictl apiserver check --list`,
-		Args:    cobra.MaximumNArgs(1),
+		Example: `  pkictl apiserver check --list
+  pkictl apiserver check --list --only 3.2 -o yaml`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.list {
 				return a.listAPIServerChecks(f)
@@ -157,7 +161,7 @@ func andMore(n int) string {
 
 func (a *app) printAPIServerCheck(w io.Writer, report *apiserver.CheckReport, f apiserverCheckFlags) {
 	for _, c := range report.Checked {
-		fmt.Fprintf(w, "%s\n", printable(strings.TrimSpace(strings.Join([]string{c.Component, c.Version, onNode(c.Node), c.File}, " "))))
+		fmt.Fprintf(w, "%s\n", printable(strings.Join(strings.Fields(c.Component+" "+c.Version+" "+onNode(c.Node)), " ")+at(c.File)))
 	}
 	if report.Server != "" {
 		fmt.Fprintf(w, "%s\n", printable(report.Server))
@@ -174,6 +178,13 @@ func (a *app) printAPIServerCheck(w io.Writer, report *apiserver.CheckReport, f 
 	}
 	fmt.Fprintf(w, "\n%s: %d passed, %d failed, %s, %d unknown.\n", count(len(report.Results), "check"),
 		n[apiserver.StatusPass], n[apiserver.StatusFail], count(n[apiserver.StatusWarn], "warning"), n[apiserver.StatusUnknown])
+}
+
+func at(file string) string {
+	if file == "" {
+		return ""
+	}
+	return " in " + file
 }
 
 func onNode(node string) string {

@@ -10,12 +10,14 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -362,7 +364,8 @@ func TestAPIServerKubeadmPatch(t *testing.T) {
 		"--enable-admission-plugins", "NodeRestriction,AlwaysPullImages", "--anonymous", "probes", "--tls-cipher-suites", "strong")
 	patch := n.run(pkictl(), append(args, "-o", "kubeadm-patch")...)
 	ok(t, os.WriteFile(filepath.Join(patches, "kube-apiserver+json.yaml"), []byte(patch), 0o600))
-	n.run("env", "KUBEADM_INIT_DRYRUN_DIR="+made, n.kubeadm, "init", "phase", "control-plane", "apiserver", "--dry-run", "--patches", patches, "--config", n.config)
+	n.replaceIn(n.config, "kind: InitConfiguration\n", "kind: InitConfiguration\npatches: {directory: "+patches+"}\n")
+	n.run("env", "KUBEADM_INIT_DRYRUN_DIR="+made, n.kubeadm, "init", "phase", "control-plane", "apiserver", "--dry-run", "--config", n.config)
 	container := n.pod(made).Spec.Containers[0]
 	command := strings.Join(container.Command, "\n")
 	for _, flag := range strings.Split(strings.TrimSpace(n.run(pkictl(), append(args, "-o", "flags")...)), "\n") {
@@ -381,5 +384,47 @@ func TestAPIServerKubeadmPatch(t *testing.T) {
 		if !strings.Contains(strings.Join(mounts, "\n"), path) {
 			t.Errorf("%s is not mounted: %q", path, mounts)
 		}
+	}
+}
+
+// TestFaultyDiskFlags has each call that changes files fail once, as on a disk
+// that is full: what is there is whole, what was there is as it was, and the next
+// run completes it.
+func TestFaultyDiskFlags(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	args := flagsOf("--audit-preset", "exam", "--encrypt", "secrets", "--anonymous", "probes", "--out", "host", "--force", "-q")
+	policy := filepath.Join(dir, "host/etc/kubernetes/apiserver/audit-policy.yaml")
+	failed := 0
+	for n := 1; ; n++ {
+		ok(t, os.RemoveAll(filepath.Join(dir, "host")))
+		ok(t, os.MkdirAll(filepath.Dir(policy), 0o700))
+		ok(t, os.WriteFile(policy, []byte("an older one\n"), 0o600))
+		got, reached := breakAt(t, program(dir, args...), n, syscall.ENOSPC)
+		if !reached {
+			break
+		}
+		if got.code != 0 {
+			failed++
+			checkRefusal(t, fmt.Sprint("fault ", n), got, 1, "", "")
+		}
+		ok(t, filepath.WalkDir(filepath.Join(dir, "host"), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			if got.code == 0 && strings.HasPrefix(entry.Name(), ".") {
+				return nil // it was the call that would have taken this away
+			}
+			data, err := os.ReadFile(path)
+			isWhole := path == policy && string(data) == "an older one\n" || strings.Contains(string(data), "apiVersion: a") && bytes.HasSuffix(data, []byte("\n"))
+			if !isWhole || !strings.HasSuffix(path, ".yaml") || strings.HasPrefix(entry.Name(), ".") {
+				t.Errorf("fault %d leaves %s:\n%s", n, path, data)
+			}
+			return err
+		}))
+		do(t, dir, args...)
+	}
+	if failed < 10 {
+		t.Errorf("%d runs failed: the faults miss the point", failed)
 	}
 }

@@ -32,7 +32,7 @@ func addAPIServerOptions(cmd *cobra.Command, o *apiserverOptions) {
 	addIdentityOptions(cmd, o)
 	addAccessOptions(cmd, o)
 	flags.StringArrayVar(&o.Set, "set", nil, "any other flag of kube-apiserver, `NAME=VALUE`; may be given several times")
-	flags.StringArrayVar(&o.Options.Remove, "unset", nil, "`NAME` of a flag that is to go; may be given several times")
+	flags.StringArrayVar(&o.Remove, "unset", nil, "`NAME` of a flag that is to go; may be given several times")
 }
 
 func addAuditOptions(cmd *cobra.Command, o *apiserverOptions) {

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -16,9 +15,9 @@ import (
 
 type patchFlags struct {
 	apiserverOptions
-	manifest, backups, podLogs string
-	undo, force, wait          bool
-	timeout                    time.Duration
+	wait                       waitFlags
+	manifest, backups          string
+	undo, force                bool
 	dryRun, yes, explainRecipe bool
 }
 
@@ -43,9 +42,11 @@ as the kubelet runs every file there. The manifest is replaced in one step, with
 its mode and owner. --undo puts the newest backup back, and --undo again undoes
 that.
 
-With --wait it watches until kube-apiserver answers by the new manifest. When it
-does not come back in time, the old manifest is put back, and the last lines of the
-log are shown with the likely cause.`,
+With --wait it then watches kube-apiserver until a new process is ready, and lets
+the kubelet's probe in. If it does not come back within --timeout, or its log says
+that it never will, or the wait is interrupted, the old manifest is put back, with
+the files that were replaced; the likely cause and the last lines of the log are
+printed (exit code 1).`,
 		Example: `  pkictl apiserver patch --manifest kube-apiserver.yaml --audit-preset cis --dry-run
   pkictl apiserver patch --manifest kube-apiserver.yaml --set event-ttl=2h --yes
   pkictl apiserver patch --manifest kube-apiserver.yaml --undo --yes
@@ -57,11 +58,9 @@ log are shown with the likely cause.`,
 	flags.StringVar(&f.manifest, "manifest", apiserver.DefaultManifest, "`FILE` of the static pod")
 	addAPIServerOptions(cmd, &f.apiserverOptions)
 	flags.StringVar(&f.backups, "backup-dir", "", "`DIRECTORY` of backups (default pkictl-backups beside the directory manifests)")
+	f.wait.add(cmd)
 	flags.BoolVar(&f.undo, "undo", false, "put the newest backup back")
 	flags.BoolVar(&f.force, "force", false, "write it although the check finds something")
-	flags.BoolVar(&f.wait, "wait", false, "wait until kube-apiserver is back, and put the old manifest back if it does not come")
-	flags.DurationVar(&f.timeout, "timeout", apiserver.WaitTimeout, "`TIME` for it to come back, with --wait")
-	flags.StringVar(&f.podLogs, "pod-logs", "", "`DIRECTORY` where the kubelet keeps logs of pods (default /var/log/pods)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the change, and write nothing")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.explainRecipe, "explain", false, "print how to do the same by hand, and do nothing else")
@@ -69,6 +68,9 @@ log are shown with the likely cause.`,
 }
 
 func (a *app) patchAPIServer(cmd *cobra.Command, f patchFlags) error {
+	if err := f.wait.check(cmd); err != nil {
+		return err
+	}
 	options, err := f.patchOptions(a, cmd)
 	if err != nil {
 		return err
@@ -99,53 +101,17 @@ func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.Patch
 	} else if err := a.ask(cmd.Context(), func(w io.Writer) { a.showPatch(w, patch) }, "Write this?"); err != nil {
 		return err
 	}
-	written, wait, err := a.writePatch(cmd.Context(), f, patch)
-	if err != nil {
-		return err
-	}
+	written, wait, err := a.writePatch(cmd, patch, f.wait)
 	report := patchReport(patch, false, written)
 	report.Wait = wait
+	if err != nil {
+		if wait != nil && a.output != "text" {
+			report.Changed = wait.State == apiserver.WaitNotPutBack
+			return errors.Join(a.printPatch(report, patch), err)
+		}
+		return err
+	}
 	return a.printPatch(report, patch)
-}
-
-// writePatch writes a patch, and waits for kube-apiserver if it is to.
-func (a *app) writePatch(ctx context.Context, f patchFlags, patch *apiserver.Patch) (*apiserver.Written, *apiserver.WaitResult, error) {
-	shown := a.newSteps()
-	defer shown.clear()
-	o := apiserver.WaitOptions{
-		Manifest: patch.Path, Timeout: f.timeout, LogDir: f.podLogs,
-		Progress: func(step string) { shown.show(step, false) },
-	}
-	write := func() (*apiserver.Written, error) {
-		return patch.Write(ctx, func() { a.waitingFor(patch.Path) })
-	}
-	if !f.wait || !patch.ChangesManifest() {
-		written, err := write()
-		return written, nil, err
-	}
-	watcher, err := apiserver.Watch(ctx, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer watcher.Close()
-	written, err := write()
-	if err != nil {
-		return nil, nil, err
-	}
-	wait, err := watcher.Await(ctx)
-	shown.clear()
-	a.showTail(wait, err)
-	return written, wait, err
-}
-
-// showTail shows the last lines of a kube-apiserver that did not come back.
-func (a *app) showTail(wait *apiserver.WaitResult, err error) {
-	if err == nil || wait == nil || a.quiet {
-		return
-	}
-	for _, line := range wait.Tail {
-		fmt.Fprintf(a.err, "  %s\n", printable(line))
-	}
 }
 
 // patchOptions reads what the flags say.
@@ -153,9 +119,6 @@ func (f *patchFlags) patchOptions(a *app, cmd *cobra.Command) (apiserver.PatchOp
 	options, err := f.read()
 	if err != nil {
 		return apiserver.PatchOptions{}, err
-	}
-	if f.timeout <= 0 {
-		return apiserver.PatchOptions{}, failure.New(failure.Usage, "write it like --timeout 90s", "--timeout %s is no time to wait", f.timeout)
 	}
 	if f.undo {
 		if name := changingFlag(cmd); name != "" {
@@ -193,10 +156,11 @@ type patchResult struct {
 	Diff     string   `json:"diff,omitempty"`
 	Files    []string `json:"files,omitempty"`  // made or replaced
 	Backup   string   `json:"backup,omitempty"` // of the manifest
+	// Wait says what became of the change, with --wait.
+	Wait *apiserver.WaitResult `json:"wait,omitempty"`
 	// Found is what --force has written all the same.
-	Found    []apiserver.Problem   `json:"findings,omitempty"`
-	Wait     *apiserver.WaitResult `json:"wait,omitempty"`
-	Warnings []string              `json:"warnings,omitempty"`
+	Found    []apiserver.Problem `json:"findings,omitempty"`
+	Warnings []string            `json:"warnings,omitempty"`
 }
 
 func patchReport(p *apiserver.Patch, dryRun bool, written *apiserver.Written) patchResult {
@@ -274,6 +238,6 @@ func (a *app) printWritten(w io.Writer, r patchResult, p *apiserver.Patch) {
 		fmt.Fprintf(w, "backup %s\n", printable(r.Backup))
 	}
 	if r.Wait != nil {
-		fmt.Fprintf(w, "kube-apiserver is %s: %s\n", r.Wait.State, printable(r.Wait.Proof))
+		fmt.Fprintf(w, "kube-apiserver is healthy: %s\n", printable(r.Wait.Proof))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/pkictl/pkictl/apiserver"
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/staticpod"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -97,6 +99,7 @@ func TestAwaitHealthy(t *testing.T) {
 	ok(t, err)
 	n.awaitReady()
 
+	t.Run("command", n.testCommand)
 	t.Run("good", n.testGood)
 	t.Run("bad", n.testBad)
 	t.Run("no proof but its metrics", n.testMetrics)
@@ -117,6 +120,30 @@ func (n *changingNode) awaitReady() {
 			n.t.Fatalf("no API server\n%s", n.k.logOf(cluster.ComponentAPIServer))
 		}
 	}
+}
+
+// testCommand has the program make a good change, and a bad one by force.
+func (n *changingNode) testCommand(t *testing.T) {
+	patch := func(args ...string) (string, string, error) {
+		return n.try(pkictl(), append([]string{"apiserver", "patch", "--manifest", n.manifest, "--yes", "--wait", "--timeout=2m", "--pod-logs", n.k.logs}, args...)...)
+	}
+	out, errOut, err := patch("--set=event-ttl=2h")
+	if err != nil || !strings.Contains(out, "kube-apiserver is healthy: it was seen to go down and come up\n") {
+		t.Fatalf("%v\n%s%s", err, out, errOut)
+	}
+	before := n.manifestsOf()
+	out, errOut, err = patch("--set=feature-gates=NoSuch=true", "--force")
+	t.Logf("%s", errOut)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != int(failure.Failed) || out != "" {
+		t.Fatalf("%v\n%s%s", err, out, errOut)
+	}
+	for _, want := range []string{"unrecognized feature gate: NoSuch; the old manifest is back, and kube-apiserver is healthy again\n", "the last lines of ", "\n  E", "hint: mend --feature-gates"} {
+		if !strings.Contains(errOut, want) {
+			t.Errorf("no %q in\n%s", want, errOut)
+		}
+	}
+	n.checkOld(t, before)
 }
 
 const goodPolicy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
@@ -193,8 +220,8 @@ func (n *changingNode) testBad(t *testing.T) {
 // testMetrics asks so seldom that it never sees the API server down, and does not
 // know where the kubelet's logs are.
 func (n *changingNode) testMetrics(t *testing.T) {
-	// As kubeadm init does, for the certificate for kubelets too.
-	n.asAdmin("create clusterrolebinding kubeadm:cluster-admins --clusterrole=cluster-admin --group=kubeadm:cluster-admins")
+	n.asAdmin("create clusterrolebinding metrics --clusterrole=system:monitoring --user=kube-apiserver-kubelet-client")
+	n.awaitMetrics(t)
 	o := n.waitOptions()
 	o.LogDir = t.TempDir()
 	w, err := apiserver.Watch(t.Context(), o)
@@ -211,6 +238,24 @@ func (n *changingNode) testMetrics(t *testing.T) {
 	result, err := w.Await(t.Context())
 	if err != nil || result.State != apiserver.WaitHealthy || !strings.Contains(result.Proof, "metrics") {
 		t.Fatalf("%+v, %v", result, err)
+	}
+}
+
+// awaitMetrics waits until the certificate for kubelets may read metrics.
+func (n *changingNode) awaitMetrics(t *testing.T) {
+	t.Helper()
+	pod, err := staticpod.Parse(n.good)
+	ok(t, err)
+	at, err := staticpod.Find(pod, cluster.ComponentAPIServer).APIServer()
+	ok(t, err)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		started, err := at.Started(t.Context())
+		if err == nil && time.Since(time.Unix(int64(started), 0)) < 10*time.Minute {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%v, %v", started, err)
+		}
 	}
 }
 
@@ -242,7 +287,12 @@ func (n *changingNode) testWaitKilled(t *testing.T) {
 	cmd := waitProgram(n.manifest, n.k.logs)
 	cmd.Stdin = bytes.NewReader(n.with(in("--no-such-flag=1")))
 	ok(t, cmd.Start())
-	for deadline := time.Now().Add(time.Minute); n.manifestsOf() == before; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		data, err := os.ReadFile(n.manifest)
+		ok(t, err)
+		if bytes.Contains(data, []byte("--no-such-flag")) {
+			break
+		}
 		if time.Now().After(deadline) {
 			t.Fatal("the manifest was not changed")
 		}

@@ -9,5 +9,6 @@ it would have kept of a log. The decisions are those of the API server's own cod
 		a.auditGenerateCmd(),
 		a.auditReplayCmd(),
 		a.auditLintCmd(),
+		a.auditExplainCmd(),
 	)
 }

@@ -172,7 +172,7 @@ func (a *app) printPolicyWritten(f *auditGenerateFlags, policy []byte) error {
 		return err
 	}
 	result := auditGenerateResult{typeMeta: kind("AuditPolicy"), File: f.out, Preset: f.Preset, Rules: len(parsed.Rules), DryRun: f.dryRun}
-	first, next := "Wrote ", "pkictl apiserver flags --audit-policy "+shell.Quote(f.out)
+	first, next := "Wrote ", "pkictl apiserver flags --audit-policy-from "+shell.Quote(f.out)
 	if f.dryRun {
 		first = "Would write "
 	}

@@ -17,6 +17,7 @@ func TestAuditPoliciesOnRealAPIServer(t *testing.T) {
 	for _, line := range []string{
 		"--cn kube-admin --group system:masters --out pki/admin", "--cn jane --group developers",
 		"--cn system:node:n1 --group system:nodes --out pki/node", "--cn system:kube-proxy --out pki/kube-proxy",
+		"--cn system:apiserver --group system:masters --out pki/itself", "--cn system:serviceaccount:kube-system:endpoint-controller --out pki/endpoints",
 		"--cn system:kube-scheduler --out pki/kube-scheduler", "--cn system:kube-controller-manager --out pki/kube-controller-manager",
 	} {
 		w.pkictl("issue " + line)
@@ -25,7 +26,7 @@ func TestAuditPoliciesOnRealAPIServer(t *testing.T) {
 		"own": {"--log", "any by jane at RequestResponse", "--log", "delete pods in prod-namespace at RequestResponse",
 			"--log", "widgets.example.com in dev at RequestResponse", "--log", "pods/* named web-admin,web-robot at Request",
 			"--ignore", "everything by system:serviceaccount:dev:robot", "--log", "changes any in prod-namespace,kube-system at Request",
-			"--rule", "level=Metadata;urls=/healthz*,/logs/*;groups=system:unauthenticated", "--rule", "verbs=get,resources=nodes/proxy,level=None,groups=developers"},
+			"--rule", "level=Metadata;urls=/healthz*,/logs/*;groups=system:unauthenticated", "--rule", "verbs=watch,resources=nodes,level=None,groups=system:nodes"},
 	}
 	for _, preset := range audit.Presets() {
 		policies[preset.Name] = []string{"--preset", preset.Name}

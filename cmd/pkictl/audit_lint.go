@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -71,6 +72,9 @@ func (a *app) auditLint(file string, f auditLintFlags) error {
 	name, data, err := a.readPolicy(file)
 	if err != nil {
 		return err
+	}
+	if len(data) < 1<<20 {
+		debug.SetGCPercent(400) // large trees, and a short life
 	}
 	report := auditLint{typeMeta: kind("AuditLint"), File: name, DryRun: f.dryRun}
 	result := data

@@ -44,11 +44,11 @@ It is the user who authenticated that counts, not whom they impersonate.
 Bytes a day are extrapolated from the time between the first event and the last.
 Memory stays the same however long the log: of more than 10000 users or resources
 the others are counted as one.`,
-		Example: `  printf '%s\n' 'rules: [{level: Metadata}]' 'apiVersion: audit.k8s.io/v1' 'kind: Policy' > policy.yaml
+		Example: `  pkictl audit generate --out policy.yaml && pkictl audit generate --preset minimal --out minimal.yaml
   echo '{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","stage":"ResponseComplete","requestURI":"/api/v1/pods","verb":"list","user":{"username":"jane"}}' > audit.log
   pkictl audit replay --policy policy.yaml audit.log
+  pkictl audit replay --policy policy.yaml --against minimal.yaml audit.log
   gzip -k audit.log && pkictl audit replay --policy policy.yaml audit.log.gz -o json
-  sed 's/Metadata/None/' policy.yaml > other.yaml && pkictl audit replay --policy policy.yaml --against other.yaml audit.log
   cat audit.log | pkictl audit replay --policy policy.yaml --top 3 -
   pkictl audit replay --explain audit.log`,
 		Args: func(_ *cobra.Command, args []string) error {

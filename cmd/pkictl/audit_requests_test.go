@@ -26,6 +26,8 @@ func (s *auditedServer) addUsers() {
 	for _, part := range []string{"kube-proxy", "kube-scheduler", "kube-controller-manager"} {
 		s.addUser(part, part, auditUser{name: "system:" + part, groups: []string{authenticated}})
 	}
+	s.addUser("apiserver-itself", "itself", auditUser{name: "system:apiserver", groups: []string{"system:masters", authenticated}})
+	s.addUser("endpoints", "endpoints", auditUser{name: "system:serviceaccount:kube-system:endpoint-controller", groups: []string{authenticated}})
 	s.addUser("nobody", "", auditUser{name: "system:anonymous", groups: []string{"system:unauthenticated"}})
 	s.addUser("stranger", "", auditUser{token: s.secret(), failed: true})
 }
@@ -108,6 +110,9 @@ func (s *auditedServer) sendTokens() {
 	s.addUser("robot", "", auditUser{name: "system:serviceaccount:dev:robot", token: token,
 		groups: []string{"system:serviceaccounts", "system:serviceaccounts:dev", "system:authenticated"}})
 	review := `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"` + token + `"}}`
+	// What is not served is not read, so that no rule has to guard it.
+	s.send("jane", "POST", "/apis/authentication.k8s.io/v1/namespaces/dev/tokenreviews", review)
+	s.send("jane", "PUT", "/api/v1/namespaces/dev/serviceaccounts/robot/token", review)
 	for _, user := range []string{"admin", "jane", "robot"} {
 		s.send(user, "POST", "/apis/authentication.k8s.io/v1/tokenreviews", review)
 		s.send(user, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`)
@@ -182,7 +187,12 @@ func (s *auditedServer) sendPaths() {
 // sendParts does what the parts of a cluster do all the time.
 func (s *auditedServer) sendParts() {
 	leases := "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
-	for _, user := range []string{"kube-proxy", "kube-scheduler", "kube-controller-manager", "node", "admin"} {
+	for _, user := range []string{"kube-proxy", "kube-scheduler", "kube-controller-manager", "node", "apiserver-itself", "endpoints", "admin"} {
+		s.send(user, "GET", "/apis/networking.k8s.io/v1/ipaddresses", "")
+		s.send(user, "PUT", "/api/v1/namespaces/dev/endpoints/e", object("Endpoints", "e", ""))
+		s.send(user, "PATCH", "/apis/networking.k8s.io/v1/servicecidrs/kubernetes/status", `{"status":{}}`, "Content-Type", "application/merge-patch+json")
+		s.send(user, "GET", "/apis/node.k8s.io/v1/runtimeclasses", "")
+		s.send(user, "PATCH", "/api/v1/namespaces/dev/pods/web-admin/status", `{"status":{"phase":"Running"}}`, "Content-Type", "application/merge-patch+json")
 		s.send(user, "POST", leases, object("Lease.coordination.k8s.io/v1", user, ""))
 		s.send(user, "GET", leases+"/kube-scheduler", "")
 		s.send(user, "PUT", leases+"/kube-scheduler", object("Lease.coordination.k8s.io/v1", "kube-scheduler", ""))
@@ -209,7 +219,15 @@ func (s *auditedServer) sendWrong() {
 	s.send("admin", "DELETE", "/api/v1/namespaces/dev/pods/none", "")
 	s.send("admin", "POST", "/api/v1/namespaces/dev/secrets/s/no-such-sub", s.secret())
 	s.send("admin", "PUT", "/api/v1/nodes/n1/no-such-sub", `{}`)
+	s.send("admin", "GET", "/api/v1/watch", "")
 	s.send("admin", "GET", "/api/v1/namespaces/dev/Secrets", "")
+	s.send("admin", "POST", "/api/v1/namespaces/dev/secrets", object("Secret", "w", `,"data":{"a":"`+s.secret()+`!"}`)) // no base64
+	s.send("admin", "POST", "/api/v1/namespaces/dev/secrets", object("Secret", "w", `,"stringData":{"a":["`+s.secret()+`"]}`))
+	s.send("admin", "POST", "/api/v1/namespaces/dev/secrets", object("Secret", "w", `,"type":"kubernetes.io/dockerconfigjson","stringData":{".dockerconfigjson":"`+s.secret()+`"}`))
+	s.quoted = "secret" + rand.Text()
+	s.send("admin", "PATCH", "/api/v1/namespaces/dev/secrets/w?fieldManager=me", object("Secret", "w", `,"stringData":{"a":["`+s.quoted+`"]}`), "Content-Type", "application/apply-patch+yaml")
+	s.send("admin", "PATCH", "/api/v1/namespaces/dev/secrets/s", `{"data":"`+s.secret()+`"}`, "Content-Type", "application/merge-patch+json")
+	s.send("admin", "PATCH", "/api/v1/namespaces/dev/secrets/s", `[{"op":"test","path":"/data/a","value":"`+s.secret()+`"}]`, "Content-Type", "application/json-patch+json")
 	for _, user := range []string{"nobody", "stranger"} {
 		s.send(user, "GET", "/api/v1/namespaces/dev/secrets", "")
 		s.send(user, "POST", "/api/v1/namespaces/dev/pods", object("Pod", "p", podSpec))
@@ -253,6 +271,12 @@ func (s *auditedServer) sendWithKubectl() {
 	s.sendKubectl("admin", "", "exec", "--namespace=prod-namespace", "k", "--", "id")
 	s.sendKubectl("jane", "", "get", "pods", "--namespace=prod-namespace")
 	s.sendKubectl("admin", "", "get", "secrets", "--all-namespaces", "-o", "yaml")
+	before := len(s.sent)
 	s.sendKubectl("admin", "", "delete", "pods", "--all", "--namespace=prod-namespace", "--now")
+	for _, r := range s.sent[before:] { // it lists, and deletes one by one
+		if r.Verb == "deletecollection" {
+			s.t.Errorf("kubectl delete --all sends %s", r.line)
+		}
+	}
 	s.sendKubectl("admin", "", "auth", "can-i", "delete", "pods", "--as=jane")
 }

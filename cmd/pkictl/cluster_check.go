@@ -55,6 +55,9 @@ node should run; with --server, --etcd and --kubelet other addresses. No key
 leaves the machine: the directory's client certificates are shown to servers
 that its own CA vouches for, and to no others.
 
+Flags of the components, their manifests and the audit policy are looked at by:
+pkictl apiserver check
+
 Exit codes: 0 nothing was found but notes, 3 something was, 1 a file could not
 be read (the others are still looked at).`,
 		Example: `  pkictl cluster init --node cp-1 --advertise-address 10.0.0.11

@@ -84,8 +84,9 @@ func (c *Client) Negotiate(ctx context.Context, o Offer) (state tls.ConnectionSt
 	case err != nil:
 		return state, false, c.explain(ctx, err)
 	}
-	defer conn.Close()
-	return conn.(*tls.Conn).ConnectionState(), true, nil
+	state = conn.(*tls.Conn).ConnectionState()
+	_ = conn.Close() // nothing was sent
+	return state, true, nil
 }
 
 // isAlert says whether a server ended a handshake with an alert: crypto/tls wraps

@@ -43,8 +43,8 @@ func (c *Component) KubeletAsks(l *Listener) Probe {
 const maxMetrics = 64 << 20
 
 // Started returns when the process that answers was started, in seconds since
-// 1970, as its metrics say. They need an authorization that the client certificate
-// may lack; kubeadm's for kubelets has it.
+// 1970, as its metrics say. They need an authorization, as the ClusterRole
+// system:monitoring gives it, that the client certificate may lack.
 func (l *Listener) Started(ctx context.Context) (float64, error) {
 	resp, err := get(ctx, asker(l.conf), "https://"+l.Address+"/metrics", nil)
 	if err != nil {

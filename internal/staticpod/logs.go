@@ -76,16 +76,17 @@ func (l Logs) HasSeen(path string) bool {
 	return seen
 }
 
-// HasSeenPod says whether a log is of a pod that had logs already. The kubelet
-// makes a new pod, with a new UID, of a manifest that is not the same
+// IsOfLastPod says whether a log is of the pod that wrote to its logs last then. The
+// kubelet makes a new pod, with a new UID, of a manifest that is not the same
 // (pkg/kubelet/config/common.go: applyDefaults).
-func (l Logs) HasSeenPod(path string) bool {
-	for seen := range l.seen {
-		if filepath.Dir(seen) == filepath.Dir(path) {
-			return true
+func (l Logs) IsOfLastPod(path string) bool {
+	last := ""
+	for seen, written := range l.seen {
+		if last == "" || written.After(l.seen[last]) {
+			last = seen
 		}
 	}
-	return false
+	return last != "" && filepath.Dir(last) == filepath.Dir(path)
 }
 
 func withoutCRIPrefix(line string) string { return criPrefix().ReplaceAllString(line, "") }

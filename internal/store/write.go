@@ -40,10 +40,9 @@ func WriteNew(path string, data []byte, mode fs.FileMode) error {
 	defer func() { _ = os.Remove(beside) }()
 	err := writeSynced(beside, data, mode)
 	if err == nil {
-		err = os.Link(beside, path)
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) && isWritten(beside) { // a file system without links
-		err = writeSynced(path, data, mode)
+		if err = os.Link(beside, path); err != nil && !errors.Is(err, fs.ErrExist) { // a file system without links
+			err = writeInPlace(path, data, mode)
+		}
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return &ExistsError{Path: path}
@@ -54,9 +53,15 @@ func WriteNew(path string, data []byte, mode fs.FileMode) error {
 	return diskError(syncDirs(filepath.Clean(dir+".")), "write %q", path)
 }
 
-func isWritten(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
+// writeInPlace is writeSynced, and leaves nothing of a file that it has made but
+// could not write, as on a full disk.
+func writeInPlace(path string, data []byte, mode fs.FileMode) error {
+	err := writeSynced(path, data, mode)
+	var failed *fs.PathError
+	if errors.As(err, &failed) && failed.Op != "open" {
+		_ = os.Remove(path)
+	}
+	return err
 }
 
 // unfinished is where ReplaceFile writes before it renames.
