@@ -2,7 +2,7 @@ package audit
 
 import (
 	"cmp"
-	"reflect"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -76,16 +76,18 @@ func (p *Policy) Tables(o TableOptions) ([]Table, []string) {
 		who = p.subjects()
 	}
 	var tables []Table
+	known := make(map[string]int) // tables by what is in them
 	for _, s := range who {
 		made := Table{Subjects: []Subject{s}}
 		of := p.rulesOf(s)
 		for _, row := range rows {
 			made.Rows = append(made.Rows, of.row(o, s, row))
 		}
-		same := slices.IndexFunc(tables, func(t Table) bool { return reflect.DeepEqual(t.Rows, made.Rows) })
-		if same >= 0 {
+		content := fmt.Sprintf("%#v", made.Rows)
+		if same, ok := known[content]; ok {
 			tables[same].Subjects = append(tables[same].Subjects, s)
 		} else {
+			known[content] = len(tables)
 			tables = append(tables, made)
 		}
 	}
