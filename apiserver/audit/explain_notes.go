@@ -101,9 +101,8 @@ func bodyNote(e *Explanation) string {
 // holdsSecret says whether a body that is logged is one of a resource with secrets.
 func (e *Explanation) holdsSecret() bool {
 	r := &e.Request
-	full := strings.TrimSuffix(r.Resource+"/"+r.Subresource, "/")
 	for _, s := range secretResources() {
-		if !r.IsResource || s.group != r.Group || s.name != full {
+		if !r.IsResource || s.group != r.Group || s.name != r.full() {
 			continue
 		}
 		for _, event := range e.Events {

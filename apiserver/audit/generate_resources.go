@@ -157,8 +157,9 @@ func guardOf(r rule) (rule, bool) {
 // matchedNames says whether some of the resources are the one of this group and
 // name, and the names that are matched, nil for all.
 func matchedNames(groups []internal.GroupResources, group, name string) ([]string, bool) {
+	r := resourceOf(group, name)
 	for _, g := range groups {
-		if matches(g, group, name) {
+		if listMatches(&g, &r) {
 			return g.ResourceNames, true
 		}
 	}

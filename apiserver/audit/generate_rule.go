@@ -247,7 +247,7 @@ func parseLevel(texts []string) (internal.Level, error) {
 // parseVerbs returns the verbs of a list, in which reads and changes stand for
 // several; nil are all.
 func parseVerbs(words []string) ([]string, error) {
-	known := slices.Concat(reads, changes)
+	known := Verbs()
 	var verbs []string
 	for _, word := range words {
 		switch {

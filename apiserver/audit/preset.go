@@ -52,22 +52,26 @@ func findPreset(name string) (Preset, error) {
 	return Preset{}, failure.New(failure.Usage, failure.DidYouMean(name, names, "choose one of "+list(names)), "there is no preset %q", name)
 }
 
-// guarded are the resources whose bodies are secrets: they are never logged
-// above Metadata. Configmaps are, for what people put into them; CIS 3.2.2 names
-// them too.
+// guarded are the resources whose bodies are secrets, by their groups: they are
+// never logged above Metadata. Configmaps are, for what people put into them; CIS
+// 3.2.2 names them too.
 func guarded() []internal.GroupResources {
-	return []internal.GroupResources{
-		{Group: "", Resources: []string{"secrets", "configmaps", "serviceaccounts/token"}},
-		{Group: "authentication.k8s.io", Resources: []string{"tokenreviews"}},
+	var groups []internal.GroupResources
+	for _, s := range secretResources() {
+		groups = addResource(groups, resources(s.group, s.name))
 	}
+	return groups
 }
 
-// Verbs of requests for resources (k8s.io/apiserver/pkg/endpoints/request,
-// RequestInfo). pods/exec and its like are get or create.
+// pods/exec and its like are get or create.
 var (
 	reads   = []string{"get", "list", "watch"}
 	changes = []string{"create", "update", "patch", "delete", "deletecollection"}
 )
+
+// Verbs are those of requests for resources (k8s.io/apiserver/pkg/endpoints/request,
+// RequestInfo).
+func Verbs() []string { return slices.Concat(reads, changes) }
 
 func resources(group string, names ...string) internal.GroupResources {
 	return internal.GroupResources{Group: group, Resources: names}

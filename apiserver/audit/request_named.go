@@ -22,11 +22,6 @@ type Named struct {
 	Name        string
 }
 
-// verbs are those of requests for resources.
-func verbs() []string {
-	return []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
-}
-
 // Request returns what the API server makes of the words, and warnings about what
 // cannot be so, or is not known.
 func (n Named) Request() (Request, []string, error) {
@@ -136,10 +131,10 @@ func (n Named) unknown(name, sub string) (Request, string) {
 
 // checkVerb refuses what is no verb of a request, but a word of kubectl's or HTTP's.
 func checkVerb(verb string) error {
-	if slices.Contains(verbs(), verb) {
+	if slices.Contains(Verbs(), verb) {
 		return nil
 	}
-	hint := "they are " + strings.Join(verbs(), ", ")
+	hint := "they are " + strings.Join(Verbs(), ", ")
 	switch verb {
 	case "post":
 		hint = "POST is the verb create"
@@ -178,6 +173,21 @@ func groupsOf(list []Resource) string {
 		names[i] = groupName(r.Group)
 	}
 	return strings.Join(names, " and ")
+}
+
+// resourceOf is a request for a resource of this name, which has its subresource
+// behind a slash.
+func resourceOf(group, name string) Request {
+	resource, sub, _ := strings.Cut(name, "/")
+	return Request{IsResource: true, Group: group, Resource: resource, Subresource: sub}
+}
+
+// full is the resource with its subresource, as policies write it: pods/exec.
+func (r *Request) full() string {
+	if r.Subresource == "" {
+		return r.Resource
+	}
+	return r.Resource + "/" + r.Subresource
 }
 
 // What names the resource as kubectl does: pods/exec, deployments.apps/scale.

@@ -259,9 +259,9 @@ func (p *Policy) paths() []Request {
 // row decides about all verbs of a row.
 func (of *rulesOfSubject) row(o TableOptions, s Subject, r Request) TableRow {
 	row := TableRow{Request: r}
-	known, isKnown := Find(r.Group, strings.TrimSuffix(r.Resource+"/"+r.Subresource, "/"))
+	known, isKnown := Find(r.Group, r.full())
 	r.User, r.Groups = s.User, s.Groups
-	for _, verb := range verbs() {
+	for _, verb := range Verbs() {
 		switch {
 		case o.Verbs != nil && !slices.Contains(o.Verbs, verb), !r.IsResource && verb != "get", isKnown && !slices.Contains(known.Verbs, verb):
 			continue
@@ -330,14 +330,6 @@ func (of *rulesOfSubject) exceptions(o TableOptions, r *Request, decided int) []
 		}
 	}
 	return found
-}
-
-// isAbout says whether a rule is about verb and resource of a request, whatever it
-// says of namespaces and names.
-func isAbout(rule *internal.PolicyRule, r *Request) bool {
-	return verbMatches(rule, r) && (len(rule.Resources) == 0 || slices.ContainsFunc(rule.Resources, func(list internal.GroupResources) bool {
-		return groupMatches(&list, r) && (len(list.Resources) == 0 || slices.ContainsFunc(list.Resources, func(spec string) bool { return resourceMatches(spec, r) }))
-	}))
 }
 
 // variants returns the request for those namespaces and objects that a rule names.

@@ -137,9 +137,10 @@ func mentionedNames(r *internal.PolicyRule) []string {
 // kindOf is the same for resources that the rules before treat alike.
 func (w *witness) kindOf(resource *Resource) string {
 	kind := strings.Join(resource.Verbs, ",") + string(bit(resource.Namespaced)) + string(bit(resource.Group == customGroup))
+	r := resourceOf(resource.Group, resource.Name)
 	for i := range w.earlier {
 		for _, group := range w.earlier[i].Resources {
-			kind += string(bit(matches(group, resource.Group, resource.Name)))
+			kind += string(bit(listMatches(&group, &r)))
 		}
 	}
 	return kind
@@ -167,18 +168,6 @@ func (w *witness) of(names []string, resource *Resource) bool {
 	return false
 }
 
-// matches says whether what a rule says of a group is about a resource
-// (k8s.io/apiserver/pkg/audit/policy, ruleMatchesResource).
-func matches(g internal.GroupResources, group, name string) bool {
-	if g.Group != group && g.Group != "*" {
-		return false
-	}
-	base, sub, _ := strings.Cut(name, "/")
-	return len(g.Resources) == 0 || slices.ContainsFunc(g.Resources, func(r string) bool {
-		return r == name || r == "*" || r == base+"/*" || sub != "" && r == "*/"+sub
-	})
-}
-
 // matching returns the resources that a rule may mean: a custom one, where it
 // leaves that open, and those of Kubernetes.
 func matching(g internal.GroupResources) []Resource {
@@ -189,10 +178,10 @@ func matching(g internal.GroupResources) []Resource {
 			if group == "*" {
 				group = customGroup
 			}
-			all = append(all, Resource{Group: group, Version: "v1", Name: strings.ReplaceAll(pattern, "*", other), Verbs: slices.Concat(reads, changes)})
+			all = append(all, Resource{Group: group, Version: "v1", Name: strings.ReplaceAll(pattern, "*", other), Verbs: Verbs()})
 		}
 		for _, r := range Resources() {
-			if matches(one, r.Group, r.Name) {
+			if request := resourceOf(r.Group, r.Name); listMatches(&one, &request) {
 				all = append(all, r)
 			}
 		}

@@ -83,7 +83,7 @@ In it, --verb and --resource may be given several times.`,
 	flags.StringVar(&f.user, "user", "", "`NAME` of the user who asks")
 	flags.StringArrayVar(&f.groups, "group", nil, "`GROUP` that the user is in; may be given several times")
 	flags.BoolVar(&f.table, "table", false, "show the decisions about many requests")
-	complete(cmd, "verb", "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+	complete(cmd, "verb", audit.Verbs()...)
 	complete(cmd, "method", "GET", "POST", "PUT", "PATCH", "DELETE")
 	return cmd
 }
