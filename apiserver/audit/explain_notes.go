@@ -80,7 +80,7 @@ func subresourceNote(rule *internal.PolicyRule, r *Request) string {
 			without.Resources[i].Resources = append(kept, "-") // with none, it would be for all
 		}
 	}
-	if !found || len(Reasons(without, r)) == 0 {
+	if !found || len(reasonsOf(without, r)) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s matches %s itself too, and not its subresources alone", all, r.Resource)

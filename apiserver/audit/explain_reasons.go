@@ -8,10 +8,10 @@ import (
 	internal "k8s.io/apiserver/pkg/apis/audit"
 )
 
-// Reasons says why a rule does not match a request, in the order in which the
+// reasonsOf says why a rule does not match a request, in the order in which the
 // evaluator looks (k8s.io/apiserver/pkg/audit/policy, ruleMatches), but for every
 // field. There is none exactly where the rule matches.
-func Reasons(rule *internal.PolicyRule, r *Request) []Reason {
+func reasonsOf(rule *internal.PolicyRule, r *Request) []Reason {
 	var reasons []Reason
 	add := func(field, why string) {
 		if why != "" {

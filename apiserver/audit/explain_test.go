@@ -69,7 +69,7 @@ func checkReasons(t *testing.T, rules []internal.PolicyRule, r Request) (decided
 	p := &Policy{Policy: internal.Policy{Rules: rules}}
 	want := NoRule
 	for i := range rules {
-		if len(Reasons(&rules[i], &r)) == 0 {
+		if len(reasonsOf(&rules[i], &r)) == 0 {
 			want = i
 			break
 		}
@@ -180,7 +180,7 @@ func TestReasons(t *testing.T) {
 		{internal.PolicyRule{Users: strings.Split("a b c d e f g h i j", " ")}, exec, `[a b c d e f g h and 2 more]`},
 	} {
 		var got []string
-		for _, reason := range Reasons(&test.rule, &test.request) {
+		for _, reason := range reasonsOf(&test.rule, &test.request) {
 			got = append(got, reason.Field+": "+reason.Why)
 		}
 		if all := strings.Join(got, "; "); !strings.Contains(all, test.want) || test.want == "" && all != "" {

@@ -120,12 +120,12 @@ func (l *linter) unknownGroup(group string, where *yaml.Node, change func(*Findi
 	}
 	first, _, _ := strings.Cut(group, ".")
 	var same []string // but for what follows the first point
-	for _, known := range Groups() {
+	for _, known := range groupNames() {
 		if label, _, _ := strings.Cut(known, "."); label == first && (!strings.Contains(group, ".") || strings.HasSuffix(group, "k8s.io")) {
 			same = append(same, known)
 		}
 	}
-	known := slices.DeleteFunc(Groups()[1:], func(g string) bool { // a custom resource's group may begin with another
+	known := slices.DeleteFunc(groupNames()[1:], func(g string) bool { // a custom resource's group may begin with another
 		return strings.Contains(group, ".") != strings.Contains(g, ".") || len(group) > len(g)+2
 	})
 	switch meant := failure.Closest(group, known); {
@@ -195,7 +195,7 @@ func (l *linter) checkKnown(g *internal.GroupResources, name string, at *yaml.No
 			"%q matches requests for %s themselves, too, and not their subresources alone", name, base)
 		return true
 	}
-	subs := Subresources(group, base)
+	subs := subresources(group, base)
 	mend := base + " have no subresources"
 	if len(subs) > 0 {
 		mend = base + " have " + strings.Join(subs, ", ")

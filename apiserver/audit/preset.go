@@ -11,8 +11,8 @@ import (
 // DefaultPreset is the preset of a policy for which none was chosen.
 const DefaultPreset = "cis"
 
-// NoPreset has no rules: those that were asked for, and a last one for the rest.
-const NoPreset = "none"
+// noPreset has no rules: those that were asked for, and a last one for the rest.
+const noPreset = "none"
 
 // Preset is a set of rules that policies begin with.
 type Preset struct {
@@ -36,7 +36,7 @@ func Presets() []Preset {
 		{Name: DefaultPreset, What: "what CIS 3.2.1 and 3.2.2 ask for: all but noise, with the bodies of what changes workloads and rights", rules: cisRules},
 		{Name: "detailed", What: "as cis, with what was sent and what came of it for every change to Kubernetes' own resources", rules: detailedRules},
 		{Name: "exam", What: "few rules, as tasks of the CKS exam have them, and nothing left out", rules: examRules},
-		{Name: NoPreset, What: "the rules that you give, and Metadata for the rest", rules: noRules},
+		{Name: noPreset, What: "the rules that you give, and Metadata for the rest", rules: noRules},
 	}
 }
 

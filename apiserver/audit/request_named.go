@@ -96,12 +96,12 @@ func (n Named) find() (Request, *Resource, []string, error) {
 	if sub == "" {
 		return r, &base, warnings, nil
 	}
-	if found, ok := Find(base.Group, base.Name+"/"+sub); ok {
+	if found, ok := findResource(base.Group, base.Name+"/"+sub); ok {
 		r.Version = found.Version
 		return r, &found, warnings, nil
 	}
 	has := "it has none"
-	if subs := Subresources(base.Group, base.Name); subs != nil {
+	if subs := subresources(base.Group, base.Name); subs != nil {
 		has = "it has " + strings.Join(subs, ", ")
 	}
 	return r, nil, append(warnings, fmt.Sprintf("%s has no subresource %q: %s", base.Name, sub, has)), nil
@@ -121,7 +121,7 @@ func (n Named) unknown(name, sub string) (Request, string) {
 	switch {
 	case len(others) > 0:
 		return r, fmt.Sprintf("%s is in %s, and not in %s", others[0].Name, groupsOf(others), groupName(group))
-	case hasGroup && !KnownGroup(group):
+	case hasGroup && !knownGroup(group):
 		return r, fmt.Sprintf("%s.%s is none of Kubernetes' own resources: whether there is one, and with these verbs, is not checked", name, group)
 	case hasGroup:
 		return r, fmt.Sprintf("%s has no resource %q", groupName(group), name)

@@ -221,7 +221,7 @@ func namedIn(list internal.GroupResources) []Named {
 		case base == "" || base == "*" && (sub == "*" || sub == "") || group == "*":
 		case sub == "*":
 			all = append(all, Named{Resource: base, Group: group})
-			for _, sub := range Subresources(list.Group, base) {
+			for _, sub := range subresources(list.Group, base) {
 				all = append(all, Named{Resource: base, Group: group, Subresource: sub})
 			}
 		case base == "*":
@@ -259,7 +259,7 @@ func (p *Policy) paths() []Request {
 // row decides about all verbs of a row.
 func (of *rulesOfSubject) row(o TableOptions, s Subject, r Request) TableRow {
 	row := TableRow{Request: r}
-	known, isKnown := Find(r.Group, r.full())
+	known, isKnown := findResource(r.Group, r.full())
 	r.User, r.Groups = s.User, s.Groups
 	for _, verb := range Verbs() {
 		switch {

@@ -13,11 +13,11 @@ const other = "some-other"
 // customGroup is an API group that Kubernetes itself does not serve.
 const customGroup = "example.com"
 
-// Witness returns a request that a rule of the policy decides, of which the first
+// requestFor returns a request that a rule of the policy decides, of which the first
 // is 0. There is none where the rules before it take all that it matches, be it
 // together. What a rule leaves open it fills with names that are in no rule, for
 // those go past the others, and with resources and verbs that Kubernetes has.
-func (p *Policy) Witness(index int, e *Evaluator) (Request, bool) {
+func (p *Policy) requestFor(index int, e *Evaluator) (Request, bool) {
 	w := witness{rule: &p.Rules[index], index: index, evaluator: e, earlier: p.Rules[:index]}
 	users := w.distinct(w.rule.Users, func(r *internal.PolicyRule) []string { return r.Users })
 	groups := w.distinct(w.rule.UserGroups, func(r *internal.PolicyRule) []string { return r.UserGroups })
@@ -149,7 +149,7 @@ func (w *witness) kindOf(resource *Resource) string {
 // of tries verbs, namespaces and names for one resource.
 func (w *witness) of(names []string, resource *Resource) bool {
 	places := []string{other, ""}
-	if !resource.Namespaced && KnownGroup(resource.Group) && w.request.Resource != "namespaces" {
+	if !resource.Namespaced && knownGroup(resource.Group) && w.request.Resource != "namespaces" {
 		places = []string{""}
 	}
 	places = orElse(w.distinct(w.rule.Namespaces, func(r *internal.PolicyRule) []string { return r.Namespaces }), places...)
@@ -174,7 +174,7 @@ func matching(g internal.GroupResources) []Resource {
 	var all []Resource
 	for _, pattern := range orElse(g.Resources, "*") {
 		one := internal.GroupResources{Group: g.Group, Resources: []string{pattern}}
-		if group := g.Group; group == "*" || !KnownGroup(group) {
+		if group := g.Group; group == "*" || !knownGroup(group) {
 			if group == "*" {
 				group = customGroup
 			}
