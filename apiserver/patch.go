@@ -142,6 +142,12 @@ func (p *Patch) change(o PatchOptions, before *Manifest) (*Manifest, error) {
 			o.Version = ""
 		}
 	}
+	o.ReadHost = func(path string) ([]byte, error) {
+		if host, isMounted := before.HostPath(path); isMounted {
+			path = host
+		}
+		return store.Read(path, store.MaxYAML)
+	}
 	plan, err := NewPlan(o.Options)
 	if err != nil {
 		return nil, err
