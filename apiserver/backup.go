@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,14 +59,7 @@ func backupsOf(dir, path string) ([]string, error) {
 		return nil, err
 	}
 	prefix, ext := backupParts(path)
-	stamp := func(name string) string {
-		rest, isIts := strings.CutPrefix(strings.TrimSuffix(name, ext), prefix)
-		first, _, _ := strings.Cut(rest, ".")
-		if _, err := time.Parse(backupTime, first); !isIts || err != nil {
-			return ""
-		}
-		return rest
-	}
+	stamp := func(name string) string { return backupStamp(name, prefix, ext) }
 	var names []string
 	for _, entry := range entries {
 		if entry.Type().IsRegular() && stamp(entry.Name()) != "" {
@@ -77,6 +71,17 @@ func backupsOf(dir, path string) ([]string, error) {
 		names[i] = filepath.Join(dir, name)
 	}
 	return names, nil
+}
+
+// backupStamp returns what of a backup's name says when it was made, "" if it is
+// none. Of two the later one sorts last.
+func backupStamp(name, prefix, ext string) string {
+	rest, isIts := strings.CutPrefix(strings.TrimSuffix(name, ext), prefix)
+	first, _, _ := strings.Cut(rest, ".")
+	if _, err := time.Parse(backupTime, first); !isIts || err != nil {
+		return ""
+	}
+	return rest
 }
 
 // newestBackup returns the newest backup of a manifest.
@@ -95,26 +100,27 @@ func newestBackup(dir, manifest string) (string, error) {
 // that is there. None is ever overwritten; where the newest one has these
 // contents it is taken.
 func writeBackup(dir, path string, data []byte, now time.Time) (backup string, isThere bool, err error) {
+	prefix, ext := backupParts(path)
+	stamp := now.UTC().Format(backupTime)
 	if all, err := backupsOf(dir, path); err == nil && len(all) > 0 {
 		newest := all[len(all)-1]
 		if old, err := store.Read(newest, store.MaxYAML); err == nil && bytes.Equal(old, data) {
 			return newest, true, nil
 		}
-	}
-	prefix, ext := backupParts(path)
-	stamp := now.UTC().Format(backupTime)
-	for n := 1; ; n++ {
-		name := prefix + stamp + ext
-		if n > 1 {
-			name = fmt.Sprintf("%s%s.%d%s", prefix, stamp, n, ext)
-		}
-		backup = filepath.Join(dir, name)
-		err = store.WriteNew(backup, data, 0o600)
-		var exists *store.ExistsError
-		if !errors.As(err, &exists) || n == 9 {
-			return backup, false, err
+		if last := backupStamp(filepath.Base(newest), prefix, ext); last >= stamp {
+			stamp = after(last)
 		}
 	}
+	backup = filepath.Join(dir, prefix+stamp+ext)
+	return backup, false, store.WriteNew(backup, data, 0o600)
+}
+
+// after returns a stamp that sorts behind another: of two backups in one second,
+// or where the clock was put back.
+func after(stamp string) string {
+	first, number, _ := strings.Cut(stamp, ".")
+	n, _ := strconv.Atoi(number) // without one it is the first
+	return fmt.Sprintf("%s.%04d", first, n+1)
 }
 
 // dropOldBackups removes all backups of a file but the newest, and what a killed

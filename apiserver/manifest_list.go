@@ -118,17 +118,18 @@ func (l *listText) append(values []string) {
 		return
 	}
 	last := len(l.node.Content) - 1
-	from, to, indent, isLine := 0, 0, 0, true
+	to, indent, isLine := 0, 0, true
 	if !l.isFlow() {
-		from, to, indent, isLine = l.linesOf(l.node, last)
+		_, to, indent, isLine = l.linesOf(l.node, last)
 	}
 	before := ", "
 	if l.isFlow() {
-		var ok bool
-		if from, to, ok = l.span(l.node.Content[last]); !ok {
+		from, end, ok := l.span(l.node.Content[last])
+		if !ok {
 			l.failed = true
 			return
 		}
+		to = end
 		if margin, alone := l.marginOf(from); alone && last > 0 {
 			before = ",\n" + margin
 		}

@@ -26,18 +26,18 @@ func (w *Watcher) giveUp(ctx context.Context, changed *watch, cause *Cause, log 
 	switch {
 	case !isTaken:
 		w.result.State = WaitNotTaken
-		return w.result, w.failed("the old manifest is back, and kube-apiserver still runs by it", log)
+		return w.result, w.failed("the old manifest is back, and kube-apiserver still runs by it")
 	case !w.result.WasHealthy && !w.kept.wasThere:
 		w.result.State = WaitRolledBack
-		return w.result, w.failed("the old manifest is back; kube-apiserver was not healthy with that either", log)
+		return w.result, w.failed("the old manifest is back; kube-apiserver was not healthy with that either")
 	}
 	w.progress("the old manifest is back; waiting until kube-apiserver is healthy again")
 	if proof, _ := back.ready(ctx); proof == "" {
 		w.result.State = WaitNotHealthy
-		return w.result, w.failed(fmt.Sprintf("the old manifest is back, but kube-apiserver is not healthy yet (last answer: %v)", back.last), log)
+		return w.result, w.failed(fmt.Sprintf("the old manifest is back, but kube-apiserver is not healthy yet (last answer: %v)", back.last))
 	}
 	w.result.State = WaitRolledBack
-	return w.result, w.failed("the old manifest is back, and kube-apiserver is healthy again", log)
+	return w.result, w.failed("the old manifest is back, and kube-apiserver is healthy again")
 }
 
 // putBack puts back what the change has replaced, the manifest last.
@@ -57,13 +57,9 @@ func notTaken() *Cause {
 	}
 }
 
-// failed says why the change failed, and what is now.
-func (w *Watcher) failed(now string, log staticpod.Log) error {
-	words := fmt.Sprintf("kube-apiserver did not come back with the changed manifest: %s; %s", w.result.Cause.Found, now)
-	if log.Path != "" {
-		words += "; " + log.String()
-	}
-	return failure.New(failure.Failed, w.result.Cause.Hint, "%s", words)
+// failed says why the change failed, and what is now. The log is in the result.
+func (w *Watcher) failed(now string) error {
+	return failure.New(failure.Failed, w.result.Cause.Hint, "kube-apiserver did not come back with the changed manifest: %s; %s", w.result.Cause.Found, now)
 }
 
 func (w *Watcher) notPutBack(err error) error {

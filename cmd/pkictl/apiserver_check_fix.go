@@ -39,7 +39,7 @@ func addCheckFix(cmd *cobra.Command, f *checkFixFlags) {
 	flags.StringVar(&f.dir, "config-dir", apiserver.DefaultDir, "`DIRECTORY` on the host for the files that --fix makes")
 	flags.StringVar(&f.log, "audit-log-path", apiserver.DefaultAuditLog, "`PATH` on the host of an audit log that --fix has written")
 	flags.StringVar(&f.backups, "backup-dir", "", "`DIRECTORY` of backups (default pkictl-backups beside the directory manifests)")
-	f.waitFlags.add(cmd)
+	f.wait.add(cmd)
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what --fix would change, and write nothing")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 }
@@ -109,7 +109,7 @@ func (f *checkFixFlags) check(cmd *cobra.Command) error {
 		if len(f.ids) > 1 && slices.Contains(f.ids, fixCertain) {
 			return failure.New(failure.Usage, "leave one of them out", "--fix is given with IDs and without: %s", strings.Join(f.ids, ","))
 		}
-		return f.waitFlags.check(cmd)
+		return f.wait.check(cmd)
 	}
 	for _, name := range []string{"config-dir", "audit-log-path", "backup-dir", "wait", "timeout", "pod-logs", "dry-run", "yes"} {
 		if cmd.Flags().Changed(name) {

@@ -15,7 +15,7 @@ import (
 
 type patchFlags struct {
 	apiserverOptions
-	waitFlags
+	wait                       waitFlags
 	manifest, backups          string
 	undo, force                bool
 	dryRun, yes, explainRecipe bool
@@ -58,7 +58,7 @@ printed (exit code 1).`,
 	flags.StringVar(&f.manifest, "manifest", apiserver.DefaultManifest, "`FILE` of the static pod")
 	addAPIServerOptions(cmd, &f.apiserverOptions)
 	flags.StringVar(&f.backups, "backup-dir", "", "`DIRECTORY` of backups (default pkictl-backups beside the directory manifests)")
-	f.waitFlags.add(cmd)
+	f.wait.add(cmd)
 	flags.BoolVar(&f.undo, "undo", false, "put the newest backup back")
 	flags.BoolVar(&f.force, "force", false, "write it although the check finds something")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the change, and write nothing")
@@ -68,7 +68,7 @@ printed (exit code 1).`,
 }
 
 func (a *app) patchAPIServer(cmd *cobra.Command, f patchFlags) error {
-	if err := f.waitFlags.check(cmd); err != nil {
+	if err := f.wait.check(cmd); err != nil {
 		return err
 	}
 	options, err := f.patchOptions(a, cmd)
@@ -101,7 +101,7 @@ func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.Patch
 	} else if err := a.ask(cmd.Context(), func(w io.Writer) { a.showPatch(w, patch) }, "Write this?"); err != nil {
 		return err
 	}
-	written, wait, err := a.writePatch(cmd, patch, f.waitFlags)
+	written, wait, err := a.writePatch(cmd, patch, f.wait)
 	report := patchReport(patch, false, written)
 	report.Wait = wait
 	if err != nil {

@@ -152,7 +152,6 @@ func TestPatchAsAnother(t *testing.T) {
 	for _, path := range in(filepath.Dir(dir), dir, dir+"/manifests", dir+"/conf", dir+"/conf/audit-policy.yaml", dir+"/policy.yaml") {
 		ok(t, os.Chmod(path, 0o755))
 	}
-	before := snapshot(t, dir)
 	asNobody := func() outcome {
 		cmd := program(dir, patch...)
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
@@ -160,7 +159,7 @@ func TestPatchAsAnother(t *testing.T) {
 	}
 	checkRefusal(t, "unreadable", asNobody(), 1, "permission denied", "run it as root")
 	ok(t, os.Chmod(dir+"/manifests/kube-apiserver.yaml", 0o644))
-	before = snapshot(t, dir)
+	before := snapshot(t, dir)
 	checkRefusal(t, "unwritable", asNobody(), 1, "permission denied", "run it as root")
 	checkUnchanged(t, "another user", dir, before)
 }

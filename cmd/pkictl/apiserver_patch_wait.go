@@ -46,8 +46,12 @@ func (a *app) writePatch(cmd *cobra.Command, patch *apiserver.Patch, f waitFlags
 		return written, nil, err
 	}
 	steps := a.newSteps()
-	defer steps.clear()
-	return patch.WriteAndWait(cmd.Context(), waiting, apiserver.WaitOptions{
+	written, result, err := patch.WriteAndWait(cmd.Context(), waiting, apiserver.WaitOptions{
 		Timeout: f.timeout, LogDir: f.logs, Progress: func(step string) { steps.show(step, false) },
 	})
+	steps.clear()
+	if err != nil && result != nil && a.output == "text" {
+		a.showTail(result.Log, result.Tail)
+	}
+	return written, result, err
 }

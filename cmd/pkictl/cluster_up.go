@@ -242,17 +242,23 @@ func (a *app) showLog(err error) error {
 	if !errors.As(err, &component) {
 		return err
 	}
-	if len(component.Tail) > 0 {
-		fmt.Fprintf(a.err, "the last lines of %s:\n", printable(component.Log))
-		for _, line := range component.Tail {
-			fmt.Fprintf(a.err, "  %s\n", shortened(line)) // they are printable
-		}
-	}
+	a.showTail(component.Log, component.Tail)
 	hint := failure.HintOf(err)
 	if hint == "" {
 		hint = "see the whole log: " + component.Log
 	}
 	return failure.New(failure.KindOf(err), hint, "%s %v", component.Component, component.Err)
+}
+
+// showTail prints the last lines of a log, which are printable.
+func (a *app) showTail(log string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(a.err, "the last lines of %s:\n", printable(log))
+	for _, line := range lines {
+		fmt.Fprintf(a.err, "  %s\n", shortened(line))
+	}
 }
 
 // longestLine is how much of a line of a log is shown: etcd writes pages.

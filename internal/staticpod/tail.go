@@ -19,7 +19,7 @@ type Log struct {
 	Lines []string // the last ones, which are printable; none if it is empty
 }
 
-// String quotes the lines, each on a line of its own.
+// String names the file and quotes the lines, each on a line of its own.
 func (l Log) String() string {
 	if len(l.Lines) == 0 {
 		return fmt.Sprintf("its log %q is empty", l.Path)
