@@ -161,7 +161,7 @@ func (p *planner) encryptionNotes() {
 		p.note("aescbc does not notice when what is in etcd was changed; secretbox does")
 	}
 	if o.Provider != providerKMS {
-		p.note("every control plane node needs the same " + o.ConfigFile + ", and a backup of etcd is worth nothing without it")
+		p.note("every control plane node needs the same " + o.ConfigFile + ": an API server without it cannot read what is encrypted from now on; and a backup of etcd is worth nothing without it")
 	}
 	p.note("what is in etcd already stays as it is until it is written again: kubectl get " + strings.Join(o.Resources, ",") + " --all-namespaces -o json | kubectl replace -f -")
 }
