@@ -142,6 +142,13 @@ func (k *kept) drop() {
 	_ = os.Remove(filepath.Dir(k.path)) // unless there is more in it
 }
 
+// dropKept drops what a change that was cut short has kept, after another one.
+func dropKept(manifest string) {
+	if k := (&kept{path: keptPath(manifest)}); isThere(k.path) {
+		k.drop()
+	}
+}
+
 // close frees the lock, and removes a directory in which nothing is kept.
 func (k *kept) close() {
 	_ = os.Remove(filepath.Dir(k.path))

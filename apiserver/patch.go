@@ -108,7 +108,7 @@ func realFile(path string) (string, error) {
 		abs, err = filepath.EvalSymlinks(abs)
 	}
 	if err != nil {
-		return "", readManifestError(store.ReadError(err, path), err)
+		return "", readManifestError(store.ReadError(err, path), err, path)
 	}
 	return abs, nil
 }
@@ -116,15 +116,26 @@ func realFile(path string) (string, error) {
 func readManifestAt(path string) (*Manifest, error) {
 	data, err := store.Read(path, store.MaxYAML)
 	if err != nil {
-		return nil, readManifestError(err, err)
+		return nil, readManifestError(err, err, path)
 	}
 	return ParseManifest(path, data)
 }
 
-func readManifestError(err, cause error) error {
+// restartingPath is where pkictl cluster renew --restart moves a manifest, so that
+// the kubelet ends its pod.
+func restartingPath(manifest string) string {
+	if whole, err := filepath.Abs(manifest); err == nil {
+		manifest = whole
+	}
+	return filepath.Join(filepath.Dir(manifest)+"-restarting", filepath.Base(manifest))
+}
+
+func readManifestError(err, cause error, path string) error {
 	switch {
 	case errors.Is(cause, fs.ErrPermission):
 		return failure.Wrap(err, failure.Failed, "run it as root", "manifest")
+	case errors.Is(cause, fs.ErrNotExist) && isThere(restartingPath(path)):
+		return failure.Wrap(err, failure.Failed, "run the command again when that is done; if it was killed, pkictl cluster renew --restart static-pods puts it back", "a restart of static pods has moved it to %q for a while", restartingPath(path))
 	case errors.Is(cause, fs.ErrNotExist):
 		return failure.Wrap(err, failure.Failed, "run it on a node of the control plane, or name the file with --manifest", "manifest")
 	}
@@ -134,13 +145,19 @@ func readManifestError(err, cause error) error {
 // change makes the change, in memory.
 func (p *Patch) change(o PatchOptions, before *Manifest) (*Manifest, error) {
 	if o.Undo {
-		return p.undo()
+		return p.undo(before, o.Force)
 	}
 	if o.Version == "" {
 		if o.Version = before.Version(); !isKnown(o.Version) {
 			p.warn("the flags of kube-apiserver %s are not known: those of %s are taken; or say --kubernetes-version", cmp.Or(o.Version, "of that image"), NewestKnown())
 			o.Version = ""
 		}
+	}
+	o.ReadHost = func(path string) ([]byte, error) {
+		if host, isMounted := before.HostPath(path); isMounted {
+			path = host
+		}
+		return store.Read(path, store.MaxYAML)
 	}
 	plan, err := NewPlan(o.Options)
 	if err != nil {
@@ -169,7 +186,7 @@ func isKnown(version string) bool {
 
 // undo takes what a change that was cut short has left, or else the newest backup,
 // for the manifest.
-func (p *Patch) undo() (*Manifest, error) {
+func (p *Patch) undo(before *Manifest, force bool) (*Manifest, error) {
 	newest := p.CutShort
 	if newest == "" {
 		var err error
@@ -182,7 +199,24 @@ func (p *Patch) undo() (*Manifest, error) {
 		return nil, err
 	}
 	p.After = after.data
-	return after, nil
+	return after, p.checkUndo(before, after, force)
+}
+
+// checkUndo refuses to take an encryption configuration away: kube-apiserver has
+// used its key since. See Plan.CheckReplaces.
+func (p *Patch) checkUndo(before, after *Manifest, force bool) error {
+	const config = "encryption-provider-config"
+	was, _ := before.Value(config)
+	is, _ := after.Value(config)
+	if was == "" || was == is {
+		return nil
+	}
+	const lost = "the backup is from before --%s=%s: what was encrypted with the keys in it could not be read any more"
+	if force {
+		p.warn(lost, config, was)
+		return nil
+	}
+	return failure.New(failure.Refused, "put identity first in that file, restart kube-apiserver, write everything again, then take --force; or take it now if kube-apiserver has never run with it", lost, config, was)
 }
 
 // Written says what was written.
@@ -202,10 +236,19 @@ func (p *Patch) Write(ctx context.Context, waiting func()) (*Written, error) {
 		return nil, err
 	}
 	defer unlock()
+	written, err := p.write()
+	if err == nil && p.ChangesManifest() {
+		dropKept(p.Path) // what is kept is from before an earlier change
+	}
+	return written, err
+}
+
+// write is Write for who holds the lock.
+func (p *Patch) write() (*Written, error) {
 	store.DropUnfinished(p.Path)
 	now, err := store.Read(p.Path, store.MaxYAML)
 	if err != nil {
-		return nil, readManifestError(err, err)
+		return nil, readManifestError(err, err, p.Path)
 	}
 	if !bytes.Equal(now, p.Before) {
 		return nil, failure.New(failure.Refused, "run the command again, to see the change as it would be now", "%q was changed in the meantime", p.Path)

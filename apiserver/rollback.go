@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/shell"
@@ -43,11 +44,9 @@ func (w *Watcher) giveUp(ctx context.Context, changed *watch, cause *Cause, log 
 // putBack puts back what the change has replaced, the manifest last.
 func (w *Watcher) putBack() error {
 	if w.TakeBack != nil {
-		if err := w.TakeBack(); err != nil {
-			return err
-		}
+		w.notTakenBack = w.TakeBack()
 	}
-	return w.kept.putBack()
+	return w.kept.putBack() // whatever became of the rest: it needs no space on the disk
 }
 
 func notTaken() *Cause {
@@ -59,7 +58,16 @@ func notTaken() *Cause {
 
 // failed says why the change failed, and what is now. The log is in the result.
 func (w *Watcher) failed(now string) error {
+	now += w.notAll()
 	return failure.New(failure.Failed, w.result.Cause.Hint, "kube-apiserver did not come back with the changed manifest: %s; %s", w.result.Cause.Found, now)
+}
+
+// notAll says what else could not be put back.
+func (w *Watcher) notAll() string {
+	if w.notTakenBack == nil {
+		return ""
+	}
+	return fmt.Sprintf("; but not all that goes with it, which is in the backups: %v", w.notTakenBack)
 }
 
 func (w *Watcher) notPutBack(err error) error {
@@ -76,14 +84,14 @@ func (w *Watcher) interrupted(err error) (*WaitResult, error) {
 	}
 	w.result.State = WaitInterrupted
 	return w.result, failure.Wrap(err, failure.Failed, "see when it is healthy: kubectl get --raw /readyz; then run the command again, and let it wait",
-		"the wait was interrupted, and the old manifest is back; kube-apiserver may still be about to restart with it")
+		"the wait was interrupted, and the old manifest is back; kube-apiserver may still be about to restart with it%s", w.notAll())
 }
 
 // InterruptedChange returns the path of the manifest as it was before a change
 // that was cut short by a crash of the program, "" if there was none.
 func InterruptedChange(manifest string) string {
 	k := &kept{manifest: manifest, path: keptPath(manifest)}
-	if !isThere(k.path) || k.isUnchanged() {
+	if !isThere(k.path) || k.isUnchanged() || staticpod.IsLocked(filepath.Dir(manifest)) { // then somebody waits
 		return ""
 	}
 	return k.path

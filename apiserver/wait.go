@@ -73,7 +73,9 @@ type Watcher struct {
 	at     *staticpod.Listener
 	before look
 	kept   *kept
-	result *WaitResult
+	// notTakenBack is why TakeBack failed.
+	notTakenBack error
+	result       *WaitResult
 }
 
 // Watch looks at kube-apiserver before its manifest is changed, and keeps the
