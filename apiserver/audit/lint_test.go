@@ -100,7 +100,7 @@ func TestLint(t *testing.T) {
 		{"wildcard beside its resource", lintHead + "- level: None\n  resources: [{group: '', resources: [pods, 'pods/*']}]" + rest, "", ""},
 		{"names without resources", lintHead + "- level: None\n  resources: [{group: '', resourceNames: [a]}]" + rest, "6:27 error names-without-resources", ""},
 		{"name of what is created", lintHead + "- level: None\n  verbs: [create, get]\n  resources: [{group: '', resources: [secrets], resourceNames: [a]}]" + rest, "7:39 finding name-of-create", ""},
-		{"no name", lintHead + "- level: None\n  resources: [{group: '', resources: [nodes], resourceNames: ['']}]" + rest, "6:62 note empty-name", "without a name"},
+		{"no name", lintHead + "- level: None\n  resources: [{group: '', resources: [nodes], resourceNames: ['']}]" + rest, "6:63 note empty-name", "without a name"},
 		{"name of a list", lintHead + "- level: None\n  verbs: [list]\n  resources: [{group: '', resources: [secrets], resourceNames: [a]}]" + rest, "7:39 note name-of-list", ""},
 		{"cluster-scoped", lintHead + "- level: None\n  namespaces: [a]\n  resources: [{group: '', resources: [nodes, namespaces]}]" + rest, "7:39 finding cluster-scoped", ""},
 		{"cluster-scoped and lists", lintHead + "- level: None\n  namespaces: ['']\n  resources: [{group: '', resources: [nodes]}]" + rest, "", ""},
