@@ -120,6 +120,17 @@ func (r *CheckReport) Fixes(named []string) (*Fixes, error) {
 	return fixes, nil
 }
 
+// Mended returns the IDs of the checks that were to be mended, and do not fail now.
+func (f *Fixes) Mended(now *CheckReport) []string {
+	var mended []string
+	for _, id := range slices.Concat(f.Files, f.Patched) {
+		if !slices.ContainsFunc(now.Results, func(r CheckResult) bool { return r.ID == id && r.Status == StatusFail }) {
+			mended = append(mended, id)
+		}
+	}
+	return mended
+}
+
 func (r *CheckReport) checkNamed(id string) error {
 	i := slices.IndexFunc(r.Results, func(c CheckResult) bool { return c.ID == id })
 	if i < 0 {
