@@ -325,18 +325,10 @@ func fixAuditLog() *Fix {
 		} else {
 			o.Audit.LogPath = DefaultAuditLog
 		}
-		for _, limit := range []struct {
-			flag  string
-			least int
-			to    *int
-		}{
-			{"audit-log-maxage", minAuditMaxAge, &o.Audit.MaxAge},
-			{"audit-log-maxbackup", minAuditMaxBackup, &o.Audit.MaxBackup},
-			{"audit-log-maxsize", minAuditMaxSize, &o.Audit.MaxSize},
-		} {
+		for _, limit := range o.Audit.limits() {
 			text, _ := p.value(limit.flag)
 			if n, err := strconv.Atoi(text); err == nil && n > limit.least {
-				*limit.to = n
+				*limit.value = n
 				args = append(args, "--"+limit.flag, text)
 			}
 		}
@@ -350,6 +342,11 @@ func fixAuditLimit(flag string, least int) *Fix {
 		if path, _ := p.value("audit-log-path"); path == "" {
 			return fixAuditLog().patch(p, o)
 		}
-		return fixSet(flag, strconv.Itoa(least)).patch(p, o)
+		for _, limit := range o.Audit.limits() {
+			if limit.flag == flag {
+				*limit.value = least
+			}
+		}
+		return []string{"--" + flag, strconv.Itoa(least)}, nil
 	}}
 }

@@ -355,3 +355,21 @@ func TestBrokenPolicyIsNotMended(t *testing.T) {
 		t.Errorf("nothing was done, and %v are called mended", mended)
 	}
 }
+
+// TestFixAuditTogether: the limits of a log are mended with its policy.
+func TestFixAuditTogether(t *testing.T) {
+	t.Parallel()
+	s := newCheckSite(t)
+	path := s.pod("kube-apiserver", "v1.36.3", "--audit-log-path=ETC/audit.log", "--audit-log-maxage=5", "--audit-log-maxsize=500")
+	report, err := apiserver.CheckManifests(apiserver.CheckOptions{Path: path, Only: []string{"1.2.17", "1.2.18", "1.2.19", "3.2"}})
+	s.must(err)
+	fixes, err := report.Fixes(nil)
+	s.must(err)
+	plan, err := apiserver.NewPlan(fixes.Options)
+	s.must(err)
+	for _, want := range []string{"--audit-log-maxage=30", "--audit-log-maxsize=500"} {
+		if !slices.ContainsFunc(plan.Set, func(f apiserver.Flag) bool { return f.String() == want }) {
+			t.Errorf("%v has no %s", plan.Set, want)
+		}
+	}
+}
