@@ -45,7 +45,7 @@ type Patch struct {
 	CutShort string
 
 	now     time.Time
-	planned []string // all files that kube-apiserver needs
+	planned []string // all files that kube-apiserver needs, and those that it needed
 }
 
 // PatchFile is a file that kube-apiserver needs and that is made, or replaced.
@@ -73,7 +73,7 @@ func NewPatch(o PatchOptions) (*Patch, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Patch{Path: file, Before: before.data, now: o.Now, Backups: cmp.Or(o.Backups, BackupsOf(file))}
+	p := &Patch{Path: file, Before: before.data, now: o.Now, planned: hostPaths(before), Backups: cmp.Or(o.Backups, BackupsOf(file))}
 	if p.Backups, err = filepath.Abs(p.Backups); err != nil {
 		return nil, err
 	}
@@ -85,13 +85,12 @@ func NewPatch(o PatchOptions) (*Patch, error) {
 			p.warn("%q is a link: what is changed is %q", o.Manifest, file)
 		}
 	}
-	if p.CutShort = InterruptedChange(file); p.CutShort != "" && !o.Undo {
-		p.warn("an earlier change was cut short before kube-apiserver was healthy; --undo puts the manifest back as it was")
-	}
+	p.findCutShort(o.Undo)
 	after, err := p.change(o, before)
 	if err != nil {
 		return nil, err
 	}
+	p.warnOfKeys(before, after)
 	p.check(o, before, after)
 	p.warnOfOthers()
 	if len(p.Found) > 0 && !o.Force {
@@ -167,24 +166,6 @@ func isKnown(version string) bool {
 	return version != "" && err == nil
 }
 
-// undo takes what a change that was cut short has left, or else the newest backup,
-// for the manifest.
-func (p *Patch) undo() (*Manifest, error) {
-	newest := p.CutShort
-	if newest == "" {
-		var err error
-		if newest, err = newestBackup(p.Backups, p.Path); err != nil {
-			return nil, err
-		}
-	}
-	after, err := ReadManifest(newest)
-	if err != nil {
-		return nil, err
-	}
-	p.After = after.data
-	return after, nil
-}
-
 // Written says what was written.
 type Written struct {
 	Backup string   `json:"backup,omitempty"` // of the manifest
@@ -202,6 +183,14 @@ func (p *Patch) Write(ctx context.Context, waiting func()) (*Written, error) {
 		return nil, err
 	}
 	defer unlock()
+	dropStale(p.Path)
+	defer p.dropBefore()
+	defer dropStale(p.Path) // what was undone
+	return p.write()
+}
+
+// write is Write with the lock held. The names that replaced files had before stay.
+func (p *Patch) write() (*Written, error) {
 	store.DropUnfinished(p.Path)
 	now, err := store.Read(p.Path, store.MaxYAML)
 	if err != nil {
@@ -211,7 +200,6 @@ func (p *Patch) Write(ctx context.Context, waiting func()) (*Written, error) {
 		return nil, failure.New(failure.Refused, "run the command again, to see the change as it would be now", "%q was changed in the meantime", p.Path)
 	}
 	p.dropBefore()
-	defer p.dropBefore()
 	made := &making{patch: p}
 	written, err := made.all()
 	if err != nil {
