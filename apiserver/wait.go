@@ -93,7 +93,7 @@ type Watcher struct {
 	isAgain bool
 	// wasProven says that kube-apiserver was seen to be healthy with it since.
 	wasProven bool
-	result *WaitResult
+	result    *WaitResult
 }
 
 // Watch locks the directory of the manifest, waiting for another pkictl, looks at kube-apiserver before its manifest is changed, and keeps the
