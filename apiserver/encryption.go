@@ -94,8 +94,8 @@ func (p *planner) checkKMS() error {
 	if !isUnix || socket == "" {
 		return failure.New(failure.Usage, "write it like --kms-endpoint unix:///run/kms/kms.sock", "the provider kms needs the socket of its plugin")
 	}
-	if strings.HasPrefix(socket, "@") {
-		return nil // an abstract socket: the static pod is in the network of its host
+	if isAbstract(socket) { // the static pod is in the network of its host
+		return nil
 	}
 	if err := checkPath("kms-endpoint", socket); err != nil {
 		return err
@@ -103,6 +103,10 @@ func (p *planner) checkKMS() error {
 	p.paths = append(p.paths, usedPath{"kms-endpoint", socket, PathSocket})
 	return nil
 }
+
+// isAbstract says whether a socket is an abstract one of Linux, which is no file
+// (k8s.io/kms/pkg/util, ParseEndpoint).
+func isAbstract(socket string) bool { return strings.HasPrefix(socket, "/@") }
 
 // checkEncrypted refuses what kube-apiserver does
 // (k8s.io/apiserver/pkg/apis/apiserver/validation, validateResourceNames).
@@ -157,7 +161,7 @@ func (p *planner) encryptionNotes() {
 		p.note("aescbc does not notice when what is in etcd was changed; secretbox does")
 	}
 	if o.Provider != providerKMS {
-		p.note("every control plane node needs the same " + o.ConfigFile + ", and a backup of etcd is worth nothing without it")
+		p.note("every control plane node needs the same " + o.ConfigFile + ": an API server without it cannot read what is encrypted from now on; and a backup of etcd is worth nothing without it")
 	}
 	p.note("what is in etcd already stays as it is until it is written again: kubectl get " + strings.Join(o.Resources, ",") + " --all-namespaces -o json | kubectl replace -f -")
 }

@@ -27,6 +27,10 @@ type Options struct {
 	// flags that are to go.
 	Set    []string
 	Remove []string
+
+	// ReadHost reads a file of the host, so that what is named in it is mounted,
+	// too; nil where this is not the host.
+	ReadHost func(path string) ([]byte, error)
 }
 
 // DefaultDir is where the files that a Plan makes are on the host.

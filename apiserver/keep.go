@@ -146,8 +146,15 @@ func (k *kept) drop() {
 // close removes a directory in which nothing is kept.
 func (k *kept) close() { _ = os.Remove(filepath.Dir(k.path)) }
 
+// dropKept drops what a change that was cut short has kept, after another one.
+func dropKept(manifest string) {
+	if k := (&kept{path: keptPath(manifest)}); isThere(k.path) {
+		k.drop()
+	}
+}
+
 // dropStale forgets what was kept if it is what the manifest is: a change was cut
-// short before it wrote, or was undone.
+// short before it wrote.
 func dropStale(manifest string) {
 	k := &kept{manifest: manifest, path: keptPath(manifest)}
 	if isThere(k.path) && k.isUnchanged() {

@@ -161,7 +161,7 @@ func (k KnownFlag) Paths(value string) []string {
 		return strings.Split(files, ",")
 	case k.Path == PathSocket:
 		value = strings.TrimPrefix(value, "unix://")
-		if strings.HasPrefix(value, "@") { // an abstract socket of Linux
+		if strings.HasPrefix(value, "@") || isAbstract(value) { // which is no file
 			return nil
 		}
 	}

@@ -85,12 +85,13 @@ func NewPatch(o PatchOptions) (*Patch, error) {
 			p.warn("%q is a link: what is changed is %q", o.Manifest, file)
 		}
 	}
-	p.findCutShort(o.Undo)
+	if p.CutShort = InterruptedChange(file); p.CutShort != "" && !o.Undo {
+		p.warn("an earlier change was cut short before kube-apiserver was healthy; --undo puts the manifest back as it was, which is %q", p.CutShort)
+	}
 	after, err := p.change(o, before)
 	if err != nil {
 		return nil, err
 	}
-	p.warnOfKeys(before, after)
 	p.check(o, before, after)
 	p.warnOfOthers()
 	if len(p.Found) > 0 && !o.Force {
@@ -107,7 +108,7 @@ func realFile(path string) (string, error) {
 		abs, err = filepath.EvalSymlinks(abs)
 	}
 	if err != nil {
-		return "", readManifestError(store.ReadError(err, path), err)
+		return "", readManifestError(store.ReadError(err, path), err, path)
 	}
 	return abs, nil
 }
@@ -115,15 +116,26 @@ func realFile(path string) (string, error) {
 func readManifestAt(path string) (*Manifest, error) {
 	data, err := store.Read(path, store.MaxYAML)
 	if err != nil {
-		return nil, readManifestError(err, err)
+		return nil, readManifestError(err, err, path)
 	}
 	return ParseManifest(path, data)
 }
 
-func readManifestError(err, cause error) error {
+// restartingPath is where pkictl cluster renew --restart moves a manifest, so that
+// the kubelet ends its pod.
+func restartingPath(manifest string) string {
+	if whole, err := filepath.Abs(manifest); err == nil {
+		manifest = whole
+	}
+	return filepath.Join(filepath.Dir(manifest)+"-restarting", filepath.Base(manifest))
+}
+
+func readManifestError(err, cause error, path string) error {
 	switch {
 	case errors.Is(cause, fs.ErrPermission):
 		return failure.Wrap(err, failure.Failed, "run it as root", "manifest")
+	case errors.Is(cause, fs.ErrNotExist) && isThere(restartingPath(path)):
+		return failure.Wrap(err, failure.Failed, "run the command again when that is done; if it was killed, pkictl cluster renew --restart static-pods puts it back", "a restart of static pods has moved it to %q for a while", restartingPath(path))
 	case errors.Is(cause, fs.ErrNotExist):
 		return failure.Wrap(err, failure.Failed, "run it on a node of the control plane, or name the file with --manifest", "manifest")
 	}
@@ -133,13 +145,19 @@ func readManifestError(err, cause error) error {
 // change makes the change, in memory.
 func (p *Patch) change(o PatchOptions, before *Manifest) (*Manifest, error) {
 	if o.Undo {
-		return p.undo()
+		return p.undo(before, o.Force)
 	}
 	if o.Version == "" {
 		if o.Version = before.Version(); !isKnown(o.Version) {
 			p.warn("the flags of kube-apiserver %s are not known: those of %s are taken; or say --kubernetes-version", cmp.Or(o.Version, "of that image"), NewestKnown())
 			o.Version = ""
 		}
+	}
+	o.ReadHost = func(path string) ([]byte, error) {
+		if host, isMounted := before.HostPath(path); isMounted {
+			path = host
+		}
+		return store.Read(path, store.MaxYAML)
 	}
 	plan, err := NewPlan(o.Options)
 	if err != nil {
@@ -184,9 +202,12 @@ func (p *Patch) Write(ctx context.Context, waiting func()) (*Written, error) {
 	}
 	defer unlock()
 	dropStale(p.Path)
-	defer p.dropBefore()
-	defer dropStale(p.Path) // what was undone
-	return p.write()
+	written, err := p.write()
+	if err == nil && p.ChangesManifest() {
+		dropKept(p.Path) // what is kept is from before an earlier change
+	}
+	p.dropBefore()
+	return written, err
 }
 
 // write is Write with the lock held. The names that replaced files had before stay.
@@ -194,7 +215,7 @@ func (p *Patch) write() (*Written, error) {
 	store.DropUnfinished(p.Path)
 	now, err := store.Read(p.Path, store.MaxYAML)
 	if err != nil {
-		return nil, readManifestError(err, err)
+		return nil, readManifestError(err, err, p.Path)
 	}
 	if !bytes.Equal(now, p.Before) {
 		return nil, failure.New(failure.Refused, "run the command again, to see the change as it would be now", "%q was changed in the meantime", p.Path)

@@ -36,7 +36,7 @@ func hostPaths(m *Manifest) []string {
 // dropBefore removes what this or a killed run has left of such names, unless a
 // change was cut short, which they belong to as well.
 func (p *Patch) dropBefore() {
-	if InterruptedChange(p.Path) != "" {
+	if cutShort(p.Path) != "" {
 		return
 	}
 	for _, path := range p.planned {

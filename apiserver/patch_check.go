@@ -164,16 +164,23 @@ func (c *checker) checkFlag(f ManifestFlag) {
 		c.addError(err)
 		return
 	}
-	for _, path := range known.Paths(f.Value) {
-		c.checkPath(f, known.Path, path)
+	for _, file := range known.Paths(f.Value) {
+		if host := c.checkPath("--"+f.Name, known.Path, file); host != "" {
+			c.checkFile(f.Name, host)
+		}
+		for _, named := range namedPaths(f.Name, file, c.readSeen) {
+			if host := c.checkPath("the file of --"+f.Name, named.use, named.path); host != "" {
+				c.checkThere("the file of --"+f.Name, host)
+			}
+		}
 	}
 }
 
-// checkPath checks that kube-apiserver sees the path that a flag names, and that
-// what it wants is there.
-func (c *checker) checkPath(f ManifestFlag, use PathUse, file string) {
+// checkPath checks that kube-apiserver sees the path that somebody names. It
+// returns where it is on the host, if it has to be there already.
+func (c *checker) checkPath(by string, use PathUse, file string) (host string) {
 	if !path.IsAbs(file) || use == PathDirectory {
-		return // in the container, or made there
+		return "" // in the container, or made there
 	}
 	file = path.Clean(file)
 	seen := file
@@ -182,18 +189,18 @@ func (c *checker) checkPath(f ManifestFlag, use PathUse, file string) {
 	}
 	at := c.mountOf(seen)
 	if at < 0 {
-		c.add("mount it", "--%s names %q, which no volume brings into the container", f.Name, file)
-		return
+		c.add("mount it", "%s names %q, which no volume brings into the container", by, file)
+		return ""
 	}
 	mount := c.mountAt(at)
 	if use == PathWritten && mount.ReadOnly {
-		c.add("take readOnly out of that mount", "--%s names %q, but %q is mounted read-only", f.Name, file, mount.MountPath)
+		c.add("take readOnly out of that mount", "%s names %q, but %q is mounted read-only", by, file, mount.MountPath)
 	}
 	host, isHost := c.HostPath(file)
 	if !isHost || use == PathWritten || use == PathSocket {
-		return
+		return ""
 	}
-	c.checkFile(f.Name, host)
+	return host
 }
 
 // checkTogether checks whether one flag stands against another.

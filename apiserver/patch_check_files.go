@@ -27,21 +27,38 @@ func (c *checker) read(host string) ([]byte, error) {
 	return store.Read(host, store.MaxYAML)
 }
 
+// readSeen returns the contents of a file that kube-apiserver sees.
+func (c *checker) readSeen(file string) ([]byte, error) {
+	host, isHost := c.HostPath(file)
+	if !isHost {
+		return nil, fs.ErrNotExist
+	}
+	return c.read(host)
+}
+
 // checkFile checks that the file that a flag names is there, and of its kind.
 func (c *checker) checkFile(flag, host string) {
+	data, ok := c.checkThere("--"+flag, host)
+	if !ok {
+		return
+	}
+	if err := checkContents(flag, host, data); err != nil {
+		c.add("put the right file there", "--%s: %s", flag, err)
+	}
+}
+
+// checkThere checks that a file is there that somebody names.
+func (c *checker) checkThere(by, host string) (data []byte, ok bool) {
 	data, err := c.read(host)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		c.found = append(c.found, Problem{
-			Message: fmt.Sprintf("--%s names %q, which is not there", flag, host), Hint: "put it there first", missing: host,
+			Message: fmt.Sprintf("%s names %q, which is not there", by, host), Hint: "put it there first", missing: host,
 		})
 	case err != nil:
-		c.add("run it as root, and see what it is", "--%s: %s", flag, err)
-	default:
-		if err := checkContents(flag, host, data); err != nil {
-			c.add("put the right file there", "--%s: %s", flag, err)
-		}
+		c.add("run it as root, and see what it is", "%s: %s", by, err)
 	}
+	return data, err == nil
 }
 
 // kindFor returns the kind of the configuration file that a flag names, if it is

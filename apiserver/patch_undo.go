@@ -2,29 +2,15 @@ package apiserver
 
 import (
 	"bytes"
-	"path/filepath"
 	"slices"
 
-	"github.com/pkictl/pkictl/internal/staticpod"
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
-// findCutShort looks for a change that was cut short. While another pkictl changes
-// the manifest there is none yet.
-func (p *Patch) findCutShort(isUndone bool) {
-	kept := InterruptedChange(p.Path)
-	if kept == "" || staticpod.IsLocked(filepath.Dir(p.Path)) {
-		return
-	}
-	p.CutShort = kept
-	if !isUndone {
-		p.warn("an earlier change was cut short before kube-apiserver was healthy; --undo puts the manifest back as it was, which is %q", kept)
-	}
-}
-
 // undo takes what a change that was cut short has left, or else the newest backup,
 // for the manifest.
-func (p *Patch) undo() (*Manifest, error) {
+func (p *Patch) undo(before *Manifest, force bool) (*Manifest, error) {
 	newest := p.CutShort
 	if newest == "" {
 		var err error
@@ -38,9 +24,28 @@ func (p *Patch) undo() (*Manifest, error) {
 	}
 	p.After = after.data
 	if p.CutShort != "" {
-		return after, p.undoFiles(after)
+		if err := p.undoFiles(after); err != nil {
+			return nil, err
+		}
 	}
-	return after, nil
+	return after, p.checkUndo(before, after, force)
+}
+
+// checkUndo refuses to take an encryption configuration away: kube-apiserver has
+// used its key since. See Plan.CheckReplaces.
+func (p *Patch) checkUndo(before, after *Manifest, force bool) error {
+	const config = "encryption-provider-config"
+	was, _ := before.Value(config)
+	is, _ := after.Value(config)
+	if was == "" || was == is {
+		return nil
+	}
+	const lost = "the backup is from before --%s=%s: what was encrypted with the keys in it could not be read any more"
+	if force {
+		p.warn(lost, config, was)
+		return nil
+	}
+	return failure.New(failure.Refused, "put identity first in that file, restart kube-apiserver, write everything again, then take --force; or take it now if kube-apiserver has never run with it", lost, config, was)
 }
 
 // undoFiles has the files come back, too, that a change has replaced which was cut
@@ -65,20 +70,4 @@ func (p *Patch) undoFiles(after *Manifest) error {
 		}
 	}
 	return nil
-}
-
-// warnOfKeys warns where kube-apiserver would not know the keys any more with
-// which it has encrypted.
-func (p *Patch) warnOfKeys(before, after *Manifest) {
-	const flag = "encryption-provider-config"
-	file, _ := before.Value(flag)
-	now, _ := after.Value(flag)
-	if file == "" || file == now {
-		return
-	}
-	without := "without --" + flag
-	if now != "" {
-		without = "unless its keys are in the new one too"
-	}
-	p.warn("what is encrypted with the keys in %q cannot be read any more %s: first make identity the first provider in it, and after a restart kubectl get secrets --all-namespaces -o json | kubectl replace -f -; the file stays", file, without)
 }

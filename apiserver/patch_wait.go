@@ -2,21 +2,25 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // WriteAndWait is Write under a watch: see Watch and Watcher.Await; the lock is
 // held until the end. Where kube-apiserver does not come back the old manifest is
 // put back, and with it the files that were replaced; those that were made stay.
 // Where the manifest is already what a change was to make of it that was cut short,
-// WriteAndWait waits for that. Of o the Manifest, Waiting, After, TakeBack and Stays are the patch's. The result
-// of the wait is nil if the manifest did not change, or could not be written.
+// WriteAndWait waits for that. Of o the Manifest, Waiting, After and TakeBack are
+// the patch's. The result of the wait is nil if the manifest did not change, or
+// could not be written.
 func (p *Patch) WriteAndWait(ctx context.Context, waiting func(), o WaitOptions) (*Written, *WaitResult, error) {
 	if !p.ChangesManifest() && p.CutShort == "" {
 		written, err := p.Write(ctx, waiting)
 		return written, nil, err
 	}
-	o.Manifest, o.Waiting, o.After, o.TakeBack, o.Stays = p.Path, waiting, p.After, p.takeFilesBack, p.keysThatStay()
+	o.Manifest, o.Waiting, o.After, o.TakeBack = p.Path, waiting, p.After, p.takeFilesBack
 	watcher, err := Watch(ctx, o)
 	if err != nil {
 		return nil, nil, err
@@ -37,16 +41,20 @@ func (p *Patch) WriteAndWait(ctx context.Context, waiting func(), o WaitOptions)
 	result, err := watcher.await(ctx)
 	p.dropBefore()
 	watcher.end()
+	p.keepKey(err)
 	return written, result, err
 }
 
-// keysThatStay says what to know of a file with a key that the change makes: the
-// API server may have encrypted with it before it ended.
-func (p *Patch) keysThatStay() string {
+// keepKey adds to the error of a change that was taken back that a key which was
+// made for it may be needed: kube-apiserver may have run for a moment.
+func (p *Patch) keepKey(err error) {
+	var failed *failure.Error
+	if !errors.As(err, &failed) {
+		return
+	}
 	for _, file := range p.Files {
 		if file.Secret {
-			return fmt.Sprintf("keep %q: what was encrypted in the meantime cannot be read without the key in it", file.Path)
+			failed.Hint = fmt.Sprintf("keep %q: what kube-apiserver has encrypted meanwhile can be read with its key alone, and --encrypt takes it up again; then %s", file.Path, failed.Hint)
 		}
 	}
-	return ""
 }

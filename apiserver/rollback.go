@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -54,7 +55,7 @@ func (w *Watcher) giveUp(ctx context.Context, changed *watch, cause *Cause, log 
 func (w *Watcher) putBack() error {
 	if w.TakeBack != nil {
 		if err := w.TakeBack(); err != nil {
-			w.left = append(w.left, err.Error())
+			w.left = append(w.left, "not all that goes with it, which is in the backups: "+err.Error())
 		}
 	}
 	err := w.kept.putBack()
@@ -108,9 +109,6 @@ func (w *Watcher) also() string {
 	for _, left := range w.left {
 		all.WriteString("; but " + left)
 	}
-	if w.Stays != "" && w.result.State != WaitNotTaken {
-		all.WriteString("; " + w.Stays)
-	}
 	return all.String()
 }
 
@@ -147,8 +145,18 @@ func (w *Watcher) interrupted(err error) (*WaitResult, error) {
 }
 
 // InterruptedChange returns the path of the manifest as it was before a change
-// that was cut short by a crash of the program, "" if there was none.
+// that was cut short by a crash of the program, "" if there was none, or somebody
+// still waits for it.
 func InterruptedChange(manifest string) string {
+	kept := cutShort(manifest)
+	if kept == "" || staticpod.IsLocked(filepath.Dir(manifest)) {
+		return ""
+	}
+	return kept
+}
+
+// cutShort is InterruptedChange for who holds the lock.
+func cutShort(manifest string) string {
 	k := &kept{manifest: manifest, path: keptPath(manifest)}
 	if !isThere(k.path) || k.isUnchanged() {
 		return ""

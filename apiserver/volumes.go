@@ -3,6 +3,7 @@ package apiserver
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -39,6 +40,9 @@ func (p *planner) volumes() error {
 				return err
 			}
 			p.paths = append(p.paths, usedPath{flag.Name, used, known.Path})
+			if err := p.named(flag.Name, used); err != nil {
+				return err
+			}
 		}
 	}
 	for _, used := range p.paths {
@@ -51,6 +55,31 @@ func (p *planner) volumes() error {
 	p.dropCovered()
 	p.nameVolumes()
 	return nil
+}
+
+// named adds the paths that the file of a flag names.
+func (p *planner) named(flag, file string) error {
+	for _, named := range namedPaths(flag, file, p.contents) {
+		if err := checkPath(flag, named.path); err != nil {
+			return err
+		}
+		p.paths = append(p.paths, named)
+		p.plan.asksWebhook = p.plan.asksWebhook || flag == "authorization-config"
+	}
+	return nil
+}
+
+// contents returns what a file of the host will hold.
+func (p *planner) contents(file string) ([]byte, error) {
+	for _, made := range p.plan.Files {
+		if made.Path == file && made.Data != nil {
+			return made.Data, nil
+		}
+	}
+	if p.ReadHost == nil {
+		return nil, fs.ErrNotExist
+	}
+	return p.ReadHost(file)
 }
 
 func (p *planner) volumeOf(used usedPath) (Volume, error) {

@@ -41,9 +41,6 @@ type WaitOptions struct {
 	// before the old manifest is put back; it may be nil. The manifest is put back
 	// also where that fails.
 	TakeBack func() error
-	// Stays says what to know of what the change has made and is not taken back, ""
-	// if there is nothing.
-	Stays string
 	// Progress is told each step in words, which are printable; it may be nil.
 	Progress func(step string)
 }
@@ -96,8 +93,9 @@ type Watcher struct {
 	result    *WaitResult
 }
 
-// Watch locks the directory of the manifest, waiting for another pkictl, looks at kube-apiserver before its manifest is changed, and keeps the
-// manifest. The caller then writes the changed one, in one step, as
+// Watch locks the directory of the manifest, for which it waits for another pkictl,
+// looks at kube-apiserver before its manifest is changed, and keeps the manifest.
+// The caller then writes the changed one, in one step, as
 // store.ReplaceFile does, and calls Await; or Close, if it did not write.
 //
 // Where an earlier change was cut short by a crash, the manifest from before that

@@ -118,7 +118,6 @@ func TestImportWeak(t *testing.T) {
 // TestImportOpenSSL has OpenSSL make CAs that nobody makes today.
 func TestImportOpenSSL(t *testing.T) {
 	t.Parallel()
-	at := now.Add(time.Minute) // OpenSSL does not backdate
 	for name, test := range map[string]struct {
 		args            []string
 		refused, warned string
@@ -139,6 +138,7 @@ func TestImportOpenSSL(t *testing.T) {
 				args[len(args)-1] = config
 			}
 			openssl(t, args...)
+			at := time.Now().UTC() // OpenSSL does not backdate
 			o := ca.InitOptions{Dir: filepath.Join(dir, "pki"), CertFile: cert, KeyFile: key, Now: at}
 			result, err := ca.Init(context.Background(), o)
 			switch {

@@ -59,7 +59,7 @@ func (p *Policy) explain(evaluator *Evaluator, r Request) *Explanation {
 		if i == e.Decision.Rule {
 			break
 		}
-		earlier := Earlier{Rule: i, Reasons: Reasons(&p.Rules[i], &r)}
+		earlier := Earlier{Rule: i, Reasons: reasonsOf(&p.Rules[i], &r)}
 		if unknown := slices.DeleteFunc(slices.Clone(earlier.Reasons), func(why Reason) bool { return r.unknown(why.Field) }); len(unknown) == 0 {
 			earlier.Reasons, earlier.Who = nil, true
 		} else {

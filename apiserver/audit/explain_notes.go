@@ -80,7 +80,7 @@ func subresourceNote(rule *internal.PolicyRule, r *Request) string {
 			without.Resources[i].Resources = append(kept, "-") // with none, it would be for all
 		}
 	}
-	if !found || len(Reasons(without, r)) == 0 {
+	if !found || len(reasonsOf(without, r)) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s matches %s itself too, and not its subresources alone", all, r.Resource)
@@ -91,15 +91,18 @@ func bodyNote(e *Explanation) string {
 	if !e.holdsSecret() {
 		return ""
 	}
-	return "the log then holds what is in " + e.Request.What() + ", readable for all who may read the log: Metadata is enough to know who did what"
+	what := e.Request.What()
+	if e.Request.Verb == "delete" {
+		what += " that do not go at once (finalizers, --cascade=foreground)"
+	}
+	return "the log then holds what is in " + what + ", readable for all who may read the log: Metadata is enough to know who did what"
 }
 
 // holdsSecret says whether a body that is logged is one of a resource with secrets.
 func (e *Explanation) holdsSecret() bool {
 	r := &e.Request
-	full := strings.TrimSuffix(r.Resource+"/"+r.Subresource, "/")
 	for _, s := range secretResources() {
-		if !r.IsResource || s.group != r.Group || s.name != full {
+		if !r.IsResource || s.group != r.Group || s.name != r.full() {
 			continue
 		}
 		for _, event := range e.Events {

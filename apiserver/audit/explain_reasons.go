@@ -8,10 +8,10 @@ import (
 	internal "k8s.io/apiserver/pkg/apis/audit"
 )
 
-// Reasons says why a rule does not match a request, in the order in which the
+// reasonsOf says why a rule does not match a request, in the order in which the
 // evaluator looks (k8s.io/apiserver/pkg/audit/policy, ruleMatches), but for every
 // field. There is none exactly where the rule matches.
-func Reasons(rule *internal.PolicyRule, r *Request) []Reason {
+func reasonsOf(rule *internal.PolicyRule, r *Request) []Reason {
 	var reasons []Reason
 	add := func(field, why string) {
 		if why != "" {
@@ -86,14 +86,6 @@ func verbReason(rule *internal.PolicyRule, r *Request) string {
 	return why
 }
 
-func verbMatches(rule *internal.PolicyRule, r *Request) bool {
-	return len(rule.Verbs) == 0 || slices.Contains(rule.Verbs, r.Verb)
-}
-
-func groupMatches(list *internal.GroupResources, r *Request) bool {
-	return list.Group == r.Group || list.Group == "*"
-}
-
 // isInteractive says whether a subresource is reached by GET and POST alike.
 func isInteractive(r *Request) bool {
 	return slices.Contains([]string{"exec", "attach", "portforward"}, r.Subresource)
@@ -119,11 +111,6 @@ func pathReason(rule *internal.PolicyRule, r *Request) string {
 		}
 	}
 	return fmt.Sprintf("%q is not in %s", r.Path, some(rule.NonResourceURLs))
-}
-
-// pathMatches is that of k8s.io/apiserver/pkg/audit/policy.
-func pathMatches(path, spec string) bool {
-	return spec == "*" || spec == path || strings.HasSuffix(spec, "*") && strings.HasPrefix(path, strings.TrimRight(spec, "*"))
 }
 
 func resourceReason(rule *internal.PolicyRule, r *Request) string {
@@ -157,17 +144,6 @@ func resourceReason(rule *internal.PolicyRule, r *Request) string {
 		return why
 	}
 	return otherResourceReason(names, r)
-}
-
-// resourceMatches is that of k8s.io/apiserver/pkg/audit/policy, ruleMatchesResource.
-func resourceMatches(spec string, r *Request) bool {
-	full := r.Resource
-	if r.Subresource != "" {
-		full += "/" + r.Subresource
-	}
-	return spec == full || spec == "*" ||
-		r.Subresource != "" && spec == "*/"+r.Subresource ||
-		strings.HasSuffix(spec, "/*") && strings.TrimSuffix(spec, "/*") == r.Resource
 }
 
 // resourceNameReason is for resources that match but for the name.
@@ -211,11 +187,7 @@ func otherGroupReason(rule *internal.PolicyRule, r *Request) string {
 
 // otherResourceReason is for rules that have other resources of the group.
 func otherResourceReason(names []string, r *Request) string {
-	full := r.Resource
-	if r.Subresource != "" {
-		full += "/" + r.Subresource
-	}
-	why := fmt.Sprintf("%q is not in %s", full, some(names))
+	why := fmt.Sprintf("%q is not in %s", r.full(), some(names))
 	if r.Subresource != "" && slices.Contains(names, r.Resource) {
 		why += fmt.Sprintf("; %s does not cover its subresources", r.Resource)
 	}

@@ -69,7 +69,7 @@ func checkReasons(t *testing.T, rules []internal.PolicyRule, r Request) (decided
 	p := &Policy{Policy: internal.Policy{Rules: rules}}
 	want := NoRule
 	for i := range rules {
-		if len(Reasons(&rules[i], &r)) == 0 {
+		if len(reasonsOf(&rules[i], &r)) == 0 {
 			want = i
 			break
 		}
@@ -180,7 +180,7 @@ func TestReasons(t *testing.T) {
 		{internal.PolicyRule{Users: strings.Split("a b c d e f g h i j", " ")}, exec, `[a b c d e f g h and 2 more]`},
 	} {
 		var got []string
-		for _, reason := range Reasons(&test.rule, &test.request) {
+		for _, reason := range reasonsOf(&test.rule, &test.request) {
 			got = append(got, reason.Field+": "+reason.Why)
 		}
 		if all := strings.Join(got, "; "); !strings.Contains(all, test.want) || test.want == "" && all != "" {
@@ -243,7 +243,7 @@ func TestExplain(t *testing.T) {
 		{of("create", "nodes", ""), "-1 None", "", nil},
 		{of("create", "configmaps", ""), "6 RequestResponse", "ResponseComplete+req+res", []string{"the log then holds what is in configmaps"}},
 		{of("update", "configmaps", "status"), "-1 None", "", nil},
-		{of("delete", "configmaps", ""), "3 RequestResponse", "ResponseComplete+req+res", nil},
+		{of("delete", "configmaps", ""), "3 RequestResponse", "ResponseComplete+req+res", []string{"configmaps that do not go at once"}},
 		{of("deletecollection", "configmaps", ""), "6 RequestResponse", "ResponseComplete+req+res", []string{"the log then holds what is in configmaps"}},
 		{of("watch", "configmaps", ""), "6 RequestResponse", "ResponseStarted ResponseComplete", []string{"the list before it is another request: rule 5, level Request"}},
 		{nobody, "-1 None", "", []string{"who asks is not said", "kubectl get without a name (list) is another request: rule 5"}},

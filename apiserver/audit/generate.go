@@ -107,7 +107,7 @@ func reachable(rules []rule) (kept, dropped []rule, err error) {
 	}
 	evaluator := policy.Evaluator()
 	for i, r := range rules {
-		_, reached := policy.Witness(i, evaluator)
+		_, reached := policy.requestFor(i, evaluator)
 		isGuard := i+1 < len(rules) && r.from != "" && rules[i+1].from == r.from
 		switch {
 		case reached:

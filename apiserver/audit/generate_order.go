@@ -2,7 +2,6 @@ package audit
 
 import (
 	"slices"
-	"strings"
 
 	internal "k8s.io/apiserver/pkg/apis/audit"
 
@@ -58,7 +57,7 @@ func coversScope(wide, narrow *internal.PolicyRule) bool {
 	switch {
 	case len(wide.NonResourceURLs) > 0:
 		return len(narrow.NonResourceURLs) > 0 && !slices.ContainsFunc(narrow.NonResourceURLs, func(url string) bool {
-			return !slices.ContainsFunc(wide.NonResourceURLs, func(pattern string) bool { return coversURL(pattern, url) })
+			return !slices.ContainsFunc(wide.NonResourceURLs, func(pattern string) bool { return pathMatches(url, pattern) })
 		})
 	case len(wide.Resources) == 0 && len(wide.Namespaces) == 0:
 		return true
@@ -81,13 +80,6 @@ func coversScope(wide, narrow *internal.PolicyRule) bool {
 		}
 		return false
 	})
-}
-
-func coversURL(pattern, url string) bool {
-	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return strings.HasPrefix(url, prefix)
-	}
-	return pattern == url
 }
 
 // single splits what is said of a group by its resources.
@@ -118,8 +110,6 @@ func coversGroup(wide, narrow internal.GroupResources) bool {
 	if len(narrow.Resources) == 0 {
 		return slices.Contains(wide.Resources, "*")
 	}
-	base, sub, _ := strings.Cut(narrow.Resources[0], "/")
-	return slices.ContainsFunc(wide.Resources, func(w string) bool {
-		return w == "*" || w == narrow.Resources[0] || w == base+"/*" || sub != "" && w == "*/"+sub
-	})
+	one := resourceOf(narrow.Group, narrow.Resources[0])
+	return slices.ContainsFunc(wide.Resources, func(spec string) bool { return resourceMatches(spec, &one) })
 }

@@ -18,7 +18,7 @@ func findGroups(names []string, level internal.Level, namespaced bool) ([]intern
 		if !aboveMetadata(level) {
 			return []internal.GroupResources{{Group: "*"}}, nil
 		}
-		for _, group := range Groups() {
+		for _, group := range groupNames() {
 			if !namespaced || slices.ContainsFunc(Resources(), func(r Resource) bool { return r.Group == group && inNamespaces(&r) }) {
 				groups = append(groups, internal.GroupResources{Group: group})
 			}
@@ -63,14 +63,14 @@ func findNamed(name string) ([]internal.GroupResources, error) {
 	for _, r := range FindResources(base) {
 		if full := r.Name + "/" + sub; !hasSub {
 			found = append(found, resources(r.Group, r.Name))
-		} else if _, known := Find(r.Group, full); known || sub == "*" {
+		} else if _, known := findResource(r.Group, full); known || sub == "*" {
 			found = append(found, resources(r.Group, full))
 		}
 	}
 	if found != nil {
 		return found, nil
 	}
-	if resource, group, hasGroup := strings.Cut(base, "."); hasGroup && strings.Contains(group, ".") && resource != "" && !KnownGroup(group) {
+	if resource, group, hasGroup := strings.Cut(base, "."); hasGroup && strings.Contains(group, ".") && resource != "" && !knownGroup(group) {
 		if hasSub {
 			resource += "/" + sub
 		}
@@ -89,7 +89,7 @@ func unknownResource(name, base string, hasSub bool) error {
 	if base != name && len(FindResources(base)) > 0 {
 		r := FindResources(base)[0]
 		known = nil
-		for _, sub := range Subresources(r.Group, r.Name) {
+		for _, sub := range subresources(r.Group, r.Name) {
 			known = append(known, r.Name+"/"+sub)
 		}
 		otherwise := "it has none"
@@ -142,7 +142,7 @@ func guardOf(r rule) (rule, bool) {
 	g.Level, g.Resources = internal.LevelMetadata, nil
 	for _, secret := range guarded() {
 		for _, name := range secret.Resources {
-			resource, _ := Find(secret.Group, name)
+			resource, _ := findResource(secret.Group, name)
 			names, matched := matchedNames(r.Resources, secret.Group, name)
 			if matched && (len(r.Namespaces) == 0 || resource.Namespaced) {
 				one := resources(secret.Group, name)
@@ -157,8 +157,9 @@ func guardOf(r rule) (rule, bool) {
 // matchedNames says whether some of the resources are the one of this group and
 // name, and the names that are matched, nil for all.
 func matchedNames(groups []internal.GroupResources, group, name string) ([]string, bool) {
+	r := resourceOf(group, name)
 	for _, g := range groups {
-		if matches(g, group, name) {
+		if listMatches(&g, &r) {
 			return g.ResourceNames, true
 		}
 	}

@@ -198,7 +198,7 @@ func (d *draft) urlRule(r internal.PolicyRule) (internal.PolicyRule, error) {
 func (d *draft) checkPossible(r internal.PolicyRule) error {
 	for _, group := range r.Resources {
 		for _, name := range group.Resources {
-			if resource, found := Find(group.Group, strings.TrimSuffix(name, "/*")); found && len(r.Namespaces) > 0 && !inNamespaces(&resource) {
+			if resource, found := findResource(group.Group, strings.TrimSuffix(name, "/*")); found && len(r.Namespaces) > 0 && !inNamespaces(&resource) {
 				return failure.New(failure.Usage, "leave them out, or the namespaces", "%s are in no namespace", name)
 			}
 		}
@@ -209,7 +209,7 @@ func (d *draft) checkPossible(r internal.PolicyRule) error {
 	var known []string
 	for _, group := range r.Resources {
 		for _, name := range group.Resources {
-			resource, found := Find(group.Group, name)
+			resource, found := findResource(group.Group, name)
 			if !found {
 				return nil // a custom resource, or several
 			}
@@ -247,7 +247,7 @@ func parseLevel(texts []string) (internal.Level, error) {
 // parseVerbs returns the verbs of a list, in which reads and changes stand for
 // several; nil are all.
 func parseVerbs(words []string) ([]string, error) {
-	known := slices.Concat(reads, changes)
+	known := Verbs()
 	var verbs []string
 	for _, word := range words {
 		switch {

@@ -123,7 +123,7 @@ func checkGuards(t *testing.T, policy *Policy) {
 	for _, secret := range guarded() {
 		for _, resource := range secret.Resources {
 			r := Request{IsResource: true, Group: secret.Group, Version: "v1"}
-			known, _ := Find(secret.Group, resource)
+			known, _ := findResource(secret.Group, resource)
 			verbs, places := known.Verbs, namespaces // what is served at all: else no body is read
 			if !known.Namespaced {
 				places = []string{""}
@@ -152,7 +152,7 @@ func checkReached(t *testing.T, policy *Policy) {
 	t.Helper()
 	e := policy.Evaluator()
 	for i := range policy.Rules {
-		r, ok := policy.Witness(i, e)
+		r, ok := policy.requestFor(i, e)
 		if !ok {
 			t.Errorf("rule %d decides nothing: %+v", i, policy.Rules[i])
 		} else if d := e.Decide(&r); d.Rule != i {
@@ -193,7 +193,7 @@ func TestRules(t *testing.T) {
 			{Level: "Request", Verbs: []string{"get"}, Resources: []internal.GroupResources{resources("", "pods")}},
 			{Level: "Metadata", Resources: []internal.GroupResources{resources("", "pods")}}}},
 		// Of the same requests each is said once.
-		{Options{Preset: NoPreset, Log: []string{"get,list pods at Request", "list,get po at request"}}, []internal.PolicyRule{
+		{Options{Preset: noPreset, Log: []string{"get,list pods at Request", "list,get po at request"}}, []internal.PolicyRule{
 			{Level: "Request", Verbs: []string{"get", "list"}, Resources: []internal.GroupResources{resources("", "pods")}},
 			{Level: "Metadata"}}},
 		// The guard of a rule is as narrow as that.
@@ -370,7 +370,7 @@ func FuzzGenerate(f *testing.F) {
 	f.Add("any at Request", "level=None,urls=/x*", "everything")
 	f.Add("pods named ': #' at Metadata", "level=None;users=- a,\"b\",{c},&d,*e,!f", "/x*,/y by EOF")
 	f.Fuzz(func(t *testing.T, log, rule, ignore string) {
-		data, err := Generate(Options{Preset: NoPreset, Log: []string{log}, Rules: []string{rule}, Ignore: []string{ignore}})
+		data, err := Generate(Options{Preset: noPreset, Log: []string{log}, Rules: []string{rule}, Ignore: []string{ignore}})
 		if err != nil {
 			if failure.KindOf(err) == failure.Failed {
 				t.Errorf("%q %q %q: %v", log, rule, ignore, err)

@@ -6,11 +6,14 @@ import (
 	"strings"
 
 	internal "k8s.io/apiserver/pkg/apis/audit"
+	"k8s.io/apiserver/pkg/authentication/user"
 )
 
 // secretResource is a resource whose bodies hold secrets: in the requests of some
 // verbs, which level Request logs, and in the answers to some, which
-// RequestResponse logs, too. A deletecollection answers with what it has deleted.
+// RequestResponse logs, too. A deletecollection answers with what it has deleted,
+// and a delete with what does not go at once, as it has finalizers or goes in the
+// foreground (k8s.io/apiserver/pkg/registry/generic/registry/store.go, Delete).
 type secretResource struct {
 	group, name        string
 	requests, answers  []string
@@ -18,7 +21,7 @@ type secretResource struct {
 }
 
 func secretResources() []secretResource {
-	written, read := []string{"create", "update", "patch"}, []string{"get", "list", "deletecollection"}
+	written, read := []string{"create", "update", "patch"}, []string{"get", "list", "delete", "deletecollection"}
 	return []secretResource{
 		{group: "", name: "secrets", requests: written, answers: read, namespaced: true},
 		{group: "", name: "configmaps", requests: written, answers: read, namespaced: true},
@@ -29,10 +32,10 @@ func secretResources() []secretResource {
 
 // Body is a resource with secrets in its bodies that a policy logs.
 type Body struct {
-	Resource string         `json:"resource"` // secrets, tokenreviews.authentication.k8s.io
-	Rule     int            `json:"rule"`     // that logs them, of which the first is 0
-	Level    internal.Level `json:"level"`
-	Request  Request        `json:"request"` // one of which it does
+	Resource string // secrets, tokenreviews.authentication.k8s.io
+	Rule     int    // that logs them, of which the first is 0
+	Level    internal.Level
+	Request  Request // one of which it does
 }
 
 // Bodies returns which rules log the bodies of Secrets, ConfigMaps, requested
@@ -97,12 +100,17 @@ func (x *index) couldMatch(i int, r *Request) bool {
 }
 
 // namesFor returns the names of which a rule may want one: none where the request
-// has none.
+// has none. A list has one if it asks for it with a field selector.
 func (x *index) namesFor(i int, r *Request, always bool, f fresh) []string {
-	if !always && slices.Contains([]string{"create", "list", "deletecollection"}, r.Verb) {
+	var names []string
+	switch {
+	case !always && (r.Verb == "create" || r.Verb == "deletecollection"):
 		return []string{""}
+	case r.Verb == "list":
+		names = []string{""}
+	default:
+		names = []string{f.name}
 	}
-	names := []string{f.name}
 	for _, g := range x.rules[i].Resources {
 		names = append(names, g.ResourceNames...)
 	}
@@ -159,32 +167,17 @@ func (x *index) byAnybody(i int, r Request, f fresh, left *int) (Request, bool) 
 	return r, false
 }
 
-// groupsWith returns the groups of a user, with one that a rule wants
-// (k8s.io/apiserver/pkg/authentication).
-func groupsWith(user, wanted string) []string {
-	var groups []string
+// groupsWith returns the groups of a user, with one that a rule wants. Those of
+// nodes are in their certificates.
+func groupsWith(name, wanted string) []string {
+	var named []string
 	if wanted != "" {
-		groups = append(groups, wanted)
+		named = append(named, wanted)
 	}
-	add := func(group string) {
-		if !slices.Contains(groups, group) {
-			groups = append(groups, group)
-		}
+	if strings.HasPrefix(name, "system:node:") {
+		named = appendNew(named, user.NodesGroup)
 	}
-	if wanted == "system:unauthenticated" || user == "system:anonymous" {
-		add("system:unauthenticated")
-		return groups
-	}
-	if rest, ok := strings.CutPrefix(user, "system:serviceaccount:"); ok {
-		namespace, _, _ := strings.Cut(rest, ":")
-		add("system:serviceaccounts")
-		add("system:serviceaccounts:" + namespace)
-	}
-	if strings.HasPrefix(user, "system:node:") {
-		add("system:nodes")
-	}
-	add("system:authenticated")
-	return groups
+	return GroupsOf(name, named)
 }
 
 // checkBodies reports rules that log secrets, with a request that shows it.
@@ -210,13 +203,7 @@ func (l *linter) describe(r *Request) string {
 	if !r.IsResource {
 		return strconv.Quote(r.Verb + " " + r.Path)
 	}
-	text := r.Verb + " " + r.Resource
-	if r.Subresource != "" {
-		text += "/" + r.Subresource
-	}
-	if r.Group != "" {
-		text = strings.Replace(text, r.Resource, r.Resource+"."+r.Group, 1)
-	}
+	text := r.Verb + " " + r.What()
 	if r.Namespace != "" {
 		text += " in namespace " + r.Namespace
 	}

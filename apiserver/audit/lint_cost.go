@@ -31,7 +31,7 @@ func noises() []noise {
 
 // checkCost notes what makes a log large.
 func (l *linter) checkCost() {
-	bodies := func(level internal.Level) bool { return rank(level) >= rank(internal.LevelRequest) }
+	bodies := func(level internal.Level) bool { return levelIndex(level) >= levelIndex(internal.LevelRequest) }
 	loud := make(map[int][]string)
 	for _, n := range noises() {
 		if i, level := l.index.decide(&n.Request); bodies(level) && !slices.Contains(loud[i], n.what) {

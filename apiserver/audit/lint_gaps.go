@@ -31,7 +31,7 @@ func (l *linter) checkCatchAll(f fresh) {
 		if groups[0] == "system:unauthenticated" {
 			r.User = "system:anonymous"
 		}
-		for _, verb := range resourceVerbs() {
+		for _, verb := range Verbs() {
 			r.Verb = verb
 			if i, _ := l.index.decide(&r); i == NoRule {
 				l.noCatchAll(&r, "")
@@ -56,9 +56,6 @@ func (l *linter) noCatchAll(r *Request, what string) {
 		"the rules end without one that matches all else: of %s%s nothing is logged", l.describe(r), what)
 }
 
-// rank orders levels.
-func rank(level internal.Level) int { return levelIndex(level) }
-
 // subjects returns requests with the users and namespaces that a rule wants, of
 // each the first ones.
 func (x *index) subjects(i int, f fresh) []Request {
@@ -80,14 +77,9 @@ func (x *index) subjects(i int, f fresh) []Request {
 
 // forgotten are verbs that one means with another.
 var forgotten = []struct{ verb, also, why string }{
-	{"delete", "deletecollection", "kubectl delete --all sends deletecollection"},
+	{"delete", "deletecollection", "that deletes many at once, or a whole namespace"},
 	{"update", "patch", "kubectl apply, edit and scale send patch"},
 	{"create", "get", "kubectl exec, attach and port-forward send get since v1.31"}, // by websocket
-}
-
-// isStream says whether a subresource is one that create and get do the same with.
-func isStream(r *Request) bool {
-	return r.Resource == "pods" && slices.Contains([]string{"exec", "attach", "portforward"}, r.Subresource)
 }
 
 // checkVerbs reports a verb that deletes or changes, and is logged less than its
@@ -113,7 +105,7 @@ func (l *linter) lessLogged(i int, subjects []Request, f fresh, verb, also strin
 	targets = targets[:min(len(targets), maxRequests/len(subjects)/4)]
 	for _, subject := range subjects {
 		for _, target := range targets {
-			if !target.IsResource || target.Name != f.name && also == "deletecollection" || also == "get" && !isStream(&target) || !serves(&target, also) {
+			if !target.IsResource || target.Name != f.name && also == "deletecollection" || also == "get" && !isInteractive(&target) || !serves(&target, also) {
 				continue
 			}
 			r := target
@@ -122,7 +114,7 @@ func (l *linter) lessLogged(i int, subjects []Request, f fresh, verb, also strin
 				continue
 			}
 			r.Verb = also
-			if _, level := l.index.decide(&r); rank(level) < rank(rule.Level) {
+			if _, level := l.index.decide(&r); levelIndex(level) < levelIndex(rule.Level) {
 				return r, level, true
 			}
 		}
@@ -132,11 +124,7 @@ func (l *linter) lessLogged(i int, subjects []Request, f fresh, verb, also strin
 
 // serves says whether a resource takes a verb; what is not known does.
 func serves(r *Request, verb string) bool {
-	name := r.Resource
-	if r.Subresource != "" {
-		name += "/" + r.Subresource
-	}
-	known, ok := resourceNames().byName[[2]string{r.Group, name}]
+	known, ok := resourceNames().byName[[2]string{r.Group, r.full()}]
 	return !ok || slices.Contains(known.Verbs, verb)
 }
 

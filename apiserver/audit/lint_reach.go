@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	internal "k8s.io/apiserver/pkg/apis/audit"
+	"k8s.io/apiserver/pkg/authentication/user"
 )
 
 // maxRequests is how many requests are tried for one rule, and maxTried for all.
@@ -64,46 +65,51 @@ func inPath(paths ruleLists, r rune) bool {
 	return false
 }
 
-// option is a value that a field of a request may have, with the rules that take it.
-type option struct {
-	set   func(*Request)
-	rules ruleSet
-}
-
-// options returns, field by field, what stands for all requests that a rule
-// matches: where it wants one of several values, each of them, and else a fresh
-// one, which the fewest rules match. Whatever decides these requests decides all.
-func (x *index) options(i int, f fresh) [][]option {
+// options returns, field by field, the rules that take each value which stands for
+// all requests that a rule matches: where it wants one of several values, each of
+// them, and else a fresh one, which the fewest rules match. Whatever decides these
+// requests decides all.
+func (x *index) options(i int, f fresh) [][]ruleSet {
 	rule := &x.rules[i]
-	texts := func(values []string, other string, field ruleField, set func(*Request, string)) []option {
+	of := func(values []string, field ruleField) []ruleSet {
 		if len(values) == 0 {
-			return []option{{func(r *Request) { set(r, other) }, field.all}}
+			return []ruleSet{field.all}
 		}
-		var all []option
+		var all []ruleSet
 		for _, v := range values {
-			all = append(all, option{func(r *Request) { set(r, v) }, field.of(v)})
+			all = append(all, field.of(v))
 		}
 		return all
 	}
-	groups := []option{{func(r *Request) { r.Groups = nil }, x.groups.all}}
-	if len(rule.UserGroups) > 0 {
-		groups = texts(rule.UserGroups, "", x.groups, func(r *Request, v string) { r.Groups = []string{v} })
-	}
-	var targets []option
+	var targets []ruleSet
 	for _, t := range targetsOf(rule, f) {
 		if set := x.ofTarget(&t); set.has(i) { // else it is written so that it matches nothing
-			targets = append(targets, option{func(r *Request) {
-				r.IsResource, r.Path, r.Group, r.Resource, r.Subresource, r.Name = t.IsResource, t.Path, t.Group, t.Resource, t.Subresource, t.Name
-			}, set})
+			targets = append(targets, set)
 		}
 	}
-	return [][]option{
-		texts(rule.Users, f.user, x.users, func(r *Request, v string) { r.User = v }),
-		groups,
-		texts(rule.Verbs, f.verb, x.verbs, func(r *Request, v string) { r.Verb = v }),
-		texts(rule.Namespaces, f.namespace, x.namespaces, func(r *Request, v string) { r.Namespace = v }),
-		targets,
+	return [][]ruleSet{of(rule.Users, x.users), x.groupOptions(rule), of(rule.Verbs, x.verbs), of(rule.Namespaces, x.namespaces), targets}
+}
+
+// groupOptions are those of a rule's groups. Who is somebody is in the group
+// system:authenticated; who is not is in system:unauthenticated, or in none where
+// the request is refused with 401 (k8s.io/apiserver/pkg/authentication/group,
+// AuthenticatedGroupAdder).
+func (x *index) groupOptions(rule *internal.PolicyRule) []ruleSet {
+	var all []ruleSet
+	for _, group := range rule.UserGroups {
+		if group == user.AllUnauthenticated {
+			all = append(all, x.groups.of(group))
+		} else {
+			all = append(all, x.groups.of(group, user.AllAuthenticated))
+		}
 	}
+	switch {
+	case all != nil:
+		return all
+	case len(rule.Users) > 0 && !slices.Contains(rule.Users, user.Anonymous):
+		return []ruleSet{x.groups.of(user.AllAuthenticated)}
+	}
+	return []ruleSet{x.groups.all}
 }
 
 // targetsOf returns the resources, or paths, that stand for all that a rule
@@ -169,14 +175,14 @@ func (x *index) shadow(i int, f fresh, tried *int) []int {
 			return nil // it matches nothing: that has another reason
 		}
 		for _, o := range field {
-			one.intersect(one, o.rules, i)
+			one.intersect(one, o, i)
 		}
 	}
 	if by := one.first(); by != NoRule && by < i {
 		return []int{by}
 	}
 	// The fields with the fewest options first, which rules out the most at once.
-	slices.SortStableFunc(fields, func(a, b []option) int { return cmp.Compare(len(a), len(b)) })
+	slices.SortStableFunc(fields, func(a, b []ruleSet) int { return cmp.Compare(len(a), len(b)) })
 	w := &walk{x: x, end: i, fields: fields, left: min(maxRequests, maxTried-*tried), by: make(map[int]bool)}
 	start := w.left
 	all := x.empty()
@@ -196,11 +202,11 @@ func (x *index) shadow(i int, f fresh, tried *int) []int {
 	return by
 }
 
-// walk goes through all combinations of options.
+// walk goes through all combinations of options, each the rules that take it.
 type walk struct {
 	x      *index
 	end    int // the rules before it count
-	fields [][]option
+	fields [][]ruleSet
 	left   int
 	by     map[int]bool // rules that decide
 }
@@ -214,7 +220,7 @@ func (w *walk) covered(depth int, taken ruleSet) bool {
 	}
 	next := w.x.empty()
 	for _, o := range w.fields[depth] {
-		if w.left--; w.left < 0 || !next.intersect(taken, o.rules, w.end) || !w.covered(depth+1, next) {
+		if w.left--; w.left < 0 || !next.intersect(taken, o, w.end) || !w.covered(depth+1, next) {
 			return false
 		}
 	}

@@ -72,7 +72,7 @@ func (l *linter) checkResources(rule *internal.PolicyRule, g *internal.GroupReso
 	}
 	for j, name := range g.Resources {
 		where := at.resources.at(j)
-		if l.checkResource(g.Group, name, where, isKnown) {
+		if l.checkResource(g, name, where, isKnown) {
 			l.checkNamed(rule, g, name, where)
 			l.checkScope(rule, g.Group, name, where)
 		}
@@ -120,12 +120,12 @@ func (l *linter) unknownGroup(group string, where *yaml.Node, change func(*Findi
 	}
 	first, _, _ := strings.Cut(group, ".")
 	var same []string // but for what follows the first point
-	for _, known := range Groups() {
+	for _, known := range groupNames() {
 		if label, _, _ := strings.Cut(known, "."); label == first && (!strings.Contains(group, ".") || strings.HasSuffix(group, "k8s.io")) {
 			same = append(same, known)
 		}
 	}
-	known := slices.DeleteFunc(Groups()[1:], func(g string) bool { // a custom resource's group may begin with another
+	known := slices.DeleteFunc(groupNames()[1:], func(g string) bool { // a custom resource's group may begin with another
 		return strings.Contains(group, ".") != strings.Contains(g, ".") || len(group) > len(g)+2
 	})
 	switch meant := failure.Closest(group, known); {
@@ -143,7 +143,7 @@ func (l *linter) unknownGroup(group string, where *yaml.Node, change func(*Findi
 
 // checkResource says whether requests can match what is written; what it does not
 // know of other groups counts as such.
-func (l *linter) checkResource(group, name string, at *yaml.Node, isKnown bool) bool {
+func (l *linter) checkResource(g *internal.GroupResources, name string, at *yaml.Node, isKnown bool) bool {
 	base, sub, hasSub := strings.Cut(name, "/")
 	switch {
 	case name == "*":
@@ -169,12 +169,13 @@ func (l *linter) checkResource(group, name string, at *yaml.Node, isKnown bool) 
 		}
 		return true
 	}
-	return l.checkKnown(group, name, at)
+	return l.checkKnown(g, name, at)
 }
 
 // checkKnown looks for a resource in a group that Kubernetes serves.
-func (l *linter) checkKnown(group, name string, at *yaml.Node) bool {
-	base, sub, hasSub := strings.Cut(name, "/")
+func (l *linter) checkKnown(g *internal.GroupResources, name string, at *yaml.Node) bool {
+	group := g.Group
+	base, sub, _ := strings.Cut(name, "/")
 	in := func(name string) bool {
 		if group == "*" {
 			return slices.ContainsFunc(Resources(), func(r Resource) bool { return r.Name == name })
@@ -187,12 +188,14 @@ func (l *linter) checkKnown(group, name string, at *yaml.Node) bool {
 	case !in(base):
 		isCustom := group == "*" && len(FindResources(base)) == 0 && base == strings.ToLower(base)
 		return isCustom || l.unknownResource(group, base, name, at)
-	case hasSub && sub == "*":
+	case sub == "*" && slices.Contains(g.Resources, base):
+		return true
+	case sub == "*":
 		l.report(at, SeverityNote, "wildcard-includes-resource", "write "+base+" as well, or name the subresources, so that it says what it does",
 			"%q matches requests for %s themselves, too, and not their subresources alone", name, base)
 		return true
 	}
-	subs := Subresources(group, base)
+	subs := subresources(group, base)
 	mend := base + " have no subresources"
 	if len(subs) > 0 {
 		mend = base + " have " + strings.Join(subs, ", ")

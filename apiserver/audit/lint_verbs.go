@@ -10,12 +10,8 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
-// resourceVerbs are the verbs of requests for resources, and methods those of
-// others (k8s.io/apiserver/pkg/endpoints/request/requestinfo.go).
-func resourceVerbs() []string {
-	return []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
-}
-
+// methods are the verbs of requests for no resource
+// (k8s.io/apiserver/pkg/endpoints/request/requestinfo.go).
 func methods() []string {
 	return []string{"get", "head", "post", "put", "patch", "delete", "options", "connect", "trace"}
 }
@@ -53,7 +49,7 @@ func verbMeant(word string) string {
 
 func (l *linter) checkVerb(verb string, at *yaml.Node, rule *internal.PolicyRule) {
 	ofResources := len(rule.Resources) > 0 || len(rule.Namespaces) > 0
-	known := resourceVerbs()
+	known := Verbs()
 	switch {
 	case !ofResources && len(rule.NonResourceURLs) > 0:
 		known = methods()
@@ -72,7 +68,7 @@ func (l *linter) checkVerb(verb string, at *yaml.Node, rule *internal.PolicyRule
 		if !slices.Contains(rule.Verbs, methodVerb(lower)) {
 			f.fixedBy(&edit{kind: replace, node: at, value: methodVerb(lower)}, l.file)
 		}
-	case slices.Contains(resourceVerbs(), lower):
+	case slices.Contains(Verbs(), lower):
 		l.report(at, SeverityFinding, "unknown-verb", "the verb of a path is the HTTP method in lower case: get, post, put, patch, delete", "%q is a verb of requests for resources, and of none for nonResourceURLs", verb)
 	case slices.Contains([]string{"impersonate", "bind", "escalate", "use", "approve", "sign", "attest"}, lower):
 		l.report(at, SeverityFinding, "unknown-verb", "leave it out", "%q is a verb of RBAC rules alone, and no request has it", verb)

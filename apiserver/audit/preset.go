@@ -11,8 +11,8 @@ import (
 // DefaultPreset is the preset of a policy for which none was chosen.
 const DefaultPreset = "cis"
 
-// NoPreset has no rules: those that were asked for, and a last one for the rest.
-const NoPreset = "none"
+// noPreset has no rules: those that were asked for, and a last one for the rest.
+const noPreset = "none"
 
 // Preset is a set of rules that policies begin with.
 type Preset struct {
@@ -36,7 +36,7 @@ func Presets() []Preset {
 		{Name: DefaultPreset, What: "what CIS 3.2.1 and 3.2.2 ask for: all but noise, with the bodies of what changes workloads and rights", rules: cisRules},
 		{Name: "detailed", What: "as cis, with what was sent and what came of it for every change to Kubernetes' own resources", rules: detailedRules},
 		{Name: "exam", What: "few rules, as tasks of the CKS exam have them, and nothing left out", rules: examRules},
-		{Name: NoPreset, What: "the rules that you give, and Metadata for the rest", rules: noRules},
+		{Name: noPreset, What: "the rules that you give, and Metadata for the rest", rules: noRules},
 	}
 }
 
@@ -52,22 +52,26 @@ func findPreset(name string) (Preset, error) {
 	return Preset{}, failure.New(failure.Usage, failure.DidYouMean(name, names, "choose one of "+list(names)), "there is no preset %q", name)
 }
 
-// guarded are the resources whose bodies are secrets: they are never logged
-// above Metadata. Configmaps are, for what people put into them; CIS 3.2.2 names
-// them too.
+// guarded are the resources whose bodies are secrets, by their groups: they are
+// never logged above Metadata. Configmaps are, for what people put into them; CIS
+// 3.2.2 names them too.
 func guarded() []internal.GroupResources {
-	return []internal.GroupResources{
-		{Group: "", Resources: []string{"secrets", "configmaps", "serviceaccounts/token"}},
-		{Group: "authentication.k8s.io", Resources: []string{"tokenreviews"}},
+	var groups []internal.GroupResources
+	for _, s := range secretResources() {
+		groups = addResource(groups, resources(s.group, s.name))
 	}
+	return groups
 }
 
-// Verbs of requests for resources (k8s.io/apiserver/pkg/endpoints/request,
-// RequestInfo). pods/exec and its like are get or create.
+// pods/exec and its like are get or create.
 var (
 	reads   = []string{"get", "list", "watch"}
 	changes = []string{"create", "update", "patch", "delete", "deletecollection"}
 )
+
+// Verbs are those of requests for resources (k8s.io/apiserver/pkg/endpoints/request,
+// RequestInfo).
+func Verbs() []string { return slices.Concat(reads, changes) }
 
 func resources(group string, names ...string) internal.GroupResources {
 	return internal.GroupResources{Group: group, Resources: names}

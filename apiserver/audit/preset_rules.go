@@ -56,7 +56,7 @@ func cisRules() []rule {
 
 func detailedRules() []rule {
 	var groups []internal.GroupResources
-	for _, group := range Groups() {
+	for _, group := range groupNames() {
 		groups = append(groups, internal.GroupResources{Group: group})
 	}
 	return slices.Concat([]rule{guard(), intoPods()}, heartbeats(), controlPlaneReads(), []rule{

@@ -11,10 +11,12 @@ import (
 	validation "k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
-const lintHint = "see: pkictl audit lint FILE"
+// lintHint names the command that says all that is wrong with a policy.
+func lintHint(name string) string { return "see: pkictl audit lint " + shell.Quote(name) }
 
 // refusal says in words why kube-apiserver does not start with a policy: its own
 // errors speak of Go types and of no line.
@@ -120,7 +122,7 @@ func invalid(file yamlfile.File, root *yaml.Node, list []error) error {
 	if !errors.As(list[0], &first) {
 		return otherRefusal(file.Name, list[0])
 	}
-	hint := lintHint
+	hint := lintHint(file.Name)
 	if strings.HasSuffix(first.Field, ".level") {
 		hint = "the levels are None, Metadata, Request and RequestResponse, written so"
 	}
@@ -147,7 +149,7 @@ func ruleOf(root *yaml.Node, path string) *yaml.Node {
 }
 
 func otherRefusal(name string, cause error) error {
-	return failure.Wrap(reason(cause), failure.Usage, lintHint, "kube-apiserver would not start with the policy %q", name)
+	return failure.Wrap(reason(cause), failure.Usage, lintHint(name), "kube-apiserver would not start with the policy %q", name)
 }
 
 // reason is the innermost cause.

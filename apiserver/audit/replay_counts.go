@@ -225,14 +225,7 @@ func (r *Request) about() string {
 		}
 		return "/" + first
 	}
-	name := r.Resource
-	if r.Group != "" {
-		name += "." + r.Group
-	}
-	if r.Subresource != "" {
-		name += "/" + r.Subresource
-	}
-	return name
+	return r.What()
 }
 
 // merge adds what another goroutine has counted.

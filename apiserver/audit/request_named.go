@@ -22,11 +22,6 @@ type Named struct {
 	Name        string
 }
 
-// verbs are those of requests for resources.
-func verbs() []string {
-	return []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
-}
-
 // Request returns what the API server makes of the words, and warnings about what
 // cannot be so, or is not known.
 func (n Named) Request() (Request, []string, error) {
@@ -101,12 +96,12 @@ func (n Named) find() (Request, *Resource, []string, error) {
 	if sub == "" {
 		return r, &base, warnings, nil
 	}
-	if found, ok := Find(base.Group, base.Name+"/"+sub); ok {
+	if found, ok := findResource(base.Group, base.Name+"/"+sub); ok {
 		r.Version = found.Version
 		return r, &found, warnings, nil
 	}
 	has := "it has none"
-	if subs := Subresources(base.Group, base.Name); subs != nil {
+	if subs := subresources(base.Group, base.Name); subs != nil {
 		has = "it has " + strings.Join(subs, ", ")
 	}
 	return r, nil, append(warnings, fmt.Sprintf("%s has no subresource %q: %s", base.Name, sub, has)), nil
@@ -126,7 +121,7 @@ func (n Named) unknown(name, sub string) (Request, string) {
 	switch {
 	case len(others) > 0:
 		return r, fmt.Sprintf("%s is in %s, and not in %s", others[0].Name, groupsOf(others), groupName(group))
-	case hasGroup && !KnownGroup(group):
+	case hasGroup && !knownGroup(group):
 		return r, fmt.Sprintf("%s.%s is none of Kubernetes' own resources: whether there is one, and with these verbs, is not checked", name, group)
 	case hasGroup:
 		return r, fmt.Sprintf("%s has no resource %q", groupName(group), name)
@@ -136,10 +131,10 @@ func (n Named) unknown(name, sub string) (Request, string) {
 
 // checkVerb refuses what is no verb of a request, but a word of kubectl's or HTTP's.
 func checkVerb(verb string) error {
-	if slices.Contains(verbs(), verb) {
+	if slices.Contains(Verbs(), verb) {
 		return nil
 	}
-	hint := "they are " + strings.Join(verbs(), ", ")
+	hint := "they are " + strings.Join(Verbs(), ", ")
 	switch verb {
 	case "post":
 		hint = "POST is the verb create"
@@ -178,6 +173,21 @@ func groupsOf(list []Resource) string {
 		names[i] = groupName(r.Group)
 	}
 	return strings.Join(names, " and ")
+}
+
+// resourceOf is a request for a resource of this name, which has its subresource
+// behind a slash.
+func resourceOf(group, name string) Request {
+	resource, sub, _ := strings.Cut(name, "/")
+	return Request{IsResource: true, Group: group, Resource: resource, Subresource: sub}
+}
+
+// full is the resource with its subresource, as policies write it: pods/exec.
+func (r *Request) full() string {
+	if r.Subresource == "" {
+		return r.Resource
+	}
+	return r.Resource + "/" + r.Subresource
 }
 
 // What names the resource as kubectl does: pods/exec, deployments.apps/scale.

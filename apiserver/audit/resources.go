@@ -45,9 +45,9 @@ var Resources = sync.OnceValue(func() []Resource {
 	return all
 })
 
-// Groups returns the API groups that Kubernetes itself serves, "" for the core
+// groupNames returns the API groups that Kubernetes itself serves, "" for the core
 // group first, the others by name.
-func Groups() []string {
+func groupNames() []string {
 	var groups []string
 	for _, r := range Resources() {
 		if !slices.Contains(groups, r.Group) {
@@ -57,15 +57,15 @@ func Groups() []string {
 	return groups
 }
 
-// KnownGroup says whether Kubernetes itself serves an API group. Those of custom
+// knownGroup says whether Kubernetes itself serves an API group. Those of custom
 // resources and of aggregated API servers (metrics.k8s.io) it does not know.
-func KnownGroup(group string) bool {
+func knownGroup(group string) bool {
 	return slices.ContainsFunc(Resources(), func(r Resource) bool { return r.Group == group })
 }
 
-// Find returns the resource of exactly this group and name, which has its
+// findResource returns the resource of exactly this group and name, which has its
 // subresource behind a slash: pods/exec.
-func Find(group, name string) (Resource, bool) {
+func findResource(group, name string) (Resource, bool) {
 	i := slices.IndexFunc(Resources(), func(r Resource) bool { return r.Group == group && r.Name == name })
 	if i < 0 {
 		return Resource{}, false
@@ -73,9 +73,9 @@ func Find(group, name string) (Resource, bool) {
 	return Resources()[i], true
 }
 
-// Subresources returns the subresources of a resource, without its own name
+// subresources returns the subresources of a resource, without its own name
 // (exec, log), by name.
-func Subresources(group, resource string) []string {
+func subresources(group, resource string) []string {
 	var subs []string
 	for _, r := range Resources() {
 		if name, sub, ok := strings.Cut(r.Name, "/"); ok && r.Group == group && name == resource {
@@ -100,7 +100,7 @@ func FindResources(name string) []Resource {
 		}
 		if !hasSub {
 			found = append(found, r)
-		} else if s, ok := Find(r.Group, r.Name+"/"+sub); ok {
+		} else if s, ok := findResource(r.Group, r.Name+"/"+sub); ok {
 			found = append(found, s)
 		}
 	}

@@ -22,31 +22,31 @@ func TestResources(t *testing.T) {
 		if r.Version == "" || r.Kind == "" || len(r.Verbs) == 0 || r.Verbs[0] == "" || strings.ToLower(r.Name) != r.Name {
 			t.Errorf("%+v", r)
 		}
-		if got, ok := Find(r.Group, r.Name); !ok || got.Kind != r.Kind {
-			t.Errorf("Find(%q, %q) = %+v, %t", r.Group, r.Name, got, ok)
+		if got, ok := findResource(r.Group, r.Name); !ok || got.Kind != r.Kind {
+			t.Errorf("findResource(%q, %q) = %+v, %t", r.Group, r.Name, got, ok)
 		}
 		if name, sub, isSub := strings.Cut(r.Name, "/"); isSub {
-			if _, ok := Find(r.Group, name); !ok {
+			if _, ok := findResource(r.Group, name); !ok {
 				t.Errorf("there is %q, but not %q", r.Name, name)
 			}
-			if !slices.Contains(Subresources(r.Group, name), sub) {
-				t.Errorf("Subresources(%q, %q) lacks %q", r.Group, name, sub)
+			if !slices.Contains(subresources(r.Group, name), sub) {
+				t.Errorf("subresources(%q, %q) lacks %q", r.Group, name, sub)
 			}
 		}
 	}
-	groups := Groups()
+	groups := groupNames()
 	if groups[0] != "" || !slices.IsSorted(groups) || !slices.Contains(groups, "rbac.authorization.k8s.io") {
 		t.Errorf("groups %q", groups)
 	}
 	for group, want := range map[string]bool{"": true, "apps": true, "core": false, "v1": false, " ": false, "metrics.k8s.io": false} {
-		if KnownGroup(group) != want {
-			t.Errorf("KnownGroup(%q) = %t", group, !want)
+		if knownGroup(group) != want {
+			t.Errorf("knownGroup(%q) = %t", group, !want)
 		}
 	}
-	if got, ok := Find("apps", "pods"); ok {
-		t.Errorf("Find(apps, pods) = %+v", got)
+	if got, ok := findResource("apps", "pods"); ok {
+		t.Errorf("findResource(apps, pods) = %+v", got)
 	}
-	if got := Subresources("", "configmaps"); got != nil {
+	if got := subresources("", "configmaps"); got != nil {
 		t.Errorf("Subresources of configmaps: %q", got)
 	}
 }

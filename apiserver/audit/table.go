@@ -2,7 +2,7 @@ package audit
 
 import (
 	"cmp"
-	"reflect"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -76,16 +76,18 @@ func (p *Policy) Tables(o TableOptions) ([]Table, []string) {
 		who = p.subjects()
 	}
 	var tables []Table
+	known := make(map[string]int) // tables by what is in them
 	for _, s := range who {
 		made := Table{Subjects: []Subject{s}}
 		of := p.rulesOf(s)
 		for _, row := range rows {
 			made.Rows = append(made.Rows, of.row(o, s, row))
 		}
-		same := slices.IndexFunc(tables, func(t Table) bool { return reflect.DeepEqual(t.Rows, made.Rows) })
-		if same >= 0 {
+		content := fmt.Sprintf("%#v", made.Rows)
+		if same, ok := known[content]; ok {
 			tables[same].Subjects = append(tables[same].Subjects, s)
 		} else {
+			known[content] = len(tables)
 			tables = append(tables, made)
 		}
 	}
@@ -219,7 +221,7 @@ func namedIn(list internal.GroupResources) []Named {
 		case base == "" || base == "*" && (sub == "*" || sub == "") || group == "*":
 		case sub == "*":
 			all = append(all, Named{Resource: base, Group: group})
-			for _, sub := range Subresources(list.Group, base) {
+			for _, sub := range subresources(list.Group, base) {
 				all = append(all, Named{Resource: base, Group: group, Subresource: sub})
 			}
 		case base == "*":
@@ -257,9 +259,9 @@ func (p *Policy) paths() []Request {
 // row decides about all verbs of a row.
 func (of *rulesOfSubject) row(o TableOptions, s Subject, r Request) TableRow {
 	row := TableRow{Request: r}
-	known, isKnown := Find(r.Group, strings.TrimSuffix(r.Resource+"/"+r.Subresource, "/"))
+	known, isKnown := findResource(r.Group, r.full())
 	r.User, r.Groups = s.User, s.Groups
-	for _, verb := range verbs() {
+	for _, verb := range Verbs() {
 		switch {
 		case o.Verbs != nil && !slices.Contains(o.Verbs, verb), !r.IsResource && verb != "get", isKnown && !slices.Contains(known.Verbs, verb):
 			continue
@@ -328,14 +330,6 @@ func (of *rulesOfSubject) exceptions(o TableOptions, r *Request, decided int) []
 		}
 	}
 	return found
-}
-
-// isAbout says whether a rule is about verb and resource of a request, whatever it
-// says of namespaces and names.
-func isAbout(rule *internal.PolicyRule, r *Request) bool {
-	return verbMatches(rule, r) && (len(rule.Resources) == 0 || slices.ContainsFunc(rule.Resources, func(list internal.GroupResources) bool {
-		return groupMatches(&list, r) && (len(list.Resources) == 0 || slices.ContainsFunc(list.Resources, func(spec string) bool { return resourceMatches(spec, r) }))
-	}))
 }
 
 // variants returns the request for those namespaces and objects that a rule names.

@@ -50,7 +50,7 @@ func TestTableExceptions(t *testing.T) {
 func checkCell(t *testing.T, p *Policy, s Subject, r Request, cell Cell) (exceptions int) {
 	t.Helper()
 	r.Verb, r.User, r.Groups = cell.Verb, s.User, s.Groups
-	known, _ := Find(r.Group, strings.TrimSuffix(r.Resource+"/"+r.Subresource, "/"))
+	known, _ := findResource(r.Group, strings.TrimSuffix(r.Resource+"/"+r.Subresource, "/"))
 	namespaces, names := []string{""}, []string{""}
 	if known.Namespaced {
 		if namespaces = []string{otherNamespace, "a", "b", "*"}; !r.canHaveName() && r.Verb != "create" {
@@ -118,7 +118,7 @@ func TestTables(t *testing.T) {
 	var rows []string
 	for _, row := range tables[0].Rows {
 		rows = append(rows, row.Request.What()+row.Request.Path)
-		known, isKnown := Find(row.Request.Group, strings.TrimSuffix(row.Request.Resource+"/"+row.Request.Subresource, "/"))
+		known, isKnown := findResource(row.Request.Group, strings.TrimSuffix(row.Request.Resource+"/"+row.Request.Subresource, "/"))
 		var verbs []string
 		for _, cell := range row.Cells {
 			verbs = append(verbs, cell.Verb)

@@ -13,11 +13,11 @@ const other = "some-other"
 // customGroup is an API group that Kubernetes itself does not serve.
 const customGroup = "example.com"
 
-// Witness returns a request that a rule of the policy decides, of which the first
+// requestFor returns a request that a rule of the policy decides, of which the first
 // is 0. There is none where the rules before it take all that it matches, be it
 // together. What a rule leaves open it fills with names that are in no rule, for
 // those go past the others, and with resources and verbs that Kubernetes has.
-func (p *Policy) Witness(index int, e *Evaluator) (Request, bool) {
+func (p *Policy) requestFor(index int, e *Evaluator) (Request, bool) {
 	w := witness{rule: &p.Rules[index], index: index, evaluator: e, earlier: p.Rules[:index]}
 	users := w.distinct(w.rule.Users, func(r *internal.PolicyRule) []string { return r.Users })
 	groups := w.distinct(w.rule.UserGroups, func(r *internal.PolicyRule) []string { return r.UserGroups })
@@ -137,9 +137,10 @@ func mentionedNames(r *internal.PolicyRule) []string {
 // kindOf is the same for resources that the rules before treat alike.
 func (w *witness) kindOf(resource *Resource) string {
 	kind := strings.Join(resource.Verbs, ",") + string(bit(resource.Namespaced)) + string(bit(resource.Group == customGroup))
+	r := resourceOf(resource.Group, resource.Name)
 	for i := range w.earlier {
 		for _, group := range w.earlier[i].Resources {
-			kind += string(bit(matches(group, resource.Group, resource.Name)))
+			kind += string(bit(listMatches(&group, &r)))
 		}
 	}
 	return kind
@@ -148,7 +149,7 @@ func (w *witness) kindOf(resource *Resource) string {
 // of tries verbs, namespaces and names for one resource.
 func (w *witness) of(names []string, resource *Resource) bool {
 	places := []string{other, ""}
-	if !resource.Namespaced && KnownGroup(resource.Group) && w.request.Resource != "namespaces" {
+	if !resource.Namespaced && knownGroup(resource.Group) && w.request.Resource != "namespaces" {
 		places = []string{""}
 	}
 	places = orElse(w.distinct(w.rule.Namespaces, func(r *internal.PolicyRule) []string { return r.Namespaces }), places...)
@@ -167,32 +168,20 @@ func (w *witness) of(names []string, resource *Resource) bool {
 	return false
 }
 
-// matches says whether what a rule says of a group is about a resource
-// (k8s.io/apiserver/pkg/audit/policy, ruleMatchesResource).
-func matches(g internal.GroupResources, group, name string) bool {
-	if g.Group != group && g.Group != "*" {
-		return false
-	}
-	base, sub, _ := strings.Cut(name, "/")
-	return len(g.Resources) == 0 || slices.ContainsFunc(g.Resources, func(r string) bool {
-		return r == name || r == "*" || r == base+"/*" || sub != "" && r == "*/"+sub
-	})
-}
-
 // matching returns the resources that a rule may mean: a custom one, where it
 // leaves that open, and those of Kubernetes.
 func matching(g internal.GroupResources) []Resource {
 	var all []Resource
 	for _, pattern := range orElse(g.Resources, "*") {
 		one := internal.GroupResources{Group: g.Group, Resources: []string{pattern}}
-		if group := g.Group; group == "*" || !KnownGroup(group) {
+		if group := g.Group; group == "*" || !knownGroup(group) {
 			if group == "*" {
 				group = customGroup
 			}
-			all = append(all, Resource{Group: group, Version: "v1", Name: strings.ReplaceAll(pattern, "*", other), Verbs: slices.Concat(reads, changes)})
+			all = append(all, Resource{Group: group, Version: "v1", Name: strings.ReplaceAll(pattern, "*", other), Verbs: Verbs()})
 		}
 		for _, r := range Resources() {
-			if matches(one, r.Group, r.Name) {
+			if request := resourceOf(r.Group, r.Name); listMatches(&one, &request) {
 				all = append(all, r)
 			}
 		}

@@ -323,9 +323,10 @@ func (n *changingNode) testNoKubelet(t *testing.T) {
 	ok(t, os.Mkdir(dir, 0o700))
 	o := n.waitOptions()
 	o.Manifest, o.Timeout = filepath.Join(dir, "kube-apiserver.yaml"), 3*time.Second
+	o.TakeBack = func() error { return errors.New("the policy stays") }
 	ok(t, os.WriteFile(o.Manifest, n.good, 0o640))
 	result, err := n.change(t.Context(), o, n.with(in("--v=1")))
-	if err == nil || result.State != apiserver.WaitNotTaken || !strings.Contains(err.Error(), "the kubelet has not taken the change") || !strings.Contains(failure.HintOf(err), "systemctl status kubelet") {
+	if err == nil || result.State != apiserver.WaitNotTaken || !strings.Contains(err.Error(), "the kubelet has not taken the change") || !strings.Contains(err.Error(), "in the backups: the policy stays") || !strings.Contains(failure.HintOf(err), "systemctl status kubelet") {
 		t.Errorf("%+v, %v", result, err)
 	}
 	data, err := os.ReadFile(o.Manifest)

@@ -84,7 +84,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.dir, "dir", dir, "PKI `DIRECTORY`; the environment variable PKICTL_DIR sets the default")
-	flags.StringVarP(&a.output, "output", "o", "text", "`FORM` of the result: text, json or yaml; issue and audit generate have more")
+	flags.StringVarP(&a.output, "output", "o", "text", "`FORM` of the result: text, json or yaml; some commands have more")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	completeForms(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })

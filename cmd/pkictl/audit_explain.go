@@ -9,6 +9,7 @@ import (
 
 	"github.com/pkictl/pkictl/apiserver/audit"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 type auditExplainFlags struct {
@@ -68,7 +69,7 @@ In it, --verb and --resource may be given several times.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.policy, "policy", "", "`FILE` with the policy, instead of the first argument")
+	flags.StringVar(&f.policy, "policy", "", "`FILE` with the policy, instead of the first argument; - is standard input")
 	flags.StringSliceVar(&f.verbs, "verb", nil, "`VERB` of the request: get, list, watch, create, update, patch, delete or deletecollection")
 	flags.StringSliceVar(&f.resources, "resource", nil, "`RESOURCE` as kubectl takes it: pods, deploy, deployments.apps, pods/exec")
 	flags.StringVar(&f.subresource, "subresource", "", "`NAME` of a subresource, as exec")
@@ -82,7 +83,7 @@ In it, --verb and --resource may be given several times.`,
 	flags.StringVar(&f.user, "user", "", "`NAME` of the user who asks")
 	flags.StringArrayVar(&f.groups, "group", nil, "`GROUP` that the user is in; may be given several times")
 	flags.BoolVar(&f.table, "table", false, "show the decisions about many requests")
-	complete(cmd, "verb", "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+	complete(cmd, "verb", audit.Verbs()...)
 	complete(cmd, "method", "GET", "POST", "PUT", "PATCH", "DELETE")
 	return cmd
 }
@@ -111,11 +112,10 @@ func (a *app) auditExplain(f auditExplainFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	policy, err := audit.Read(f.policy)
+	policy, err := a.readPolicy(f.policy)
 	if err != nil {
 		return err
 	}
-	a.warnUnread(policy)
 	if f.table {
 		return a.auditTable(policy, f)
 	}
@@ -205,7 +205,21 @@ func (f *auditExplainFlags) named(verb, resource string) (audit.Request, []strin
 	return r, append(warnings, more...), err
 }
 
-// warnUnread says what of the file does not count.
+// readPolicy reads the policy in a file, or with - on standard input, and warns of
+// what in it does not count.
+func (a *app) readPolicy(file string) (*audit.Policy, error) {
+	_, data, err := a.readPolicyFile(file)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := audit.Parse(file, data)
+	if err != nil {
+		return nil, err
+	}
+	a.warnUnread(policy)
+	return policy, nil
+}
+
 func (a *app) warnUnread(policy *audit.Policy) {
 	const most = 5
 	unread := policy.Unread()
@@ -214,7 +228,7 @@ func (a *app) warnUnread(policy *audit.Policy) {
 			a.warn(fmt.Sprintf("%s: %d more are not read", policy.Name, len(unread)-most))
 			break
 		}
-		a.warn(fmt.Sprintf("%s, line %d: %s is not read by kube-apiserver; see: pkictl audit lint %s", policy.Name, u.Line, u.Field, policy.Name))
+		a.warn(fmt.Sprintf("%s, line %d: %s is not read by kube-apiserver; see: pkictl audit lint %s", policy.Name, u.Line, u.Field, shell.Quote(policy.Name)))
 	}
 	if policy.HasMore() {
 		a.warn(fmt.Sprintf("%s has more than one document: kube-apiserver reads the first alone", policy.Name))

@@ -127,6 +127,10 @@ func (c auditCluster) events() map[string][]auditv1.Event {
 	return found
 }
 
+// heldData is in objects that do not go at once when they are deleted, so that the
+// answer has them.
+const heldData = "what is held"
+
 // sent are requests of all forms, those that the API server refuses included: the
 // policy decides about them all.
 var sent = []struct{ method, uri, body string }{
@@ -206,6 +210,10 @@ var sent = []struct{ method, uri, body string }{
 	{"GET", "/api/v1/namespaces/default/secrets/two", ""},
 	{"DELETE", "/api/v1/namespaces/default/secrets/two", ""},
 	{"DELETE", "/api/v1/namespaces/default/configmaps/one", ""},
+	{"POST", "/api/v1/namespaces/default/configmaps", `{"metadata":{"name":"held","finalizers":["example.com/held"]},"data":{"a":"` + heldData + `"}}`},
+	{"DELETE", "/api/v1/namespaces/default/configmaps/held", ""},
+	{"POST", "/api/v1/namespaces/default/configmaps", `{"metadata":{"name":"front"},"data":{"a":"` + heldData + `"}}`},
+	{"DELETE", "/api/v1/namespaces/default/configmaps/front?propagationPolicy=Foreground", ""},
 	{"DELETE", "/api/v1/namespaces/default/configmaps?labelSelector=a%3Db", `{"kind":"DeleteOptions","apiVersion":"v1"}`},
 	{"DELETE", "/api/v1/namespaces/default/configmaps?fieldSelector=metadata.name%3Dx", ""},
 	{"POST", "/api/v1/namespaces", `{"metadata":{"name":"team-a"}}`},
@@ -261,6 +269,15 @@ func TestExplainOnRealAPIServer(t *testing.T) {
 	for i, s := range sent {
 		id := fmt.Sprintf("request-%02d", i)
 		compareEvents(t, fmt.Sprintf("%s %s (status %d)", s.method, s.uri, status[id]), s.uri, s.body, status[id], wanted[id], logged[id])
+	}
+	for i, s := range sent {
+		if s.method != "DELETE" || !strings.Contains(s.uri, "configmaps/held") && !strings.Contains(s.uri, "configmaps/front") {
+			continue
+		}
+		got := logged[fmt.Sprintf("request-%02d", i)]
+		if len(got) == 0 || got[len(got)-1].ResponseObject == nil || !strings.Contains(string(got[len(got)-1].ResponseObject.Raw), heldData) {
+			t.Errorf("%s %s: the log does not have what is deleted: %+v", s.method, s.uri, got)
+		}
 	}
 	if events < len(sent) {
 		t.Errorf("%d events of %d requests: the policy is badly chosen", events, len(sent))

@@ -69,7 +69,7 @@ func (a *app) auditLint(file string, f auditLintFlags) error {
 	if f.dryRun && !f.fix {
 		return failure.New(failure.Usage, "add --fix", "--dry-run says what --fix would do")
 	}
-	name, data, err := a.readPolicy(file)
+	name, data, err := a.readPolicyFile(file)
 	if err != nil {
 		return err
 	}
@@ -106,8 +106,9 @@ func (a *app) auditLint(file string, f auditLintFlags) error {
 	return err
 }
 
-// readPolicy returns the policy in a file, with what to call it.
-func (a *app) readPolicy(file string) (string, []byte, error) {
+// readPolicyFile returns what is in a file, or with - on standard input, and what
+// to call it.
+func (a *app) readPolicyFile(file string) (string, []byte, error) {
 	if file != "-" {
 		data, err := store.Read(file, store.MaxYAML)
 		return file, data, err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/pkictl/pkictl/apiserver/audit"
@@ -63,7 +65,7 @@ the others are counted as one.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.policy, "policy", "", "policy `FILE`")
+	flags.StringVar(&f.policy, "policy", "", "policy `FILE`; - is standard input")
 	flags.StringVar(&f.against, "against", "", "also compare with the policy in this `FILE`")
 	flags.BoolVar(&f.Rotated, "rotated", false, "also read what was rotated of each log: audit-2026-01-02T15-04-05.000.log, .gz")
 	flags.IntVar(&f.Top, "top", 10, "`NUMBER` of users and resources to list; 0 lists all")
@@ -78,15 +80,17 @@ func (a *app) auditReplay(cmd *cobra.Command, f auditReplayFlags) error {
 		return a.explain(audit.ExplainReplay(f.ReplayOptions))
 	case f.policy == "":
 		return failure.New(failure.Usage, "add --policy FILE; pkictl audit generate writes one", "there is no policy to replay the log by")
+	case f.policy == "-" && f.against == "-" || (f.policy == "-" || f.against == "-") && slices.Contains(f.Logs, "-"):
+		return failure.New(failure.Usage, "name a file for the others", "standard input holds one policy, or a log")
 	case f.Top < 0:
 		return failure.New(failure.Usage, "write it like 10", "--top %d is no number of rows", f.Top)
 	}
 	var err error
-	if f.Policy, err = audit.Read(f.policy); err != nil {
+	if f.Policy, err = a.readPolicy(f.policy); err != nil {
 		return err
 	}
 	if f.against != "" {
-		if f.Against, err = audit.Read(f.against); err != nil {
+		if f.Against, err = a.readPolicy(f.against); err != nil {
 			return err
 		}
 	}

@@ -89,7 +89,8 @@ func (s *auditedServer) sendSecrets() {
 			s.send(user, "GET", maps, "")
 			s.send(user, "DELETE", maps+"/m", "")
 			s.send(user, "DELETE", secrets+"/s", "")
-			s.send(user, "DELETE", secrets, "") // deletecollection
+			s.send(user, "DELETE", secrets+"/t?propagationPolicy=Foreground", "") // answers with it
+			s.send(user, "DELETE", secrets, "")                                   // deletecollection
 		}
 	}
 	s.send("admin", "GET", "/api/v1/watch/namespaces/dev/secrets", "")

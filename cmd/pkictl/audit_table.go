@@ -165,15 +165,12 @@ func (r *auditTableRow) shown() string {
 	return name
 }
 
-// tableVerbs are the columns, in their order.
-var tableVerbs = []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
-
 func printTableOfSome(w io.Writer, rows []auditTableRow, verbs []string) {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "RESOURCE")
 	var columns []string
-	for _, verb := range tableVerbs {
+	for _, verb := range audit.Verbs() {
 		if len(verbs) == 0 || slices.Contains(verbs, verb) {
 			columns = append(columns, verb)
 			fmt.Fprint(t, "\t"+strings.ToUpper(strings.ReplaceAll(verb, "deletecollection", "delcoll")))
