@@ -72,7 +72,7 @@ func (w *Watcher) putBack() error {
 // notWritten puts the old manifest back if the changed one was written although
 // that failed, as where the disk could not be asked to keep it.
 func (w *Watcher) notWritten(err error) error {
-	if now, readErr := store.Read(w.Manifest, store.MaxYAML); readErr != nil || !bytes.Equal(now, w.After) {
+	if now, readErr := store.Read(w.Manifest, store.MaxYAML); w.isAgain || readErr != nil || !bytes.Equal(now, w.After) {
 		return err
 	}
 	defer w.end()

@@ -107,7 +107,7 @@ func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.Patch
 	report.Wait = wait
 	if err != nil {
 		if wait != nil && a.output != "text" {
-			report.Changed = wait.State == apiserver.WaitNotPutBack
+			report.Changed = wait.State == apiserver.WaitNotPutBack || wait.State == apiserver.WaitNotOurs
 			return errors.Join(a.printPatch(report, patch), err)
 		}
 		return err
