@@ -30,6 +30,11 @@ func secretResources() []secretResource {
 	}
 }
 
+// holdsSecrets says whether the bodies of a resource hold secrets, with some verbs.
+func holdsSecrets(r *Request) bool {
+	return slices.ContainsFunc(secretResources(), func(s secretResource) bool { return s.group == r.Group && s.name == r.full() })
+}
+
 // Body is a resource with secrets in its bodies that a policy logs.
 type Body struct {
 	Resource string // secrets, tokenreviews.authentication.k8s.io

@@ -114,7 +114,11 @@ func (l *linter) lessLogged(i int, subjects []Request, f fresh, verb, also strin
 				continue
 			}
 			r.Verb = also
-			if _, level := l.index.decide(&r); levelIndex(level) < levelIndex(rule.Level) {
+			_, level := l.index.decide(&r)
+			if holdsSecrets(&r) && level != internal.LevelNone {
+				continue // more is not to be logged of it
+			}
+			if levelIndex(level) < levelIndex(rule.Level) {
 				return r, level, true
 			}
 		}
