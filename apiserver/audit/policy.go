@@ -9,8 +9,6 @@ import (
 	"go.yaml.in/yaml/v3"
 	internal "k8s.io/apiserver/pkg/apis/audit"
 	"k8s.io/apiserver/pkg/audit/policy"
-
-	"github.com/pkictl/pkictl/internal/store"
 )
 
 // APIVersion and Kind are what heads a policy.
@@ -33,15 +31,6 @@ type Policy struct {
 	rules []*yaml.Node // of each rule
 	lines []string     // of the file
 	more  bool         // documents that do not count
-}
-
-// Read reads the policy in a file. See Parse.
-func Read(path string) (*Policy, error) {
-	data, err := store.Read(path, store.MaxYAML)
-	if err != nil {
-		return nil, err
-	}
-	return Parse(path, data)
 }
 
 // Parse reads a policy as kube-apiserver does (k8s.io/apiserver/pkg/audit/policy,

@@ -81,7 +81,7 @@ func (w userDir) startAudited(name string, policy []byte) *auditedServer {
 	ok(w.t, os.MkdirAll(run, 0o700))
 	file, log := filepath.Join(run, "policy.yaml"), filepath.Join(run, "audit.log")
 	ok(w.t, os.WriteFile(file, policy, 0o600))
-	parsed, err := audit.Read(file)
+	parsed, err := audit.Parse(file, policy)
 	ok(w.t, err)
 	cp, err := cluster.Start(w.t.Context(), cluster.Config{
 		PKI: filepath.Join(w.dir, "pki"), Dir: run, Assets: assets, UnsafeNoFsync: true,
