@@ -2,13 +2,12 @@ package apiserver
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-
-	"github.com/gofrs/flock"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
@@ -26,7 +25,6 @@ type kept struct {
 	manifest, path string
 	data           []byte // its contents
 	wasThere       bool   // it is from before an earlier change, which was cut short
-	lock           *flock.Flock
 }
 
 // keptPath is where a manifest is kept.
@@ -37,9 +35,9 @@ func keptPath(manifest string) string {
 	return filepath.Join(filepath.Dir(manifest)+changingSuffix, filepath.Base(manifest))
 }
 
-// openKept locks the place where a manifest is kept; the lock ends with the
-// process. What is there already is from a change that was cut short by a crash
-// after it wrote.
+// openKept opens the place where a manifest is kept. The caller holds the lock of
+// the manifest's directory. What is there already is from a change that was cut
+// short by a crash after it wrote.
 func openKept(manifest string) (*kept, error) {
 	k := &kept{manifest: manifest, path: keptPath(manifest)}
 	if err := k.open(); err != nil {
@@ -94,30 +92,33 @@ func (k *kept) copy() error {
 	if k.data, err = store.Read(k.manifest, store.MaxYAML); err != nil {
 		return err
 	}
-	if os.Link(k.manifest, k.path) == nil {
+	if os.Link(k.manifest, k.path) == nil || k.isLinked(info) {
 		return nil
 	}
-	return store.WriteNew(k.path, k.data, info.Mode().Perm()) // another file system, or one without links
+	return writeError(store.WriteNew(k.path, k.data, info.Mode().Perm())) // another file system, or one without links
 }
 
-// open makes and locks the directory.
+// isLinked says whether a file system has given the file its second name in spite
+// of an error.
+func (k *kept) isLinked(file fs.FileInfo) bool {
+	second, err := os.Lstat(k.path)
+	return err == nil && os.SameFile(file, second)
+}
+
+// open makes the directory.
 func (k *kept) open() error {
 	dir := filepath.Dir(k.path)
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return failure.Wrap(err, failure.Failed, "run it as root, on the node of the control plane", "the old manifest cannot be kept")
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		err = syncDir(filepath.Dir(dir))
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return failure.Wrap(err, failure.Failed, cmp.Or(hintFor(err), "run it as root, on the node of the control plane"), "the old manifest cannot be kept")
 	}
 	info, err := os.Lstat(dir)
 	if err == nil && (!info.IsDir() || runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0) {
 		// What is moved from there is run by the kubelet, as root.
 		return failure.New(failure.Refused, "see who made it, and move it away", "%q is not trusted: it is no directory that only its owner can write", dir)
-	}
-	k.lock = flock.New(dir, flock.SetFlag(os.O_RDONLY))
-	held, err := k.lock.TryLock()
-	if err != nil {
-		return failure.Wrap(err, failure.Failed, "run it as root", "cannot lock directory %q", dir)
-	}
-	if !held {
-		return failure.New(failure.Failed, "run the command again when it is done", "another pkictl changes a manifest of %q and waits", filepath.Dir(k.manifest))
 	}
 	return nil
 }
@@ -142,6 +143,9 @@ func (k *kept) drop() {
 	_ = os.Remove(filepath.Dir(k.path)) // unless there is more in it
 }
 
+// close removes a directory in which nothing is kept.
+func (k *kept) close() { _ = os.Remove(filepath.Dir(k.path)) }
+
 // dropKept drops what a change that was cut short has kept, after another one.
 func dropKept(manifest string) {
 	if k := (&kept{path: keptPath(manifest)}); isThere(k.path) {
@@ -149,11 +153,12 @@ func dropKept(manifest string) {
 	}
 }
 
-// close frees the lock, and removes a directory in which nothing is kept.
-func (k *kept) close() {
-	_ = os.Remove(filepath.Dir(k.path))
-	if k.lock != nil {
-		_ = k.lock.Close()
+// dropStale forgets what was kept if it is what the manifest is: a change was cut
+// short before it wrote.
+func dropStale(manifest string) {
+	k := &kept{manifest: manifest, path: keptPath(manifest)}
+	if isThere(k.path) && k.isUnchanged() {
+		k.drop()
 	}
 }
 

@@ -68,6 +68,8 @@ const metricsInterval = 2 * time.Second
 // is ready.
 type watch struct {
 	o       WaitOptions
+	data    []byte  // the manifest
+	since   float64 // who was started later runs by it, in seconds since 1970
 	c       *staticpod.Component
 	at      *staticpod.Listener
 	before  look
@@ -113,6 +115,8 @@ func (w *watch) ready(ctx context.Context) (proof string, cause *Cause) {
 	}
 }
 
+const startedAnew = "it was started anew, as its metrics say"
+
 // proof says how it is known that the process which answers is not the one from
 // before, "" if it is not. That it was seen to be down proves it. A process that
 // ends and starts between two questions has a log of its own, which the kubelet
@@ -128,11 +132,13 @@ func (w *watch) proof(ctx context.Context, mayAsk bool) string {
 		return "the kubelet has begun a new log"
 	case !w.before.isUp && w.before.logs.IsEmpty():
 		return "it was down before"
-	case w.before.started == 0 || !mayAsk:
+	case !mayAsk:
 		return ""
 	}
-	if started, err := w.at.Started(ctx); err == nil && started != w.before.started {
-		return "it was started anew, as its metrics say"
+	started, err := w.at.Started(ctx)
+	isOther := w.before.started != 0 && started != w.before.started
+	if err == nil && (isOther || w.since != 0 && started > w.since) {
+		return startedAnew
 	}
 	return ""
 }

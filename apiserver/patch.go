@@ -45,7 +45,7 @@ type Patch struct {
 	CutShort string
 
 	now     time.Time
-	planned []string // all files that kube-apiserver needs
+	planned []string // all files that kube-apiserver needs, and those that it needed
 }
 
 // PatchFile is a file that kube-apiserver needs and that is made, or replaced.
@@ -73,7 +73,7 @@ func NewPatch(o PatchOptions) (*Patch, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Patch{Path: file, Before: before.data, now: o.Now, Backups: cmp.Or(o.Backups, BackupsOf(file))}
+	p := &Patch{Path: file, Before: before.data, now: o.Now, planned: hostPaths(before), Backups: cmp.Or(o.Backups, BackupsOf(file))}
 	if p.Backups, err = filepath.Abs(p.Backups); err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func NewPatch(o PatchOptions) (*Patch, error) {
 		}
 	}
 	if p.CutShort = InterruptedChange(file); p.CutShort != "" && !o.Undo {
-		p.warn("an earlier change was cut short before kube-apiserver was healthy; --undo puts the manifest back as it was")
+		p.warn("an earlier change was cut short before kube-apiserver was healthy; --undo puts the manifest back as it was, which is %q", p.CutShort)
 	}
 	after, err := p.change(o, before)
 	if err != nil {
@@ -185,41 +185,6 @@ func isKnown(version string) bool {
 	return version != "" && err == nil
 }
 
-// undo takes what a change that was cut short has left, or else the newest backup,
-// for the manifest.
-func (p *Patch) undo(before *Manifest, force bool) (*Manifest, error) {
-	newest := p.CutShort
-	if newest == "" {
-		var err error
-		if newest, err = newestBackup(p.Backups, p.Path); err != nil {
-			return nil, err
-		}
-	}
-	after, err := ReadManifest(newest)
-	if err != nil {
-		return nil, err
-	}
-	p.After = after.data
-	return after, p.checkUndo(before, after, force)
-}
-
-// checkUndo refuses to take an encryption configuration away: kube-apiserver has
-// used its key since. See Plan.CheckReplaces.
-func (p *Patch) checkUndo(before, after *Manifest, force bool) error {
-	const config = "encryption-provider-config"
-	was, _ := before.Value(config)
-	is, _ := after.Value(config)
-	if was == "" || was == is {
-		return nil
-	}
-	const lost = "the backup is from before --%s=%s: what was encrypted with the keys in it could not be read any more"
-	if force {
-		p.warn(lost, config, was)
-		return nil
-	}
-	return failure.New(failure.Refused, "put identity first in that file, restart kube-apiserver, write everything again, then take --force; or take it now if kube-apiserver has never run with it", lost, config, was)
-}
-
 // Written says what was written.
 type Written struct {
 	Backup string   `json:"backup,omitempty"` // of the manifest
@@ -237,14 +202,16 @@ func (p *Patch) Write(ctx context.Context, waiting func()) (*Written, error) {
 		return nil, err
 	}
 	defer unlock()
+	dropStale(p.Path)
 	written, err := p.write()
 	if err == nil && p.ChangesManifest() {
 		dropKept(p.Path) // what is kept is from before an earlier change
 	}
+	p.dropBefore()
 	return written, err
 }
 
-// write is Write for who holds the lock.
+// write is Write with the lock held. The names that replaced files had before stay.
 func (p *Patch) write() (*Written, error) {
 	store.DropUnfinished(p.Path)
 	now, err := store.Read(p.Path, store.MaxYAML)
@@ -255,7 +222,6 @@ func (p *Patch) write() (*Written, error) {
 		return nil, failure.New(failure.Refused, "run the command again, to see the change as it would be now", "%q was changed in the meantime", p.Path)
 	}
 	p.dropBefore()
-	defer p.dropBefore()
 	made := &making{patch: p}
 	written, err := made.all()
 	if err != nil {

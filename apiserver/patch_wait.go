@@ -4,39 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/pkictl/pkictl/internal/failure"
-	"github.com/pkictl/pkictl/internal/staticpod"
-	"github.com/pkictl/pkictl/internal/store"
 )
 
-// WriteAndWait is Write under a watch: see Watch and Watcher.Await. Where
-// kube-apiserver does not come back the old manifest is put back, and with it the
-// files that were replaced; those that were made stay. Of o the Manifest and
-// TakeBack are the patch's. The result of the wait is nil if the manifest did not
-// change, or could not be written.
+// WriteAndWait is Write under a watch: see Watch and Watcher.Await; the lock is
+// held until the end. Where kube-apiserver does not come back the old manifest is
+// put back, and with it the files that were replaced; those that were made stay.
+// Where the manifest is already what a change was to make of it that was cut short,
+// WriteAndWait waits for that. Of o the Manifest, Waiting, After and TakeBack are
+// the patch's. The result of the wait is nil if the manifest did not change, or
+// could not be written.
 func (p *Patch) WriteAndWait(ctx context.Context, waiting func(), o WaitOptions) (*Written, *WaitResult, error) {
-	if !p.ChangesManifest() {
+	if !p.ChangesManifest() && p.CutShort == "" {
 		written, err := p.Write(ctx, waiting)
 		return written, nil, err
 	}
-	unlock, err := staticpod.Lock(ctx, filepath.Dir(p.Path), waiting)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer unlock() // nobody else changes or moves the manifest that may be put back
-	o.Manifest, o.TakeBack = p.Path, p.takeFilesBack
+	o.Manifest, o.Waiting, o.After, o.TakeBack = p.Path, waiting, p.After, p.takeFilesBack
 	watcher, err := Watch(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer watcher.Close()
+	watcher.isAgain = !p.ChangesManifest()
+	if watcher.isAgain && !watcher.kept.wasThere && !watcher.wasProven { // another run has waited for it
+		watcher.Close()
+		written, err := p.Write(ctx, waiting)
+		return written, nil, err
+	}
 	written, err := p.write()
 	if err != nil {
+		err = watcher.notWritten(err)
+		p.dropBefore()
 		return nil, nil, err
 	}
-	result, err := watcher.Await(ctx)
+	result, err := watcher.await(ctx)
+	p.dropBefore()
+	watcher.end()
 	p.keepKey(err)
 	return written, result, err
 }
@@ -53,15 +57,4 @@ func (p *Patch) keepKey(err error) {
 			failed.Hint = fmt.Sprintf("keep %q: what kube-apiserver has encrypted meanwhile can be read with its key alone, and --encrypt takes it up again; then %s", file.Path, failed.Hint)
 		}
 	}
-}
-
-// takeFilesBack gives the files that were replaced their old contents.
-func (p *Patch) takeFilesBack() error {
-	var errs []error
-	for _, file := range p.Files {
-		if file.Old != nil {
-			errs = append(errs, store.ReplaceFile(store.File{Path: file.Path, Data: file.Old, Mode: file.Mode, Keep: true}))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -17,6 +17,7 @@ type making struct {
 	patch    *Patch
 	made     []string // files and directories, in their order
 	replaced []PatchFile
+	linked   []string // those of them that have a second name; see beforeName
 }
 
 // all writes all, the manifest last.
@@ -75,7 +76,9 @@ func (m *making) file(f PatchFile) error {
 		return err
 	}
 	m.replaced = append(m.replaced, f)
-	_ = os.Link(f.Path, beforeName(f.Path)) // without links it is written anew if need be
+	if os.Link(f.Path, beforeName(f.Path)) == nil { // without links it is written anew if need be
+		m.linked = append(m.linked, f.Path)
+	}
 	if err := store.ReplaceFile(store.File{Path: f.Path, Data: f.Data, Mode: f.Mode, Keep: true}); err != nil {
 		return writeError(err)
 	}
@@ -91,19 +94,6 @@ func (m *making) isNew(path string, err error) error {
 	return writeError(err)
 }
 
-// beforeName is a second name of a file that is replaced: to give it back needs
-// no space on the disk.
-func beforeName(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".before")
-}
-
-// dropBefore removes what this or a killed run has left of such names.
-func (p *Patch) dropBefore() {
-	for _, path := range p.planned {
-		_ = os.Remove(beforeName(path)) // most often there is none
-	}
-}
-
 func (m *making) backup(path string, data []byte) (string, error) {
 	backup, isThere, err := writeBackup(m.patch.Backups, path, data, m.patch.now)
 	if isThere {
@@ -115,7 +105,7 @@ func (m *making) backup(path string, data []byte) (string, error) {
 // takeBack takes back what was made for a manifest that was not written.
 func (m *making) takeBack() {
 	for _, f := range slices.Backward(m.replaced) {
-		if os.Rename(beforeName(f.Path), f.Path) == nil {
+		if slices.Contains(m.linked, f.Path) && os.Rename(beforeName(f.Path), f.Path) == nil {
 			continue
 		}
 		_ = store.ReplaceFile(store.File{Path: f.Path, Data: f.Old, Mode: f.Mode, Keep: true}) // its backup stays where this fails
@@ -129,6 +119,10 @@ func (m *making) takeBack() {
 func writeError(err error) error {
 	if err == nil {
 		return nil
+	}
+	var exists *store.ExistsError
+	if errors.As(err, &exists) {
+		return failure.Wrap(err, failure.Failed, "run the command again", "it was made in the meantime")
 	}
 	if hint := hintFor(err); hint != "" {
 		return failure.New(failure.Failed, hint, "%s", err)

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -29,8 +32,14 @@ type WaitOptions struct {
 	Interval time.Duration
 	// LogDir is where the kubelet keeps the logs of pods; empty: /var/log/pods.
 	LogDir string
+	// Waiting is told when another pkictl holds the lock of the directory of
+	// manifests; it may be nil.
+	Waiting func()
+	// After is what the caller writes; nil: what is there when it calls Await.
+	After []byte
 	// TakeBack takes back what else the change has replaced, such as an audit policy,
-	// before the old manifest is put back; it may be nil.
+	// before the old manifest is put back; it may be nil. The manifest is put back
+	// also where that fails.
 	TakeBack func() error
 	// Progress is told each step in words, which are printable; it may be nil.
 	Progress func(step string)
@@ -47,6 +56,7 @@ const (
 	WaitInterrupted WaitState = "interrupted" // the old manifest is back; nobody waited
 	WaitNotHealthy  WaitState = "not healthy" // the old manifest is back, but not healthy
 	WaitNotPutBack  WaitState = "changed"     // the changed manifest is still there, and not healthy
+	WaitNotOurs     WaitState = "not ours"    // somebody else has changed the manifest since, and it stays so
 )
 
 // WaitResult says what became of a change.
@@ -66,34 +76,49 @@ type WaitResult struct {
 }
 
 // Watcher watches over the change of a manifest. Until Await or Close the old
-// manifest is kept in a directory beside the kubelet's, MANIFESTS-changing.
+// manifest is kept in a directory beside the kubelet's, MANIFESTS-changing, and
+// the directory of manifests is locked against other pkictls.
 type Watcher struct {
 	WaitOptions
+	unlock func()
 	old    *staticpod.Component
 	at     *staticpod.Listener
 	before look
 	kept   *kept
-	// notTakenBack is why TakeBack failed.
-	notTakenBack error
-	result       *WaitResult
+	left   []string // what could not be put back, in words
+	// isAgain says that the change was written by a run that was cut short.
+	isAgain bool
+	// wasProven says that kube-apiserver was seen to be healthy with it since.
+	wasProven bool
+	result    *WaitResult
 }
 
-// Watch looks at kube-apiserver before its manifest is changed, and keeps the
-// manifest. The caller then writes the changed one, in one step, as
+// Watch locks the directory of the manifest, for which it waits for another pkictl,
+// looks at kube-apiserver before its manifest is changed, and keeps the manifest.
+// The caller then writes the changed one, in one step, as
 // store.ReplaceFile does, and calls Await; or Close, if it did not write.
 //
-// Where an earlier change was cut short by a crash, and kube-apiserver is not
-// healthy, the manifest from before that one is what is put back if need be.
+// Where an earlier change was cut short by a crash, the manifest from before that
+// one is what is put back if need be, until a kube-apiserver that was started after
+// that change is seen to be healthy.
 func Watch(ctx context.Context, o WaitOptions) (*Watcher, error) {
+	unlock, err := staticpod.Lock(ctx, filepath.Dir(o.Manifest), o.Waiting)
+	if err != nil {
+		return nil, err
+	}
 	k, err := openKept(o.Manifest)
 	if err != nil {
+		unlock()
 		return nil, err
 	}
 	w, err := newWatcher(ctx, o, k)
 	if err != nil {
 		k.close()
+		unlock()
+		return nil, err
 	}
-	return w, err
+	w.unlock = unlock
+	return w, nil
 }
 
 func newWatcher(ctx context.Context, o WaitOptions, k *kept) (*Watcher, error) {
@@ -105,12 +130,14 @@ func newWatcher(ctx context.Context, o WaitOptions, k *kept) (*Watcher, error) {
 		return nil, err
 	}
 	w.result = &WaitResult{State: WaitNotPutBack, Manifest: o.Manifest, Health: w.at.URL, WasHealthy: w.before.health == nil}
-	if k.wasThere && !w.result.WasHealthy {
-		w.progress("an earlier change was cut short, and kube-apiserver is not healthy since; if need be, the manifest from before that change is put back: %q", k.path)
+	if k.wasThere && !w.isProven(ctx) {
+		w.progress("an earlier change was cut short, and no kube-apiserver is known to be healthy with it; if need be, the manifest from before that change is put back: %q", k.path)
 		return w, nil
 	}
 	wasThere := k.wasThere
+	w.wasProven = wasThere
 	if err := k.keep(); err != nil {
+		k.drop()
 		return nil, err
 	}
 	if !wasThere {
@@ -139,6 +166,34 @@ func (w *Watcher) look(ctx context.Context) error {
 	return nil
 }
 
+// isProven says whether kube-apiserver is healthy with the manifest that is there
+// now, although nobody has waited for it: it was started after that was written. The
+// one from before may have been healthy all the time.
+func (w *Watcher) isProven(ctx context.Context) bool {
+	now, err := w.changed()
+	if err != nil || now.at.Healthy(ctx) != nil {
+		return false
+	}
+	started, err := now.at.Started(ctx)
+	if err != nil {
+		return false
+	}
+	return started > w.changedAt()
+}
+
+// changedAt is when a change that was cut short was made, in seconds since 1970.
+func (w *Watcher) changedAt() float64 {
+	last := 0.0
+	for _, path := range []string{w.Manifest, filepath.Dir(w.kept.path)} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return math.Inf(1) // nothing is later
+		}
+		last = max(last, float64(info.ModTime().UnixNano())/1e9)
+	}
+	return last
+}
+
 // Close ends a watch without Await: the manifest was not written. After Await it
 // does nothing.
 func (w *Watcher) Close() {
@@ -148,8 +203,7 @@ func (w *Watcher) Close() {
 	if !w.kept.wasThere {
 		w.kept.drop()
 	}
-	w.kept.close()
-	w.kept = nil
+	w.end()
 }
 
 func (w *Watcher) progress(format string, args ...any) {
@@ -165,18 +219,37 @@ func (w *Watcher) progress(format string, args ...any) {
 // Where it does not come back in time, or its log says that it never will, Await
 // puts the old manifest back and waits until kube-apiserver is healthy again, if
 // it was before. It puts it back as well when ctx ends; then it waits no more.
-// Either is an error, and the result says more. After a crash of the program
-// the changed manifest is in force, and Undo finds the old one.
+// Either is an error, and the result says more. A manifest that somebody else has
+// changed since stays. After a crash of the program the changed manifest is in
+// force, and Undo finds the old one.
 func (w *Watcher) Await(ctx context.Context) (*WaitResult, error) {
 	defer w.end()
+	return w.await(ctx)
+}
+
+func (w *Watcher) await(ctx context.Context) (*WaitResult, error) {
+	if w.isAgain && w.wasProven {
+		w.result.State, w.result.Proof = WaitHealthy, startedAnew
+		w.kept.drop()
+		return w.result, nil
+	}
 	changed, err := w.changed()
+	if w.After == nil && err == nil {
+		w.After = changed.data
+	}
 	if err != nil {
 		return w.giveUp(ctx, changed, &Cause{Found: err.Error(), Hint: failure.HintOf(err)}, staticpod.Log{})
 	}
 	w.result.Health = changed.at.URL
+	if w.isAgain {
+		changed.since = w.changedAt()
+	}
 	w.progress("waiting until kube-apiserver is healthy with the changed manifest")
 	proof, cause := changed.ready(ctx)
 	if proof != "" && cause == nil {
+		if err := w.checkOurs(); err != nil {
+			return w.notOurs(err, "kube-apiserver is healthy, but perhaps not with the change")
+		}
 		w.result.State, w.result.Proof = WaitHealthy, proof
 		w.kept.drop()
 		w.progress("kube-apiserver is healthy: %s", proof)
@@ -192,11 +265,13 @@ func (w *Watcher) Await(ctx context.Context) (*WaitResult, error) {
 	return w.giveUp(ctx, changed, cause, log)
 }
 
-// end keeps the old manifest if the changed one is still there.
+// end keeps the old manifest if the changed one is still there, and frees the
+// lock.
 func (w *Watcher) end() {
 	if w.kept != nil {
 		w.kept.close()
 		w.kept = nil
+		w.unlock()
 	}
 }
 
@@ -214,5 +289,5 @@ func (w *Watcher) changed() (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &watch{o: w.WaitOptions, c: c, at: at, before: w.before}, nil
+	return &watch{o: w.WaitOptions, data: data, c: c, at: at, before: w.before}, nil
 }

@@ -93,10 +93,11 @@ func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.Patch
 	for _, problem := range patch.Found {
 		a.warn("written all the same: " + problem.Message)
 	}
-	if f.dryRun || !patch.Changes() {
+	isAwaited := f.wait.wait && patch.CutShort != ""
+	if f.dryRun || !patch.Changes() && !isAwaited {
 		return a.printPatch(patchReport(patch, f.dryRun, nil), patch)
 	}
-	if f.yes {
+	if f.yes || !patch.Changes() {
 		a.tellPatch(patch)
 	} else if err := a.ask(cmd.Context(), func(w io.Writer) { a.showPatch(w, patch) }, "Write this?"); err != nil {
 		return err
@@ -106,7 +107,7 @@ func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.Patch
 	report.Wait = wait
 	if err != nil {
 		if wait != nil && a.output != "text" {
-			report.Changed = wait.State == apiserver.WaitNotPutBack
+			report.Changed = wait.State == apiserver.WaitNotPutBack || wait.State == apiserver.WaitNotOurs
 			return errors.Join(a.printPatch(report, patch), err)
 		}
 		return err
@@ -218,6 +219,7 @@ func (a *app) printPatch(r patchResult, p *apiserver.Patch) error {
 		switch {
 		case !r.Changed:
 			fmt.Fprintln(w, "nothing to change")
+			printHealthy(w, r.Wait)
 		case r.DryRun:
 		default:
 			a.printWritten(w, r, p)
@@ -237,7 +239,11 @@ func (a *app) printWritten(w io.Writer, r patchResult, p *apiserver.Patch) {
 	if r.Backup != "" {
 		fmt.Fprintf(w, "backup %s\n", printable(r.Backup))
 	}
-	if r.Wait != nil {
-		fmt.Fprintf(w, "kube-apiserver is healthy: %s\n", printable(r.Wait.Proof))
+	printHealthy(w, r.Wait)
+}
+
+func printHealthy(w io.Writer, r *apiserver.WaitResult) {
+	if r != nil {
+		fmt.Fprintf(w, "kube-apiserver is healthy: %s\n", printable(r.Proof))
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -99,14 +98,16 @@ func TestAwaitHealthy(t *testing.T) {
 	ok(t, err)
 	n.awaitReady()
 
-	t.Run("command", n.testCommand)
 	t.Run("good", n.testGood)
 	t.Run("bad", n.testBad)
 	t.Run("no proof but its metrics", n.testMetrics)
+	t.Run("cut short", n.testCutShort)
+	t.Run("slow start", n.testSlowStart)
 	t.Run("interrupted", n.testWaitInterrupted)
 	t.Run("killed", n.testWaitKilled)
 	t.Run("no kubelet", n.testNoKubelet)
 	t.Run("was not healthy", n.testWasNotHealthy)
+	t.Run("patch", n.testPatch)
 }
 
 // awaitReady waits until the API server answers, without any change.
@@ -120,30 +121,6 @@ func (n *changingNode) awaitReady() {
 			n.t.Fatalf("no API server\n%s", n.k.logOf(cluster.ComponentAPIServer))
 		}
 	}
-}
-
-// testCommand has the program make a good change, and a bad one by force.
-func (n *changingNode) testCommand(t *testing.T) {
-	patch := func(args ...string) (string, string, error) {
-		return n.try(pkictl(), append([]string{"apiserver", "patch", "--manifest", n.manifest, "--yes", "--wait", "--timeout=2m", "--pod-logs", n.k.logs}, args...)...)
-	}
-	out, errOut, err := patch("--set=event-ttl=2h")
-	if err != nil || !strings.Contains(out, "kube-apiserver is healthy: it was seen to go down and come up\n") {
-		t.Fatalf("%v\n%s%s", err, out, errOut)
-	}
-	before := n.manifestsOf()
-	out, errOut, err = patch("--set=feature-gates=NoSuch=true", "--force")
-	t.Logf("%s", errOut)
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != int(failure.Failed) || out != "" {
-		t.Fatalf("%v\n%s%s", err, out, errOut)
-	}
-	for _, want := range []string{"unrecognized feature gate: NoSuch; the old manifest is back, and kube-apiserver is healthy again\n", "the last lines of ", "\n  E", "hint: mend --feature-gates"} {
-		if !strings.Contains(errOut, want) {
-			t.Errorf("no %q in\n%s", want, errOut)
-		}
-	}
-	n.checkOld(t, before)
 }
 
 const goodPolicy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
@@ -186,7 +163,7 @@ func (n *changingNode) testBad(t *testing.T) {
 		{"file that is not there", n.with(in("--audit-policy-file=/none.yaml", "--audit-log-path=-")), 0, `the container does not see "/none.yaml", for no volume mounts it`, "/none.yaml", true},
 		{"volume that is not there", n.with(nil, "gone File "+n.userDir.dir+"/gone"), 0, `volume "gone" wants a File at`, "", true},
 		{"the kubelet is not let in", n.with(in("--anonymous-auth=false")), 0, "the kubelet's probe is refused", "", true},
-		{"no container", bytes.Replace(n.good, []byte("- kube-apiserver\n"), []byte("- no-such-program\n"), 1), 5 * time.Second, "it left no log in", "", false},
+		{"no container", bytes.Replace(n.good, []byte("- kube-apiserver\n"), []byte("- no-such-program\n"), 1), 3 * time.Second, "it left no log in", "", false},
 		{"etcd is elsewhere", bytes.Replace(n.good, fmt.Appendf(nil, "--etcd-servers=https://127.0.0.1:%d", n.ports[0]), []byte("--etcd-servers=https://127.0.0.1:1"), 1),
 			6 * time.Second, "etcd does not answer", "127.0.0.1:1", false},
 	} {

@@ -55,7 +55,7 @@ type standInPod struct {
 func startKubelet(t testing.TB, dir, manifests string, programs map[string]string) *standIn {
 	t.Helper()
 	k := &standIn{
-		t: t, own: dir, manifests: manifests, logs: filepath.Join(dir, "log", "pods"), programs: programs, grace: 5 * time.Second,
+		t: t, own: dir, manifests: manifests, logs: filepath.Join(dir, "log", "pods"), programs: programs, grace: 2 * time.Second,
 		watcher: make(chan struct{}), pods: map[string]*standInPod{},
 	}
 	fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK)

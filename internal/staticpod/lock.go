@@ -31,11 +31,11 @@ func Lock(ctx context.Context, dir string, waiting func()) (unlock func(), err e
 	return func() { _ = lock.Close() }, nil // which frees the lock
 }
 
-// IsLocked says whether somebody holds the lock of a directory.
+// IsLocked says whether somebody else holds the lock of a directory now.
 func IsLocked(dir string) bool {
 	lock := flock.New(dir, flock.SetFlag(os.O_RDONLY))
 	held, err := lock.TryLock()
-	_ = lock.Close()
+	_ = lock.Close() // which frees it
 	return err == nil && !held
 }
 
