@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	kubeyaml "sigs.k8s.io/yaml"
 
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
@@ -240,7 +241,7 @@ func judgeProvider(providers *yaml.Node) finding {
 
 func othersMayRead(path string) string {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		return "others may read the keys in it: chmod 600 " + path
+		return "others may read the keys in it: chmod 600 " + shell.Quote(path)
 	}
 	return ""
 }

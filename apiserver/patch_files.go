@@ -53,7 +53,11 @@ func (p *Patch) file(file File, o Options) (*PatchFile, error) {
 			what = "no directory"
 		}
 		return nil, failure.New(failure.Failed, "choose another path", "%q is %s", file.Path, what)
-	case file.Data == nil:
+	}
+	if note := othersMayRead(file.Path); file.Secret && note != "" {
+		p.warn("%s", note)
+	}
+	if file.Data == nil {
 		return nil, nil
 	}
 	old, err := store.Read(file.Path, store.MaxYAML)
