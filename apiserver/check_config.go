@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	kubeyaml "sigs.k8s.io/yaml"
 
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
@@ -208,7 +209,8 @@ func judgeEncryption(_ *cisChecker, p *checkedPod) finding {
 		resources = &yaml.Node{}
 	}
 	for _, entry := range resources.Content {
-		if !covers(yamlfile.Field(entry, "resources"), "secrets") {
+		var resources []string
+		if list := yamlfile.Field(entry, "resources"); list == nil || list.Decode(&resources) != nil || !covers(resources, "secrets") {
 			continue
 		}
 		result := judgeProvider(yamlfile.Field(entry, "providers"))
@@ -219,17 +221,6 @@ func judgeEncryption(_ *cisChecker, p *checkedPod) finding {
 	result := fail("it has nothing for secrets", "")
 	result.file = path
 	return result
-}
-
-// covers says whether a list of resources has one of the core group
-// (k8s.io/apiserver/pkg/server/options/encryptionconfig).
-func covers(list *yaml.Node, resource string) bool {
-	if list == nil {
-		return false
-	}
-	return slices.ContainsFunc(list.Content, func(n *yaml.Node) bool {
-		return n.Value == resource || n.Value == "*." || n.Value == "*.*"
-	})
 }
 
 func judgeProvider(providers *yaml.Node) finding {
@@ -250,7 +241,7 @@ func judgeProvider(providers *yaml.Node) finding {
 
 func othersMayRead(path string) string {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		return "others may read the keys in it: chmod 600 " + path
+		return "others may read the keys in it: chmod 600 " + shell.Quote(path)
 	}
 	return ""
 }

@@ -275,7 +275,7 @@ func fixAnonymous() *Fix {
 			return []string{"--anonymous", where}, nil
 		},
 	}
-	return fix.with("not --anonymous-auth=false: the kubelet's probes are anonymous, and it would restart kube-apiserver again and again; kubeadm join needs cluster-info, too: take --anonymous join until all nodes have joined")
+	return fix.with("not --anonymous-auth=false: the kubelet's probes are anonymous, and it would restart kube-apiserver again and again; kubeadm join needs cluster-info, too: take --anonymous probes,join until all nodes have joined")
 }
 
 func fixModes() *Fix {

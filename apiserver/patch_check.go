@@ -185,7 +185,7 @@ func (c *checker) checkPath(by string, use PathUse, file string) (host string) {
 	if use == PathWritten {
 		seen = path.Dir(file)
 	}
-	at := c.mountOf(seen)
+	at := c.Component.MountOf(seen)
 	if at < 0 {
 		c.add("mount it", "%s names %q, which no volume brings into the container", by, file)
 		return ""
