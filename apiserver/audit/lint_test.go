@@ -66,6 +66,7 @@ func TestLint(t *testing.T) {
 		{"metadata", lintHead[:len(lintHead)-7] + "metadata: {nam: x}\nrules:\n" + rest, "4:12 finding unknown-field", ""},
 		{"twice", lintHead + "- level: None\n  level: Metadata\n", "6:3 finding duplicate-field", "line 5"},
 		{"one text", lintHead + "- level: None\n  users: a" + rest, "6:10 error wrong-type fixable", `users: ["a"]`},
+		{"several in a text", lintHead + "- level: None\n  verbs: get, list" + rest, "6:10 error wrong-type; 6:10 finding unknown-verb", `verbs: ["get", "list"]`},
 		{"group list", lintHead + "- level: None\n  resources: [{group: [apps]}]" + rest, "6:23 error wrong-type fixable", ""},
 		{"number", lintHead + "- level: None\n  users: [1]" + rest, "6:11 error wrong-type fixable", ""},
 		{"yes", lintHead + "- level: None\n  users: [yes]" + rest, "6:11 error wrong-type fixable", ""},
