@@ -22,11 +22,11 @@ const keptBackups = 10
 // backupTime is how a backup's name says when it was made, in UTC.
 const backupTime = "20060102T150405Z"
 
-// BackupsOf returns the directory of backups of a manifest: pkictl-backups beside
+// backupsBeside returns the directory of backups of a manifest: pkictl-backups beside
 // the directory that is called manifests, and else one with a dot-name beside
 // the manifest. The kubelet runs every file in a directory of manifests that does
 // not begin with a dot (kubernetes/kubernetes#55596).
-func BackupsOf(manifest string) string {
+func backupsBeside(manifest string) string {
 	dir := filepath.Dir(manifest)
 	if filepath.Base(dir) == "manifests" {
 		return filepath.Join(filepath.Dir(dir), "pkictl-backups")

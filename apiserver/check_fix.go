@@ -73,8 +73,8 @@ func (f *Fix) with(think string) *Fix {
 	return f
 }
 
-// IsMade says whether Fixes makes it.
-func (f *Fix) IsMade() bool { return f != nil && (f.patch != nil || f.file != nil) }
+// isMade says whether Fixes makes it.
+func (f *Fix) isMade() bool { return f != nil && (f.patch != nil || f.file != nil) }
 
 // Fixes are what mends a report.
 type Fixes struct {
@@ -103,7 +103,7 @@ func (r *CheckReport) Fixes(named []string) (*Fixes, error) {
 		isWanted := isNamed || named == nil && result.Status == StatusFail && result.Fix != nil && result.Fix.Think == ""
 		switch fix := result.Fix; {
 		case fix == nil:
-		case !isWanted || !fix.IsMade():
+		case !isWanted || !fix.isMade():
 			if result.Status == StatusFail {
 				fixes.Left = append(fixes.Left, result.ID)
 			}
@@ -137,7 +137,7 @@ func (r *CheckReport) checkNamed(id string) error {
 		return failure.New(failure.Usage, "see: pkictl apiserver check --list", "there is no check %q to mend", id)
 	}
 	switch fix := r.Results[i].Fix; {
-	case fix == nil || fix.IsMade():
+	case fix == nil || fix.isMade():
 		return nil
 	default:
 		return failure.New(failure.Usage, fix.Hint, "check %s is not mended by --fix", id)

@@ -9,13 +9,13 @@ import (
 
 // Apply returns a command of kube-apiserver with the change made: flags in their
 // places, new ones at the end. Values that stand in a word of their own are
-// joined to their flag. It is checked by CheckReplaces before, and by CheckFlags after.
+// joined to their flag. It is checked by checkReplaces before, and by checkFlags after.
 func (p *Plan) Apply(command []string) ([]string, error) {
 	flags, err := p.parseCommand(command[1:])
 	if err != nil {
 		return nil, err
 	}
-	err = p.CheckReplaces(func(name string) (string, bool) {
+	err = p.checkReplaces(func(name string) (string, bool) {
 		at := slices.IndexFunc(flags, func(f Flag) bool { return f.Name == name })
 		if at < 0 {
 			return "", false
@@ -39,7 +39,7 @@ func (p *Plan) Apply(command []string) ([]string, error) {
 			flags = flags[:at+1+len(rest)]
 		}
 	}
-	if err := CheckFlags(flags, p.Version); err != nil {
+	if err := checkFlags(flags, p.Version); err != nil {
 		return nil, err
 	}
 	words := command[:1:1]

@@ -22,11 +22,11 @@ type encryptionFile struct {
 	} `yaml:"resources"`
 }
 
-// CheckEncryption says whether an encryption configuration that is there
+// checkEncryption says whether an encryption configuration that is there
 // already, which is never replaced, encrypts what the options ask for with the
 // provider that they ask for. name is what errors call it; they are of kind
 // Refused and have nothing of its contents but names.
-func CheckEncryption(name string, data []byte, o EncryptionOptions) error {
+func checkEncryption(name string, data []byte, o EncryptionOptions) error {
 	var file encryptionFile
 	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&file); err != nil || file.Kind != "EncryptionConfiguration" {
 		// The error of the decoder may quote a key.

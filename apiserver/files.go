@@ -102,7 +102,7 @@ func (w WrittenFile) find(o WriteOptions) (FileState, error) {
 	case w.Secret && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows":
 		return "", failure.New(failure.Refused, "run: chmod 600 FILE; and think of who has read the key", "%q holds a key, and has mode %04o", w.At, info.Mode().Perm())
 	case w.Secret:
-		return FileKept, CheckEncryption(w.At, there, o.Encryption)
+		return FileKept, checkEncryption(w.At, there, o.Encryption)
 	case bytes.Equal(there, w.Data):
 		return FileKept, nil
 	case !o.Replace:

@@ -124,7 +124,7 @@ func (p *planner) further() error {
 
 // check holds all flags against each other.
 func (p *planner) check() error {
-	if err := CheckFlags(p.plan.Set, p.plan.Version); err != nil {
+	if err := checkFlags(p.plan.Set, p.plan.Version); err != nil {
 		return err
 	}
 	names := map[string]bool{}

@@ -4,14 +4,14 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
-// CheckReplaces says what of a kube-apiserver's flags the plan must not replace.
+// checkReplaces says what of a kube-apiserver's flags the plan must not replace.
 // current returns the value of a flag that is there, and whether it is. The error
 // is of kind Refused.
 //
 // With another encryption configuration a kube-apiserver cannot read what was
 // encrypted with the keys of the old one, and does not become ready. A chain of
 // authorizers that has a webhook would lose it without a word.
-func (p *Plan) CheckReplaces(current func(name string) (string, bool)) error {
+func (p *Plan) checkReplaces(current func(name string) (string, bool)) error {
 	const config = "encryption-provider-config"
 	for _, flag := range p.Set {
 		old, has := current(flag.Name)

@@ -7,11 +7,11 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
-// CheckFlags says whether a kube-apiserver of that version would take the flags
+// checkFlags says whether a kube-apiserver of that version would take the flags
 // together: it knows each, can read its value, and none stands against another.
 // A flag may be there twice where both count. What is in files is not looked at.
 // The error is of kind Usage.
-func CheckFlags(flags []Flag, v Version) error {
+func checkFlags(flags []Flag, v Version) error {
 	set := flagSet{}
 	for _, flag := range flags {
 		known, err := Known(flag.Name, v)
@@ -112,7 +112,7 @@ func checkDependent(set flagSet, _ Version) error {
 func checkPlugins(set flagSet, v Version) error {
 	enabled, disabled := set.list("enable-admission-plugins"), set.list("disable-admission-plugins")
 	for _, name := range slices.Concat(enabled, disabled) {
-		if err := CheckPlugin(name, v); err != nil {
+		if err := checkPlugin(name, v); err != nil {
 			return err
 		}
 		if slices.Contains(enabled, name) && slices.Contains(disabled, name) {

@@ -24,10 +24,10 @@ var knownPlugins = sync.OnceValue(func() []KnownFlag {
 	return plugins
 })
 
-// CheckPlugin says whether a kube-apiserver of that version has the admission
+// checkPlugin says whether a kube-apiserver of that version has the admission
 // plugin: with one that it does not know it would not start. The error is of
 // kind Usage.
-func CheckPlugin(name string, v Version) error {
+func checkPlugin(name string, v Version) error {
 	var names []string
 	for _, plugin := range knownPlugins() {
 		switch {
@@ -58,7 +58,7 @@ func (p *planner) admission() error {
 		o.Enable = append(slices.Clone(o.Enable), "NodeRestriction")
 	}
 	for _, name := range slices.Concat(o.Enable, o.Disable) {
-		if err := CheckPlugin(name, p.plan.Version); err != nil {
+		if err := checkPlugin(name, p.plan.Version); err != nil {
 			return err
 		}
 		if slices.Contains(o.Enable, name) && slices.Contains(o.Disable, name) {

@@ -254,6 +254,6 @@ func TestCheckFlags(t *testing.T) {
 			name, value, _ := strings.Cut(word, "=")
 			flags = append(flags, Flag{Name: name, Value: value})
 		}
-		checkUsage(t, test.flags, CheckFlags(flags, newestKnown), test.says, test.hint)
+		checkUsage(t, test.flags, checkFlags(flags, newestKnown), test.says, test.hint)
 	}
 }

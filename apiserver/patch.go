@@ -25,7 +25,7 @@ type PatchOptions struct {
 	// the manifest's image.
 	Options
 	Undo    bool   // nothing of Options: the newest backup takes the manifest's place
-	Backups string // directory; empty: see BackupsOf
+	Backups string // directory; empty: see backupsBeside
 	Force   bool   // have it written although the check finds something
 	Now     time.Time
 }
@@ -73,7 +73,7 @@ func NewPatch(o PatchOptions) (*Patch, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Patch{Path: file, Before: before.data, now: o.Now, planned: hostPaths(before), Backups: cmp.Or(o.Backups, BackupsOf(file))}
+	p := &Patch{Path: file, Before: before.data, now: o.Now, planned: hostPaths(before), Backups: cmp.Or(o.Backups, backupsBeside(file))}
 	if p.Backups, err = filepath.Abs(p.Backups); err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (p *Patch) change(o PatchOptions, before *Manifest) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := plan.CheckReplaces(before.Value); err != nil {
+	if err := plan.checkReplaces(before.Value); err != nil {
 		return nil, err
 	}
 	p.Warnings = append(p.Warnings, plan.Notes...)

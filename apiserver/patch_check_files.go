@@ -91,7 +91,7 @@ func checkContents(flag, host string, data []byte) error {
 		_, err := audit.Parse(host, data)
 		return err
 	case "encryption-provider-config":
-		return CheckEncryption(host, data, EncryptionOptions{})
+		return checkEncryption(host, data, EncryptionOptions{})
 	case "audit-webhook-config-file", "authorization-webhook-config-file", "authentication-token-webhook-config-file":
 		_, err := kubeconfig.Load(host)
 		return err

@@ -65,7 +65,7 @@ func (p *Patch) file(file File, o Options) (*PatchFile, error) {
 	case err != nil:
 		return nil, readFileError(err, file.Path)
 	case file.Secret: // its key is what data is encrypted with
-		return nil, CheckEncryption(file.Path, old, o.Encryption)
+		return nil, checkEncryption(file.Path, old, o.Encryption)
 	case bytes.Equal(old, file.Data):
 		return nil, nil
 	}

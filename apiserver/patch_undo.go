@@ -32,7 +32,7 @@ func (p *Patch) undo(before *Manifest, force bool) (*Manifest, error) {
 }
 
 // checkUndo refuses to take an encryption configuration away: kube-apiserver has
-// used its key since. See Plan.CheckReplaces.
+// used its key since. See Plan.checkReplaces.
 func (p *Patch) checkUndo(before, after *Manifest, force bool) error {
 	const config = "encryption-provider-config"
 	was, _ := before.Value(config)

@@ -7,9 +7,9 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
-// ArgumentsVariable is what a unit has to name behind its own flags where the
+// argumentsVariable is what a unit has to name behind its own flags where the
 // drop-in is made without it.
-const ArgumentsVariable = "KUBE_APISERVER_EXTRA_ARGS"
+const argumentsVariable = "KUBE_APISERVER_EXTRA_ARGS"
 
 // systemd writes a drop-in for kube-apiserver.service. A drop-in cannot add to a
 // command, only replace it (systemd.service(5), ExecStart=): with the unit it has
@@ -73,9 +73,9 @@ func (p *Plan) systemdVariable() string {
 	if len(p.Remove) > 0 {
 		b.WriteString("# Flags that must not be in the unit: --" + strings.Join(p.Remove, ", --") + "\n")
 	}
-	fmt.Fprintf(&b, "# ExecStart= of the unit has to end in $%s; flags that it has itself count twice.\n", ArgumentsVariable)
+	fmt.Fprintf(&b, "# ExecStart= of the unit has to end in $%s; flags that it has itself count twice.\n", argumentsVariable)
 	b.WriteString("# With --unit FILE the drop-in has the whole command instead.\n")
-	fmt.Fprintf(&b, "Environment=\"%s=%s\"\n", ArgumentsVariable, strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`).Replace(strings.Join(words, " ")))
+	fmt.Fprintf(&b, "Environment=\"%s=%s\"\n", argumentsVariable, strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`).Replace(strings.Join(words, " ")))
 	return b.String()
 }
 

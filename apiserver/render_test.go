@@ -163,7 +163,7 @@ func TestCheckEncryption(t *testing.T) {
 		{"kind: EncryptionConfiguration\nresources: [secret-key-material]\n", EncryptionOptions{Resources: []string{"secrets"}}, "is no EncryptionConfiguration"},
 		{"", EncryptionOptions{}, "is no EncryptionConfiguration"},
 	} {
-		err := CheckEncryption("x.yaml", []byte(test.data), test.o)
+		err := checkEncryption("x.yaml", []byte(test.data), test.o)
 		switch {
 		case test.says == "" && err != nil:
 			t.Error(err)
@@ -209,7 +209,7 @@ func FuzzReadConfig(f *testing.F) {
 			if _, err := NewPlan(o); err != nil && failure.KindOf(err) != failure.Usage {
 				t.Error(err)
 			}
-			_ = CheckEncryption("c", []byte(text), EncryptionOptions{Resources: []string{"secrets"}})
+			_ = checkEncryption("c", []byte(text), EncryptionOptions{Resources: []string{"secrets"}})
 		}
 	})
 }
