@@ -159,8 +159,16 @@ func (c *cisChecker) pod(component string) *checkedPod {
 	return c.pods[i]
 }
 
+// judge judges a check. etcd takes no flags beside a file for --config-file.
+func (c *cisChecker) judge(check Check, p *checkedPod) finding {
+	if file, _ := p.value("config-file"); file != "" && p.component == componentEtcd && !check.isAboutFile() {
+		return unknown(file+" says it: etcd takes no flags beside --config-file", "config-file")
+	}
+	return check.judge(c, p)
+}
+
 func (c *cisChecker) result(check Check, p *checkedPod) CheckResult {
-	f := check.judge(c, p)
+	f := c.judge(check, p)
 	if f.unread != nil && !slices.ContainsFunc(c.unread, func(err error) bool { return err.Error() == f.unread.Error() }) {
 		c.unread = append(c.unread, f.unread)
 	}

@@ -9,6 +9,7 @@ import (
 	internal "k8s.io/apiserver/pkg/apis/audit"
 
 	"github.com/pkictl/pkictl/apiserver/audit"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -25,7 +26,9 @@ func (p *checkedPod) policy() (*audit.Policy, string, *finding) {
 		policy, err = audit.Parse(path, data)
 	}
 	if err != nil {
-		return nil, path, p.unreadable("audit-policy-file", err)
+		f := p.unreadable("audit-policy-file", err)
+		f.mend = fixHint("see what is wrong with: pkictl audit lint " + shell.Quote(path) + "; or have another written: pkictl audit generate")
+		return nil, path, f
 	}
 	return policy, path, nil
 }
@@ -65,7 +68,7 @@ func judgePolicyRules(_ *cisChecker, p *checkedPod) finding {
 	}
 	return finding{
 		status: StatusFail, found: strings.Join(texts, "; "), file: path, line: j.found[0].line,
-		mend: fixHint("look at the rules with: pkictl audit lint " + path + "; write others with: pkictl audit generate"),
+		mend: fixHint("look at the rules with: pkictl audit lint " + shell.Quote(path) + "; write others with: pkictl audit generate"),
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	corev1 "k8s.io/api/core/v1"
+	kubeyaml "sigs.k8s.io/yaml"
 
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
@@ -66,7 +67,7 @@ func judgeAnonymous(_ *cisChecker, p *checkedPod) finding {
 			return *f
 		}
 		if anonymous := yamlfile.Field(root, "anonymous"); anonymous != nil {
-			return judgeAnonymousConfig(anonymous, path)
+			return p.judgeAnonymousConfig(anonymous, path)
 		}
 	}
 	text, found := p.value("anonymous-auth")
@@ -82,50 +83,54 @@ func judgeAnonymous(_ *cisChecker, p *checkedPod) finding {
 		return fail("--anonymous-auth="+text, "anonymous-auth")
 	}
 	f := pass("--anonymous-auth="+text, "anonymous-auth")
-	if probe := p.probePath(); probe != "" {
-		f.note = "the kubelet asks " + probe + " without a credential, is refused (401), and restarts kube-apiserver again and again: pkictl apiserver patch --anonymous probes"
+	if probes := endingProbes(p.running.Container); probes != nil {
+		f.note = restartsNote(probes[0])
 	}
 	return f
 }
 
-// probePath returns a path that the kubelet asks over HTTPS, and so as nobody.
-func (p *checkedPod) probePath() string {
-	container := p.running.Container
-	for _, probe := range []*corev1.Probe{container.LivenessProbe, container.StartupProbe, container.ReadinessProbe} {
-		if probe != nil && probe.HTTPGet != nil && !slices.ContainsFunc(probe.HTTPGet.HTTPHeaders, isCredential) {
-			return probe.HTTPGet.Path
-		}
-	}
-	return ""
+// restartsNote is for what refuses the kubelet.
+func restartsNote(probe string) string {
+	return "the kubelet asks " + probe + " without a credential, is refused (401), and restarts kube-apiserver again and again: pkictl apiserver patch --anonymous probes"
 }
 
-func isCredential(h corev1.HTTPHeader) bool { return strings.EqualFold(h.Name, "Authorization") }
-
-func judgeAnonymousConfig(anonymous *yaml.Node, path string) finding {
-	at := func(f finding) finding {
-		f.file, f.line = path, anonymous.Line
+// judgeAnonymousConfig judges what is at the key anonymous of a configuration.
+func (p *checkedPod) judgeAnonymousConfig(node *yaml.Node, path string) finding {
+	var anonymous anonymousAccess
+	if err := decodeNode(node, &anonymous); err != nil {
+		f := fail("its anonymous cannot be read: kube-apiserver does not start", "")
+		f.file, f.line = path, node.Line
 		return f
 	}
-	if enabled := yamlfile.Field(anonymous, "enabled"); enabled == nil || enabled.Value != "true" {
-		return at(pass("anonymous: enabled: false", ""))
+	more := slices.DeleteFunc(anonymous.paths(), isHarmless)
+	var f finding
+	switch paths := anonymous.paths(); {
+	case !anonymous.Enabled:
+		f = pass("anonymous: enabled: false", "")
+	case paths == nil:
+		f = fail("anonymous: enabled: true, without conditions", "")
+	case len(more) > 0:
+		f = fail("anonymous at "+strings.Join(more, ", "), "")
+	default:
+		f = pass("anonymous at "+strings.Join(paths, ", ")+" alone", "")
 	}
-	conditions := yamlfile.Field(anonymous, "conditions")
-	if conditions == nil || len(conditions.Content) == 0 {
-		return at(fail("anonymous: enabled: true, without conditions", ""))
-	}
-	var paths, more []string
-	for _, condition := range conditions.Content {
-		if node := yamlfile.Field(condition, "path"); node != nil {
-			paths = append(paths, node.Value)
-			if !isHarmless(node.Value) {
-				more = append(more, node.Value)
-			}
+	f.file, f.line = path, node.Line
+	for _, probe := range endingProbes(p.running.Container) {
+		if !anonymous.allows(probe) {
+			f.note = restartsNote(probe)
 		}
 	}
-	if more != nil {
-		return at(fail("anonymous at "+strings.Join(more, ", "), ""))
+	return f
+}
+
+// decodeNode reads a node as kube-apiserver does: by the rules of YAML 1.1, by
+// which yes is true.
+func decodeNode(node *yaml.Node, into any) error {
+	data, err := yaml.Marshal(node)
+	if err != nil {
+		return err
 	}
-	return at(pass("anonymous at "+strings.Join(paths, ", ")+" alone", ""))
+	return kubeyaml.Unmarshal(data, into)
 }
 
 // authorizers returns the modes of authorization that flags say.
@@ -204,7 +209,8 @@ func judgeEncryption(_ *cisChecker, p *checkedPod) finding {
 		resources = &yaml.Node{}
 	}
 	for _, entry := range resources.Content {
-		if !covers(yamlfile.Field(entry, "resources"), "secrets") {
+		var resources []string
+		if list := yamlfile.Field(entry, "resources"); list == nil || list.Decode(&resources) != nil || !covers(resources, "secrets") {
 			continue
 		}
 		result := judgeProvider(yamlfile.Field(entry, "providers"))
@@ -215,17 +221,6 @@ func judgeEncryption(_ *cisChecker, p *checkedPod) finding {
 	result := fail("it has nothing for secrets", "")
 	result.file = path
 	return result
-}
-
-// covers says whether a list of resources has one of the core group
-// (k8s.io/apiserver/pkg/server/options/encryptionconfig).
-func covers(list *yaml.Node, resource string) bool {
-	if list == nil {
-		return false
-	}
-	return slices.ContainsFunc(list.Content, func(n *yaml.Node) bool {
-		return n.Value == resource || n.Value == "*." || n.Value == "*.*"
-	})
 }
 
 func judgeProvider(providers *yaml.Node) finding {
@@ -246,7 +241,7 @@ func judgeProvider(providers *yaml.Node) finding {
 
 func othersMayRead(path string) string {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		return "others may read the keys in it: chmod 600 " + path
+		return "others may read the keys in it: chmod 600 " + shell.Quote(path)
 	}
 	return ""
 }

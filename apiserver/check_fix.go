@@ -120,6 +120,17 @@ func (r *CheckReport) Fixes(named []string) (*Fixes, error) {
 	return fixes, nil
 }
 
+// Mended returns the IDs of the checks that were to be mended, and do not fail now.
+func (f *Fixes) Mended(now *CheckReport) []string {
+	var mended []string
+	for _, id := range slices.Concat(f.Files, f.Patched) {
+		if !slices.ContainsFunc(now.Results, func(r CheckResult) bool { return r.ID == id && r.Status == StatusFail }) {
+			mended = append(mended, id)
+		}
+	}
+	return mended
+}
+
 func (r *CheckReport) checkNamed(id string) error {
 	i := slices.IndexFunc(r.Results, func(c CheckResult) bool { return c.ID == id })
 	if i < 0 {
@@ -264,7 +275,7 @@ func fixAnonymous() *Fix {
 			return []string{"--anonymous", where}, nil
 		},
 	}
-	return fix.with("not --anonymous-auth=false: the kubelet's probes are anonymous, and it would restart kube-apiserver again and again; kubeadm join needs cluster-info, too: take --anonymous join until all nodes have joined")
+	return fix.with("not --anonymous-auth=false: the kubelet's probes are anonymous, and it would restart kube-apiserver again and again; kubeadm join needs cluster-info, too: take --anonymous probes,join until all nodes have joined")
 }
 
 func fixModes() *Fix {
@@ -314,18 +325,10 @@ func fixAuditLog() *Fix {
 		} else {
 			o.Audit.LogPath = DefaultAuditLog
 		}
-		for _, limit := range []struct {
-			flag  string
-			least int
-			to    *int
-		}{
-			{"audit-log-maxage", minAuditMaxAge, &o.Audit.MaxAge},
-			{"audit-log-maxbackup", minAuditMaxBackup, &o.Audit.MaxBackup},
-			{"audit-log-maxsize", minAuditMaxSize, &o.Audit.MaxSize},
-		} {
+		for _, limit := range o.Audit.limits() {
 			text, _ := p.value(limit.flag)
 			if n, err := strconv.Atoi(text); err == nil && n > limit.least {
-				*limit.to = n
+				*limit.value = n
 				args = append(args, "--"+limit.flag, text)
 			}
 		}
@@ -339,6 +342,11 @@ func fixAuditLimit(flag string, least int) *Fix {
 		if path, _ := p.value("audit-log-path"); path == "" {
 			return fixAuditLog().patch(p, o)
 		}
-		return fixSet(flag, strconv.Itoa(least)).patch(p, o)
+		for _, limit := range o.Audit.limits() {
+			if limit.flag == flag {
+				*limit.value = least
+			}
+		}
+		return []string{"--" + flag, strconv.Itoa(least)}, nil
 	}}
 }

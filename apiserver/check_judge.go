@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
 type judge func(c *cisChecker, p *checkedPod) finding
@@ -231,6 +233,28 @@ func judgeCiphers(_ *cisChecker, p *checkedPod) finding {
 	return pass(strconv.Itoa(len(suites))+" suites, all strong", "tls-cipher-suites")
 }
 
+// judgeSchedulerProfiling goes by the configuration if there is one: the flag is
+// then of no effect (k8s.io/kubernetes/cmd/kube-scheduler/app/options/deprecated.go).
+func judgeSchedulerProfiling(c *cisChecker, p *checkedPod) finding {
+	if file, _ := p.value("config"); file == "" {
+		return isBool("profiling", true, false)(c, p)
+	}
+	root, path, f := p.root("config")
+	if f != nil {
+		return *f
+	}
+	result := fail("enableProfiling is not false in the file of --config, by which --profiling is of no effect", "")
+	if node := yamlfile.Field(root, "enableProfiling"); node != nil {
+		var is bool
+		if err := decodeNode(node, &is); err == nil && !is {
+			result = pass("enableProfiling: false", "")
+		}
+		result.line = node.Line
+	}
+	result.file, result.mend = path, fixHint("write enableProfiling: false into "+path)
+	return result
+}
+
 func judgeRotation(_ *cisChecker, p *checkedPod) finding {
 	for _, gate := range p.list("feature-gates") {
 		name, text, _ := strings.Cut(gate, "=")
@@ -260,6 +284,9 @@ func judgeEtcdCA(c *cisChecker, p *checkedPod) finding {
 		return fail("--trusted-ca-file is not set", "")
 	}
 	server := c.pod(Component)
+	if server == nil { // on a node of etcd alone
+		return unknown(file+"; kube-apiserver, whose CA it is not to be, runs elsewhere", "trusted-ca-file")
+	}
 	clients, _ := server.value("client-ca-file")
 	ours, found := p.running.HostPath(file)
 	theirs, isFound := server.running.HostPath(clients)

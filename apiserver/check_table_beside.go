@@ -36,7 +36,7 @@ func controllerManagerChecks() []Check {
 
 func schedulerChecks() []Check {
 	return of(componentScheduler, []Check{
-		{ID: "1.4.1", Title: "no profiling", Wanted: "--profiling=false", flags: []string{"profiling"}, judge: isBool("profiling", true, false), mend: fixFlag("profiling", "false")},
+		{ID: "1.4.1", Title: "no profiling", Wanted: "--profiling=false, or enableProfiling: false in the file of --config", flags: []string{"profiling", "config"}, judge: judgeSchedulerProfiling, mend: fixFlag("profiling", "false")},
 		{ID: "1.4.2", Title: "it listens on loopback", Wanted: "--bind-address=127.0.0.1", flags: []string{"bind-address"}, judge: judgeLoopback, mend: fixFlag("bind-address", "127.0.0.1")},
 	})
 }

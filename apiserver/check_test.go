@@ -113,6 +113,7 @@ var flagCases = []struct {
 	{"1.2.1", "--authentication-config=ETC/api.yaml", "", "fail", "anonymous at /api"},
 	{"1.2.1", "--authentication-config=ETC/all.yaml", "", "fail", "without conditions"},
 	{"1.2.1", "--authentication-config=ETC/off.yaml", "", "pass", "enabled: false"},
+	{"1.2.1", "--authentication-config=ETC/yes.yaml", "", "fail", "without conditions"}, // YAML 1.1
 	{"1.2.1", "--authentication-config=ETC/jwt.yaml", "", "fail", "not set, which is true"},
 	{"1.2.1", "--authentication-config=ETC/jwt.yaml --anonymous-auth=false", "", "pass", "=false"},
 	{"1.2.1", "--authentication-config=ETC/gone.yaml", "", "fail", "cannot read"},
@@ -206,6 +207,7 @@ var checkFiles = map[string]string{
 	"api.yaml":        "anonymous:\n  enabled: true\n  conditions: [{path: /livez}, {path: /api}]\n",
 	"all.yaml":        "anonymous: {enabled: true}\n",
 	"off.yaml":        "anonymous: {enabled: false}\n",
+	"yes.yaml":        "anonymous: {enabled: yes}\n",
 	"jwt.yaml":        "jwt: []\n",
 	"authz.yaml":      "authorizers: [{type: Node, name: node}, {type: Webhook, name: w}, {type: RBAC, name: rbac}]\n",
 	"tabs.yaml":       "authorizers:\n\t- type: Node\n",
@@ -284,6 +286,10 @@ func TestChecksBeside(t *testing.T) {
 		{"1.3.7", manager, "", "fail", "0.0.0.0"},
 		{"1.3.7", manager, "--bind-address=127.0.0.1", "pass", ""},
 		{"1.4.1", scheduler, "--profiling=true", "fail", ""},
+		{"1.4.1", scheduler, "--profiling=false --config=ETC/sched.yaml", "fail", "of no effect"},
+		{"1.4.1", scheduler, "--profiling=false --config=ETC/sched-on.yaml", "fail", "of no effect"},
+		{"1.4.1", scheduler, "--config=ETC/sched-off.yaml", "pass", "enableProfiling: false"},
+		{"2.2", etcd, "--client-cert-auth=true --config-file=/etcd.yaml", "unknown", "no flags beside --config-file"},
 		{"1.4.2", scheduler, "--bind-address=::", "fail", "::"},
 		{"2.1", etcd, "--cert-file=/a", "fail", "--key-file is not set"},
 		{"2.2", etcd, "--client-cert-auth=true", "pass", ""},
@@ -301,6 +307,9 @@ func TestChecksBeside(t *testing.T) {
 			t.Parallel()
 			s := newCheckSite(t)
 			s.pod("kube-apiserver", "v1.34.1", "--client-ca-file=ETC/ca.crt")
+			s.etc("sched.yaml", "kind: KubeSchedulerConfiguration\n")
+			s.etc("sched-on.yaml", "enableProfiling: true\n")
+			s.etc("sched-off.yaml", "enableProfiling: off\n") // YAML 1.1
 			if test.component != "kube-apiserver" {
 				s.pod(test.component, "v1.34.1", strings.Fields(test.flags)...)
 			}
@@ -325,5 +334,42 @@ func TestProbesWithoutAnonymous(t *testing.T) {
 	s.must(os.WriteFile(path, []byte(strings.Replace(string(data), "    volumeMounts:\n", "    livenessProbe: {httpGet: {path: /livez, port: 6443, scheme: HTTPS}}\n    volumeMounts:\n", 1)), 0o600))
 	if r := s.result(path, "1.2.1"); r.Status != "pass" || !strings.Contains(r.Note, "asks /livez without a credential") {
 		t.Errorf("%s with the note %q", r.Status, r.Note)
+	}
+}
+
+// TestBrokenPolicyIsNotMended: to name a policy that is not accepted once more
+// mends nothing, and is not called so.
+func TestBrokenPolicyIsNotMended(t *testing.T) {
+	t.Parallel()
+	s := newCheckSite(t)
+	s.etc("policy.yaml", "kind: [")
+	path := s.pod("kube-apiserver", "v1.36.3", "--audit-policy-file=ETC/policy.yaml", "--profiling=true")
+	report, err := apiserver.CheckManifests(apiserver.CheckOptions{Path: path, Only: []string{"1.2.15", "3.2"}})
+	s.must(err)
+	fixes, err := report.Fixes(nil)
+	s.must(err)
+	if want := []string{"1.2.15"}; !slices.Equal(fixes.Patched, want) || !slices.Equal(fixes.Left, []string{"3.2.1", "3.2.2"}) {
+		t.Errorf("mended would be %v, left %v", fixes.Patched, fixes.Left)
+	}
+	if mended := fixes.Mended(report); mended != nil {
+		t.Errorf("nothing was done, and %v are called mended", mended)
+	}
+}
+
+// TestFixAuditTogether: the limits of a log are mended with its policy.
+func TestFixAuditTogether(t *testing.T) {
+	t.Parallel()
+	s := newCheckSite(t)
+	path := s.pod("kube-apiserver", "v1.36.3", "--audit-log-path=ETC/audit.log", "--audit-log-maxage=5", "--audit-log-maxsize=500")
+	report, err := apiserver.CheckManifests(apiserver.CheckOptions{Path: path, Only: []string{"1.2.17", "1.2.18", "1.2.19", "3.2"}})
+	s.must(err)
+	fixes, err := report.Fixes(nil)
+	s.must(err)
+	plan, err := apiserver.NewPlan(fixes.Options)
+	s.must(err)
+	for _, want := range []string{"--audit-log-maxage=30", "--audit-log-maxsize=500"} {
+		if !slices.ContainsFunc(plan.Set, func(f apiserver.Flag) bool { return f.String() == want }) {
+			t.Errorf("%v has no %s", plan.Set, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -51,7 +52,7 @@ func CheckEncryption(name string, data []byte, o EncryptionOptions) error {
 // provider returns the first provider of a resource, which encrypts it.
 func (f encryptionFile) provider(resource string) string {
 	for _, entry := range f.Resources {
-		if !slices.Contains(entry.Resources, resource) && !slices.Contains(entry.Resources, "*.*") || len(entry.Providers) == 0 {
+		if !covers(entry.Resources, resource) || len(entry.Providers) == 0 {
 			continue
 		}
 		for name := range entry.Providers[0] {
@@ -59,4 +60,13 @@ func (f encryptionFile) provider(resource string) string {
 		}
 	}
 	return ""
+}
+
+// covers says whether a list of resources has one: by its name, or by *.GROUP or
+// *.* (k8s.io/apiserver/pkg/server/options/encryptionconfig).
+func covers(list []string, resource string) bool {
+	_, group, _ := strings.Cut(resource, ".")
+	return slices.ContainsFunc(list, func(item string) bool {
+		return item == resource || item == "*."+group || item == "*.*"
+	})
 }

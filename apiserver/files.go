@@ -2,11 +2,14 @@ package apiserver
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"syscall"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
@@ -131,20 +134,39 @@ func (w WrittenFile) write() (made []string, err error) {
 }
 
 // makeDir makes a directory, and those above it, of mode 0700, and returns those
-// that it made.
+// that it made, the outer ones first.
 func makeDir(dir string) (made []string, err error) {
-	var missing []string
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
-			break
+	for _, missing := range missingDirs(dir) {
+		err := os.Mkdir(missing, 0o700)
+		if err == nil {
+			made = append(made, missing)
+		} else if !errors.Is(err, fs.ErrExist) { // somebody else was faster
+			return made, dirError(err, missing)
 		}
-		missing = append(missing, at)
 	}
-	for i := len(missing) - 1; i >= 0; i-- {
-		if err := os.Mkdir(missing[i], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return made, failure.Wrap(errors.Unwrap(err), failure.Failed, "check its name and who may write there", "cannot make directory %q", missing[i])
-		}
-		made = append(made, missing[i])
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	}
+	if err != nil {
+		return made, dirError(err, dir)
 	}
 	return made, nil
+}
+
+func dirError(err error, dir string) error {
+	return failure.Wrap(errors.Unwrap(err), failure.Failed, cmp.Or(hintFor(err), "see what is in its place"), "cannot make directory %q", dir)
+}
+
+// missingDirs lists the directories that are not there, the outer ones first.
+func missingDirs(path string) []string {
+	var missing []string
+	for {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+			slices.Reverse(missing)
+			return missing
+		}
+		missing = append(missing, path)
+		path = filepath.Dir(path)
+	}
 }

@@ -23,6 +23,43 @@ const (
 	minAuditMaxSize   = 100 // megabytes
 )
 
+// limits are the flags of an audit log's limits, with their fields.
+func (o *AuditOptions) limits() []auditLimit {
+	return []auditLimit{
+		{"audit-log-maxage", "days that old logs stay (CIS 1.2.17)", &o.MaxAge, minAuditMaxAge},
+		{"audit-log-maxbackup", "old logs that stay (CIS 1.2.18)", &o.MaxBackup, minAuditMaxBackup},
+		{"audit-log-maxsize", "megabytes until a new log begins (CIS 1.2.19)", &o.MaxSize, minAuditMaxSize},
+	}
+}
+
+type auditLimit struct {
+	flag, why string
+	value     *int
+	least     int
+}
+
+// keep takes what a kube-apiserver's flags say of its policy and its log already,
+// where something about them is asked for and this is not. With hardened a limit
+// below the benchmark's is not kept.
+func (o *AuditOptions) keep(current func(name string) (string, bool), hardened bool) {
+	hasPolicy := o.PolicyFile != "" || o.Preset != "" || o.Policy.Data != nil
+	if !hasPolicy && !hardened && o.LogPath == "" && o.WebhookConfig == "" && o.MaxAge == 0 && o.MaxBackup == 0 && o.MaxSize == 0 {
+		return
+	}
+	if policy, _ := current("audit-policy-file"); !hasPolicy && checkPath("audit-policy-file", policy) == nil {
+		o.PolicyFile = policy
+	}
+	if log, _ := current("audit-log-path"); o.LogPath == "" && (log == "-" || checkPath("audit-log-path", log) == nil) {
+		o.LogPath = log
+	}
+	for _, limit := range o.limits() {
+		text, _ := current(limit.flag)
+		if n, err := strconv.Atoi(text); err == nil && *limit.value == 0 && n > 0 && (!hardened || n >= limit.least) {
+			*limit.value = n
+		}
+	}
+}
+
 // auditing is about the audit log and the audit webhook.
 func (p *planner) auditing() error {
 	if err := p.auditPolicy(); err != nil {
@@ -118,18 +155,11 @@ func (p *planner) auditLog() error {
 		return err
 	}
 	p.file(File{Path: path.Dir(o.LogPath), Mode: 0o700, Dir: true, Why: "the directory of the audit log; old logs stay in it"})
-	for _, limit := range []struct {
-		name, why    string
-		value, least int
-	}{
-		{"audit-log-maxage", "days that old logs stay (CIS 1.2.17)", o.MaxAge, minAuditMaxAge},
-		{"audit-log-maxbackup", "old logs that stay (CIS 1.2.18)", o.MaxBackup, minAuditMaxBackup},
-		{"audit-log-maxsize", "megabytes until a new log begins (CIS 1.2.19)", o.MaxSize, minAuditMaxSize},
-	} {
-		if limit.value < 0 {
-			return failure.New(failure.Usage, "the default is "+strconv.Itoa(limit.least), "--%s %d is less than nothing", limit.name, limit.value)
+	for _, limit := range o.limits() {
+		if *limit.value < 0 {
+			return failure.New(failure.Usage, "the default is "+strconv.Itoa(limit.least), "--%s %d is less than nothing", limit.flag, *limit.value)
 		}
-		p.set(limit.name, strconv.Itoa(cmp.Or(limit.value, limit.least)), limit.why)
+		p.set(limit.flag, strconv.Itoa(cmp.Or(*limit.value, limit.least)), limit.why)
 	}
 	return nil
 }

@@ -15,9 +15,16 @@ func (p *Plan) CheckReplaces(current func(name string) (string, bool)) error {
 	const config = "encryption-provider-config"
 	for _, flag := range p.Set {
 		old, has := current(flag.Name)
-		if flag.Name == config && has && old != flag.Value {
+		if !has || old == "" || old == flag.Value {
+			continue
+		}
+		switch flag.Name {
+		case config:
 			return failure.New(failure.Refused, "add the new provider to that file, behind the old one, on every control plane node; or name it with --"+config,
 				"--%s is %q: what is encrypted with the keys in it could not be read any more", config, old)
+		case "authentication-config", "authorization-config", "admission-control-config-file":
+			return failure.New(failure.Refused, "change that file; or name it with --"+flag.Name+", to have it replaced after its difference was shown",
+				"--%s is %q: what it says would be of no effect any more", flag.Name, old)
 		}
 	}
 	for _, name := range p.Remove {
@@ -49,4 +56,24 @@ func (p *Plan) has(name string) bool {
 		}
 	}
 	return false
+}
+
+// keep takes what a kube-apiserver has already, where nothing says otherwise: what
+// the benchmark asks for does not take its place.
+func (o *Options) keep(current func(name string) (string, bool)) {
+	o.Audit.keep(current, o.Hardened)
+	if !o.Hardened {
+		return
+	}
+	for name, file := range map[string]struct {
+		path *string
+		said bool
+	}{
+		"encryption-provider-config": {&o.Encryption.ConfigFile, o.Encryption.Resources != nil},
+		"authentication-config":      {&o.Authentication.ConfigFile, o.Authentication.Config.Data != nil || o.Authentication.Anonymous != nil},
+	} {
+		if old, _ := current(name); !file.said && *file.path == "" && checkPath(name, old) == nil {
+			*file.path = old
+		}
+	}
 }

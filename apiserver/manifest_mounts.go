@@ -28,7 +28,7 @@ func (e *edit) mount(v Volume) error {
 			return nil
 		}
 	}
-	at := e.mountOf(v.Path)
+	at := e.Component.MountOf(v.Path)
 	if at >= 0 && e.Component.Container.VolumeMounts[at].ReadOnly && !v.ReadOnly && !isAt(e.mountAt(at), v.Path) {
 		at = -1 // a mount of its own, in the one that is read-only
 	}
@@ -54,18 +54,6 @@ func (m *Manifest) mountAt(i int) corev1.VolumeMount { return m.Component.Contai
 
 func isAt(mount corev1.VolumeMount, file string) bool {
 	return path.Clean("/"+mount.MountPath) == file
-}
-
-// mountOf returns the mount through which a path is seen: the nearest one; -1 if
-// there is none.
-func (m *Manifest) mountOf(file string) int {
-	best, longest := -1, -1
-	for i, mount := range m.Component.Container.VolumeMounts {
-		if at := path.Clean("/" + mount.MountPath); isBelow(file, at) && len(at) > longest {
-			best, longest = i, len(at)
-		}
-	}
-	return best
 }
 
 func (e *edit) hostPathOf(name string) *corev1.HostPathVolumeSource {

@@ -153,6 +153,7 @@ func (p *Patch) change(o PatchOptions, before *Manifest) (*Manifest, error) {
 			o.Version = ""
 		}
 	}
+	o.keep(before.Value)
 	o.ReadHost = func(path string) ([]byte, error) {
 		if host, isMounted := before.HostPath(path); isMounted {
 			path = host

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
@@ -187,7 +185,7 @@ func (c *checker) checkPath(by string, use PathUse, file string) (host string) {
 	if use == PathWritten {
 		seen = path.Dir(file)
 	}
-	at := c.mountOf(seen)
+	at := c.Component.MountOf(seen)
 	if at < 0 {
 		c.add("mount it", "%s names %q, which no volume brings into the container", by, file)
 		return ""
@@ -221,15 +219,19 @@ func (c *checker) checkTogether(flags []ManifestFlag) {
 // checkProbes: the kubelet shows no credentials when it asks for the health of a
 // container, and ends one that refuses.
 func (c *checker) checkProbes() {
-	container := c.Component.Container
 	value, _ := c.Value("anonymous-auth")
-	if allowed, err := strconv.ParseBool(value); err != nil || allowed {
-		return
+	allowed, err := strconv.ParseBool(value)
+	by, allows := "--anonymous-auth=false", func(string) bool { return err != nil || allowed }
+	if file, _ := c.Value("authentication-config"); file != "" {
+		data, _ := c.readSeen(file) // without it, that is found above
+		if anonymous := readAnonymous(data); anonymous != nil {
+			by, allows = "the file of --authentication-config", anonymous.allows
+		}
 	}
-	for _, probe := range []*corev1.Probe{container.LivenessProbe, container.StartupProbe} {
-		if probe != nil && probe.HTTPGet != nil {
+	for _, path := range endingProbes(c.Component.Container) {
+		if !allows(path) {
 			c.add("take --anonymous probes, which refuses requests without credentials elsewhere",
-				"with --anonymous-auth=false the kubelet's probe of %s is refused, and it restarts kube-apiserver without end", probe.HTTPGet.Path)
+				"with %s the kubelet's probe of %s is refused, and it restarts kube-apiserver without end", by, path)
 			return
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/apiserver/audit"
+	"github.com/pkictl/pkictl/internal/staticpod"
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
@@ -200,7 +201,7 @@ func (c *checker) checkHostPath(v corev1.Volume) {
 // a file that will be.
 func (c *checker) isMade(file string, isDir bool) bool {
 	for at, made := range c.made {
-		if at == file && made.Dir == isDir || isDir && at != file && isBelow(at, file) {
+		if at == file && made.Dir == isDir || isDir && at != file && staticpod.IsBelow(at, file) {
 			return true
 		}
 	}

@@ -3,7 +3,6 @@ package apiserver
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/shell"
@@ -53,14 +52,6 @@ func explainPatchFile(b *strings.Builder, f PatchFile) {
 		return
 	}
 	fmt.Fprintf(b, "mkdir -p %s\n", shell.Quote(filepath.Dir(f.Path)))
-	if f.Secret {
-		text := regexp.MustCompile(`(?m)^(\s*secret: ).*$`).ReplaceAllString(string(f.Data), "${1}$$(head -c 32 /dev/urandom | base64)")
-		fmt.Fprintf(b, "cat > %s <<END-OF-FILE\n%sEND-OF-FILE\n", path, ended(text))
-	} else {
-		fmt.Fprintf(b, "cat > %s <<'END-OF-FILE'\n%sEND-OF-FILE\n", path, ended(string(f.Data)))
-	}
+	b.WriteString(explainFile(f.Path, f.File))
 	fmt.Fprintf(b, "chmod %04o %s\n", f.Mode, path)
 }
-
-// ended returns a text whose last line has an end.
-func ended(text string) string { return strings.TrimSuffix(text, "\n") + "\n" }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/staticpod"
@@ -52,7 +53,11 @@ func (p *Patch) file(file File, o Options) (*PatchFile, error) {
 			what = "no directory"
 		}
 		return nil, failure.New(failure.Failed, "choose another path", "%q is %s", file.Path, what)
-	case file.Data == nil:
+	}
+	if note := othersMayRead(file.Path); file.Secret && note != "" {
+		p.warn("%s", note)
+	}
+	if file.Data == nil {
 		return nil, nil
 	}
 	old, err := store.Read(file.Path, store.MaxYAML)
@@ -88,17 +93,23 @@ func (p *Patch) warnOfOthers() {
 	if err != nil {
 		return // the manifest can be read all the same
 	}
+	var others []string
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
-		if entry.Name()[0] == '.' || path == p.Path || !entry.Type().IsRegular() {
-			continue
-		}
-		data, err := store.Read(path, store.MaxYAML)
-		if err != nil || !bytes.Contains(data, []byte(Component)) {
-			continue
-		}
-		if pod, err := staticpod.Parse(data); err == nil && staticpod.Find(pod, Component) != nil {
-			p.warn("%q runs kube-apiserver too: the kubelet runs every file in %q that does not begin with a dot (kubernetes/kubernetes#55596); move it away", entry.Name(), dir)
+		if entry.Name()[0] != '.' && path != p.Path && entry.Type().IsRegular() && runsAPIServer(path) {
+			others = append(others, fmt.Sprintf("%q", entry.Name()))
 		}
 	}
+	if others != nil {
+		p.warn("beside it %s run kube-apiserver too: the kubelet runs every file in %q that does not begin with a dot (kubernetes/kubernetes#55596); move them away", strings.Join(others, ", "), dir)
+	}
+}
+
+func runsAPIServer(path string) bool {
+	data, err := store.Read(path, store.MaxYAML)
+	if err != nil || !bytes.Contains(data, []byte(Component)) {
+		return false
+	}
+	pod, err := staticpod.Parse(data)
+	return err == nil && staticpod.Find(pod, Component) != nil
 }

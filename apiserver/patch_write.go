@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -56,30 +55,9 @@ func (m *making) all() (*Written, error) {
 
 // dir makes a directory, and those above it, with mode 0700.
 func (m *making) dir(path string) error {
-	missing := missingDirs(path)
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		m.made = append(m.made, missing...)
-		var pathErr *fs.PathError
-		if errors.As(err, &pathErr) {
-			err = pathErr.Err
-		}
-		return failure.Wrap(err, failure.Failed, cmp.Or(hintFor(err), "see what is in its place"), "cannot make directory %q", path)
-	}
-	m.made = append(m.made, missing...)
-	return nil
-}
-
-// missingDirs lists the directories that are not there, the highest first.
-func missingDirs(path string) []string {
-	var missing []string
-	for {
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
-			slices.Reverse(missing)
-			return missing
-		}
-		missing = append(missing, path)
-		path = filepath.Dir(path)
-	}
+	made, err := makeDir(path)
+	m.made = append(m.made, made...)
+	return err
 }
 
 // file makes or replaces a file that kube-apiserver needs. One that is replaced

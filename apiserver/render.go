@@ -3,6 +3,7 @@ package apiserver
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -30,12 +31,12 @@ func Forms() []Form {
 // where it is not known; other forms do not look at it. A plan that the form
 // cannot say is an error of kind Usage, one that would not come up Refused.
 func (p *Plan) Render(form Form, unit []byte) ([]byte, error) {
-	if form != FormFlags && form != FormSystemd && p.RefusesProbes() {
+	if by := p.refusesProbes(); by != "" && form != FormFlags && form != FormSystemd {
 		hint := "take --anonymous probes, which refuses requests without credentials elsewhere"
 		if !p.Version.AtLeast(anonymousPathsSince) {
 			hint = "leave it out: kube-apiserver " + p.Version.String() + " cannot serve these paths alone"
 		}
-		return nil, failure.New(failure.Refused, hint, "with --anonymous-auth=false the kubelet's probes of /livez and /readyz are refused, and kube-apiserver is restarted without end")
+		return nil, failure.New(failure.Refused, hint, "with %s the kubelet's probe of /livez is refused, and it restarts kube-apiserver without end", by)
 	}
 	switch form {
 	case FormKubeadm:
@@ -54,10 +55,26 @@ func (p *Plan) Render(form Form, unit []byte) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// RefusesProbes says whether requests without credentials are refused
-// everywhere, also those of the kubelet, which then ends a static pod.
-func (p *Plan) RefusesProbes() bool {
-	return slices.ContainsFunc(p.Set, func(f Flag) bool { return f.Name == "anonymous-auth" && f.Value == "false" })
+// refusesProbes says what refuses requests without credentials to /livez, which are
+// the kubelet's, so that it ends a static pod; "" if nothing does.
+func (p *Plan) refusesProbes() string {
+	for _, flag := range p.Set {
+		switch flag.Name {
+		case "anonymous-auth":
+			if allowed, err := strconv.ParseBool(flag.Value); err == nil && !allowed {
+				return flag.String()
+			}
+		case "authentication-config":
+			at := slices.IndexFunc(p.Files, func(f File) bool { return f.Path == flag.Value })
+			if at < 0 {
+				continue
+			}
+			if anonymous := readAnonymous(p.Files[at].Data); anonymous != nil && !anonymous.allows("/livez") {
+				return "the file of --authentication-config"
+			}
+		}
+	}
+	return ""
 }
 
 // Text writes the flags for people: each with what it is for, and the volumes

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 // kubeadmV1beta4Since is the first version whose kubeadm reads v1beta4.
@@ -32,7 +33,7 @@ var kubeadmFlags = []string{
 // podVolumes are the volumes that a static pod of kubeadm does not have.
 func (p *Plan) podVolumes() []Volume {
 	return slices.DeleteFunc(slices.Clone(p.Volumes), func(v Volume) bool {
-		return v.ReadOnly && slices.ContainsFunc(kubeadmMounts, func(dir string) bool { return isBelow(v.Path, dir) })
+		return v.ReadOnly && slices.ContainsFunc(kubeadmMounts, func(dir string) bool { return staticpod.IsBelow(v.Path, dir) })
 	})
 }
 

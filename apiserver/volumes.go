@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 // usedPath is a path of the host that kube-apiserver uses.
@@ -127,14 +128,9 @@ func (p *planner) dropCovered() {
 	all := slices.Clone(p.plan.Volumes)
 	p.plan.Volumes = slices.DeleteFunc(p.plan.Volumes, func(v Volume) bool {
 		return slices.ContainsFunc(all, func(other Volume) bool {
-			return other.Path != v.Path && (v.ReadOnly || !other.ReadOnly) && other.Type != HostPathFile && isBelow(v.Path, other.Path)
+			return other.Path != v.Path && (v.ReadOnly || !other.ReadOnly) && other.Type != HostPathFile && staticpod.IsBelow(v.Path, other.Path)
 		})
 	})
-}
-
-// isBelow says whether a path is that of a directory or one below it.
-func isBelow(path, dir string) bool {
-	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // nameVolumes gives volumes names that are DNS labels, each once.

@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
-	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/shell"
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 // asideSuffix makes of the name of the directory of manifests that of the one
@@ -25,12 +23,11 @@ const asideSuffix = "-restarting"
 // aside moves manifests away from the kubelet and back, under a lock.
 type aside struct {
 	manifests, dir string
-	lock           *flock.Flock
+	close          func() // frees the lock
 }
 
-// openAside locks a directory of manifests: the lock is flock(2) on the very
-// directory, so that no file is made in it and the kernel frees it when the
-// holder ends, however it ends. It waits for another holder until ctx ends.
+// openAside locks a directory of manifests. It waits for another holder until ctx
+// ends.
 func openAside(ctx context.Context, manifests string, waiting func()) (*aside, error) {
 	real, err := filepath.EvalSymlinks(manifests)
 	if err != nil {
@@ -39,23 +36,12 @@ func openAside(ctx context.Context, manifests string, waiting func()) (*aside, e
 	if info, err := os.Stat(real); err != nil || !info.IsDir() {
 		return nil, failure.New(failure.Failed, "name the directory that the kubelet's staticPodPath names", "%q is no directory", manifests)
 	}
-	a := &aside{manifests: real, dir: real + asideSuffix, lock: flock.New(real, flock.SetFlag(os.O_RDONLY))}
-	held, err := a.lock.TryLock()
-	if err == nil && !held {
-		waiting()
-		_, err = a.lock.TryLockContext(ctx, 100*time.Millisecond)
-	}
+	unlock, err := staticpod.Lock(ctx, real, waiting)
 	if err != nil {
-		hint := "another pkictl restarts static pods; run the command again when it is done"
-		if errors.Is(err, fs.ErrPermission) {
-			hint = "run it as root"
-		}
-		return nil, failure.Wrap(systemError(err), failure.Failed, hint, "cannot lock directory %q", real)
+		return nil, err
 	}
-	return a, nil
+	return &aside{manifests: real, dir: real + asideSuffix, close: unlock}, nil
 }
-
-func (a *aside) close() { _ = a.lock.Close() } // which frees the lock
 
 // left lists the manifests that lie aside.
 func (a *aside) left() ([]string, error) { return leftAside(a.dir) }
@@ -201,10 +187,7 @@ func InterruptedRestarts(manifests string) (paths []string, running bool, err er
 	for _, name := range names {
 		paths = append(paths, filepath.Join(real+asideSuffix, name))
 	}
-	lock := flock.New(real, flock.SetFlag(os.O_RDONLY))
-	held, err := lock.TryLock()
-	_ = lock.Close()
-	return paths, err == nil && !held, nil
+	return paths, staticpod.IsLocked(real), nil
 }
 
 // PutManifestsBack puts the manifests back that a restart which was killed has

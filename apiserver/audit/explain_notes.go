@@ -47,7 +47,11 @@ func (d *Decision) text() string {
 // whoNote says for whom the decision is, where nobody is named.
 func whoNote(e *Explanation) string {
 	for _, earlier := range e.Earlier {
-		if earlier.Who {
+		switch {
+		case !earlier.Who:
+		case len(e.Request.Groups) > 0:
+			return "the user is not said: the decision is that for whom no rule before it names"
+		default:
 			return "who asks is not said: the decision is that for whom no rule before it names, and for requests that are refused with 401"
 		}
 	}

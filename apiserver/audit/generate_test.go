@@ -259,6 +259,12 @@ func TestRulesRefused(t *testing.T) {
 		{Options{Rules: []string{"level=None;resources=pods;urls=/x"}}, failure.Usage, "resources or for urls", "two rules"},
 		{Options{Log: []string{"pods at Metadata", "pods at Request"}}, failure.Usage, "for the same requests", ""},
 		{Options{Log: []string{"pods at Metadata", "reads pods at Request", "changes pods at Request"}}, failure.Usage, "decides nothing", ""},
+		{Options{Log: []string{"pods in dev at Request", "pods in kube-* at Request"}}, failure.Usage, "--log 'pods in kube-* at Request'", "one by one"},
+		{Options{Log: []string{"pods in * at Request"}}, failure.Usage, "no wildcards", "leave namespaces out"},
+		{Options{Log: []string{"pods in Dev at Request"}}, failure.Usage, `no namespace can be called "Dev"`, "lower-case"},
+		{Options{Log: []string{"pods by system:nodes at Request"}}, failure.Usage, "is a group", "userGroups"},
+		{Options{Ignore: []string{"any by group system:kube-proxy"}}, failure.Usage, "is a user", "users"},
+		{Options{Log: []string{"/api/v1/pods at Metadata"}}, failure.Usage, "path of a resource", "below resources"},
 
 		{Options{Log: []string{"get secrets at Request"}}, failure.Refused, "bodies of secrets are never logged", "at Metadata"},
 		{Options{Log: []string{"cm,pods at RequestResponse"}}, failure.Refused, "bodies of configmaps are never logged", "at Metadata"},

@@ -48,7 +48,8 @@ omitManagedFields: true
 rules:
 `
 
-// write writes a policy, and reads it again as kube-apiserver does.
+// write writes a policy, reads it again as kube-apiserver does, and has Lint look
+// for names that no request has.
 func write(d document) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, headText, commandLine(d.options, d.preset))
@@ -67,10 +68,39 @@ func write(d document) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if _, err := Parse("the policy that was generated", b.Bytes()); err != nil {
+	const name = "the policy that was generated"
+	policy, err := Parse(name, b.Bytes())
+	if err != nil {
 		return nil, err
 	}
+	findings, err := Lint(name, b.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range findings {
+		if matchesNothing(f.ID) {
+			return nil, failure.New(failure.Usage, f.Mend, "%s: %s", d.askedAt(policy, f.Line), f.Message)
+		}
+	}
 	return b.Bytes(), nil
+}
+
+// matchesNothing says whether a finding is about a name that no request has.
+func matchesNothing(id string) bool {
+	return slices.Contains([]string{
+		"no-wildcard", "namespace-name", "group-as-user", "user-as-group", "service-account-name", "url-of-resource", "url-query",
+	}, id)
+}
+
+// askedAt returns the words that asked for the rule on a line.
+func (d *document) askedAt(p *Policy, line int) string {
+	asked := ""
+	for i, r := range d.rules {
+		if p.Line(i) <= line {
+			asked = r.from
+		}
+	}
+	return asked
 }
 
 // commandLine is the pkictl command that makes the policy again.

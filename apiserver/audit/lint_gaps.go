@@ -77,7 +77,7 @@ func (x *index) subjects(i int, f fresh) []Request {
 
 // forgotten are verbs that one means with another.
 var forgotten = []struct{ verb, also, why string }{
-	{"delete", "deletecollection", "that deletes many at once, or a whole namespace"},
+	{"delete", "deletecollection", "deletecollection deletes many at once, as when a namespace is deleted"},
 	{"update", "patch", "kubectl apply, edit and scale send patch"},
 	{"create", "get", "kubectl exec, attach and port-forward send get since v1.31"}, // by websocket
 }

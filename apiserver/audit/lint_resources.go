@@ -111,9 +111,19 @@ func (l *linter) checkGroup(g *internal.GroupResources, at *resourceSource) bool
 	return false
 }
 
+// isOthers says whether a group is one of a project that is no part of kube-apiserver,
+// although it looks like one: x-k8s.io is for those, and some have k8s.io.
+func isOthers(group string) bool {
+	return strings.HasSuffix(group, ".x-k8s.io") ||
+		slices.Contains([]string{"autoscaling.k8s.io", "policy.networking.k8s.io", "gateway.networking.k8s.io", "metrics.k8s.io"}, group)
+}
+
 // unknownGroup reports a group that is probably another, or cannot be that of a
 // custom resource, as that has a point in it.
 func (l *linter) unknownGroup(group string, where *yaml.Node, change func(*Finding, string)) {
+	if isOthers(group) {
+		return
+	}
 	id, severity := "unknown-group", SeverityFinding
 	if group != strings.ToLower(group) || strings.ContainsAny(group, " /*_:") {
 		severity = SeverityError
@@ -121,7 +131,7 @@ func (l *linter) unknownGroup(group string, where *yaml.Node, change func(*Findi
 	first, _, _ := strings.Cut(group, ".")
 	var same []string // but for what follows the first point
 	for _, known := range groupNames() {
-		if label, _, _ := strings.Cut(known, "."); label == first && (!strings.Contains(group, ".") || strings.HasSuffix(group, "k8s.io")) {
+		if label, _, _ := strings.Cut(known, "."); label == first && (!strings.Contains(group, ".") || strings.HasSuffix(group, ".k8s.io")) {
 			same = append(same, known)
 		}
 	}
@@ -129,8 +139,10 @@ func (l *linter) unknownGroup(group string, where *yaml.Node, change func(*Findi
 		return strings.Contains(group, ".") != strings.Contains(g, ".") || len(group) > len(g)+2
 	})
 	switch meant := failure.Closest(group, known); {
-	case len(same) == 1:
+	case len(same) == 1 && !strings.Contains(group, "."): // it cannot be that of a custom resource
 		change(l.report(where, severity, id, "write: group: "+same[0], "Kubernetes serves no group %q", group), same[0])
+	case len(same) == 1:
+		l.report(where, severity, id, "write: group: "+same[0], "Kubernetes serves no group %q", group)
 	case meant != "":
 		l.report(where, severity, id, "write: group: "+meant, "Kubernetes serves no group %q", group)
 	case len(FindResources(group)) > 0:
@@ -149,8 +161,7 @@ func (l *linter) checkResource(g *internal.GroupResources, name string, at *yaml
 	case name == "*":
 		return true
 	case name == "*/*":
-		f := l.report(at, SeverityFinding, "resource-wildcard", `write "*", which matches subresources, too`, `"*/*" matches no request`)
-		f.fixedBy(&edit{kind: replace, node: at, value: "*"}, l.file)
+		l.report(at, SeverityFinding, "resource-wildcard", `write "*", which matches resources and subresources`, `"*/*" matches no request`)
 		return false
 	case strings.Contains(strings.TrimPrefix(strings.TrimSuffix(name, "/*"), "*/"), "*"):
 		l.report(at, SeverityFinding, "resource-wildcard", `wildcards are "*", "pods/*" and "*/scale"`, "%q matches no request", name)

@@ -128,7 +128,11 @@ func (l *linter) literal(at *yaml.Node, where, text string) bool {
 		l.report(at, SeverityFinding, "no-wildcard", mend, "%s have no wildcards: %q matches nobody and nothing but itself", where, text)
 		return true
 	case text == "":
-		if where != "namespaces" {
+		switch where {
+		case "namespaces": // of requests in none, or in all at once
+		case "resourceNames":
+			l.report(at, SeverityNote, "empty-name", "leave resourceNames out, if it is meant for all", "an empty text in resourceNames matches requests without a name alone: create, list, watch and deletecollection")
+		default:
 			l.report(at, SeverityFinding, "empty-value", "leave it out", "an empty text in %s matches nothing", where)
 		}
 		return true

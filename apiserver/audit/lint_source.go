@@ -274,7 +274,7 @@ func (l *linter) texts(p pair) texts {
 		l.emptyList(p)
 		return list
 	case p.value.Kind == yaml.ScalarNode:
-		f := l.report(p.value, SeverityError, "wrong-type", "write: "+p.key.Value+": ["+strconv.Quote(p.value.Value)+"]",
+		f := l.report(p.value, SeverityError, "wrong-type", "write: "+p.key.Value+": "+asList(p.value.Value),
 			"%s is to be a list of texts, and is %s", p.key.Value, describe(p.value))
 		if !strings.ContainsAny(p.value.Value, ", ") {
 			f.fixedBy(&edit{kind: wrap, node: p.value}, l.file)

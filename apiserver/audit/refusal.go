@@ -88,13 +88,22 @@ func misfitError(file yamlfile.File, root *yaml.Node) error {
 	hint := policyHint
 	switch {
 	case m.shape.kind == yaml.SequenceNode && m.shape.item.kind == yaml.ScalarNode && m.node.Kind == yaml.ScalarNode:
-		hint = fmt.Sprintf("write: %s: [%q]", key, m.node.Value)
+		hint = "write: " + key + ": " + asList(m.node.Value)
 	case m.shape.tag == "!!str" && m.node.Kind == yaml.ScalarNode:
 		hint = fmt.Sprintf("write it in quotes: %q", m.node.Value)
 	case m.shape.tag == "!!bool":
 		hint = "write: " + key + ": true"
 	}
 	return file.ErrorAt(m.node, hint, "%s is to be %s, and is %s", m.path, m.shape.what, describe(m.node))
+}
+
+// asList writes a text with commas or blanks as the list that is meant.
+func asList(text string) string {
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	for i, word := range words {
+		words[i] = strconv.Quote(word)
+	}
+	return "[" + strings.Join(words, ", ") + "]"
 }
 
 // describe says what a node is.

@@ -205,7 +205,7 @@ func (in *input) decompress(closer io.Closer, r io.Reader, read func(n int)) (io
 	}{buffered, closer}
 	if program := packed(head); program != "" {
 		_ = closer.Close() // it was only read
-		return nil, failure.New(failure.Failed, program+" -dc FILE | pkictl audit replay - reads it", "the log %q is compressed with %s", in.name, program)
+		return nil, failure.New(failure.Failed, program+" -dc FILE | pkictl audit replay --policy POLICY - reads it", "the log %q is compressed with %s", in.name, program)
 	}
 	if bytes.HasPrefix(head, []byte("\x1f\x8b")) {
 		unzipped, err := gzip.NewReader(buffered)

@@ -103,7 +103,7 @@ func (r *ReplayReport) logNames() string {
 }
 
 func (c *counts) report(inputs []*input, policies []*Policy, top int) *ReplayReport {
-	r := &ReplayReport{Bytes: c.bytes, Lines: c.lines, Log: c.log, NotEvents: c.problems.counts}
+	r := &ReplayReport{Bytes: c.bytes, Lines: c.lines + c.problems.counts[ReasonTooLong], Log: c.log, NotEvents: c.problems.counts}
 	for _, in := range inputs {
 		r.Logs = append(r.Logs, in.name)
 	}

@@ -143,6 +143,13 @@ func TestReplayBadLogs(t *testing.T) {
 			if !slices.Equal(lines, test.lines) {
 				t.Errorf("in lines %v, want %v", lines, test.lines)
 			}
+			want := int64(strings.Count(test.log+"\n", "\n"))
+			if strings.HasSuffix(test.log, "\n") {
+				want--
+			}
+			if !strings.Contains(test.name, "gzip") && r.Lines != want {
+				t.Errorf("%d lines, want %d", r.Lines, want)
+			}
 		})
 	}
 }

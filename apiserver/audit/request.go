@@ -79,7 +79,8 @@ func isMethod(text string) bool {
 // versions (GET https://...), or in such words alone. The method is empty where
 // there is a URL only.
 func ParseRequestLine(line string) (method, url string, err error) {
-	for _, word := range strings.Fields(line) {
+	words := strings.Fields(line)
+	for _, word := range words {
 		for _, prefix := range []string{"verb=", "url=", "-X"} {
 			word = strings.TrimPrefix(word, prefix)
 		}
@@ -94,6 +95,9 @@ func ParseRequestLine(line string) (method, url string, err error) {
 	if url == "" {
 		return "", "", failure.New(failure.Usage, "write it like: GET /api/v1/namespaces/default/pods, or as kubectl -v=8 shows it",
 			"there is no URL in %q", line)
+	}
+	if method == "" && len(words) == 2 && words[1] == url {
+		method = words[0] // written as one, though it is none: see ParseRequest
 	}
 	return method, url, nil
 }

@@ -60,6 +60,8 @@ func TestParseRequestLine(t *testing.T) {
 	for line, want := range map[string]string{
 		"/healthz":     " /healthz",
 		"GET /healthz": "GET /healthz",
+		"post /x":      "post /x",
+		"FOO /x":       "FOO /x", // which is no method: ParseRequest says so
 		"https://10.0.0.1:6443/api/v1/pods?limit=500":                                                                                                                                                    " https://10.0.0.1:6443/api/v1/pods?limit=500",
 		`I0521 11:22:33.123456   12345 round_trippers.go:463] GET https://10.0.0.1:6443/api/v1/pods?limit=500`:                                                                                           "GET https://10.0.0.1:6443/api/v1/pods?limit=500",
 		`I0521 11:22:33.123456   12345 round_trippers.go:553] GET https://10.0.0.1:6443/api/v1/pods 200 OK in 3 milliseconds`:                                                                            "GET https://10.0.0.1:6443/api/v1/pods",

@@ -61,7 +61,7 @@ func (a *app) apiserverFix(cmd *cobra.Command, f apiserverCheckFlags) error {
 	if err != nil {
 		return err
 	}
-	after.Fixed = slices.Concat(fixes.Files, fixes.Patched)
+	after.Fixed = fixes.Mended(after)
 	return a.reportAPIServerCheck(after, f)
 }
 

@@ -39,8 +39,10 @@ Then the change is shown, and asked for.
 
 A backup goes to pkictl-backups beside the directory "manifests": never into it,
 as the kubelet runs every file there. The manifest is replaced in one step, with
-its mode and owner. --undo puts the newest backup back, and --undo again undoes
-that.
+its mode and owner. --undo puts the newest backup of the manifest back, and --undo
+again undoes that; other files stay as they are. It does not take an encryption
+configuration away, unless --force is given: what was encrypted with its keys could
+not be read any more.
 
 With --wait it then watches kube-apiserver until a new process is ready, and lets
 the kubelet's probe in. If it does not come back within --timeout, or its log says

@@ -33,7 +33,8 @@ func (a *app) auditExplainCmd() *cobra.Command {
 		Short: "Say which rule of an audit policy decides about a request, and why",
 		Long: `Say which rule of an audit policy decides about a request, at what level, what
 the log then holds, and why the rules before it do not match. The decision is
-that of the API server's own code, on what it reads of the file.
+that of the API server's own code, on what it reads of the file. FILE - is
+standard input.
 
 The request is given in the words of kubectl (--verb, --resource, ...), as a
 path that is no resource (--path /healthz), or by method and URL as kubectl -v=8

@@ -53,7 +53,7 @@ both are given. delete brings deletecollection with it. In --ignore there is no
 "at LEVEL": nothing is logged. --rule says the same with keys, and takes names
 with spaces:
 
-  ` + strings.ReplaceAll(audit.Keys, "[;names", "\n  [;names") + `
+  ` + strings.Replace(audit.Keys, "[;names=", "\n  [;names=", 1) + `
 
 Bodies of Secrets, ConfigMaps, TokenReviews and tokens are never logged. A rule
 that names them above Metadata is refused (exit code 4); one that would log them

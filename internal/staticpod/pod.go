@@ -81,7 +81,7 @@ func flagsOf(container *corev1.Container) map[string]string {
 		if !isWhole && i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {
 			value = words[i+1]
 		}
-		flags[name] = value
+		flags[strings.ReplaceAll(name, "_", "-")] = value // the same to Kubernetes' own programs
 	}
 	return flags
 }
@@ -98,17 +98,12 @@ func (c *Component) HostPath(file string) (string, bool) {
 		return "", false
 	}
 	file = path.Clean(file)
-	var mount *corev1.VolumeMount
-	below := ""
-	for i, m := range c.Container.VolumeMounts {
-		rest, isBelow := cutDir(file, path.Clean("/"+m.MountPath))
-		if isBelow && (mount == nil || len(path.Clean(m.MountPath)) > len(path.Clean(mount.MountPath))) {
-			mount, below = &c.Container.VolumeMounts[i], rest
-		}
-	}
-	if mount == nil || mount.SubPathExpr != "" {
+	at := c.MountOf(file)
+	if at < 0 || c.Container.VolumeMounts[at].SubPathExpr != "" {
 		return "", false
 	}
+	mount := c.Container.VolumeMounts[at]
+	below := strings.TrimPrefix(file, path.Clean("/"+mount.MountPath))
 	for _, volume := range c.Pod.Spec.Volumes {
 		if volume.Name == mount.Name && volume.HostPath != nil {
 			return filepath.FromSlash(path.Join(volume.HostPath.Path, mount.SubPath, below)), true
@@ -117,12 +112,21 @@ func (c *Component) HostPath(file string) (string, bool) {
 	return "", false
 }
 
-// cutDir returns what of a path is below a directory, and whether it is.
-func cutDir(file, dir string) (string, bool) {
-	if file == dir {
-		return "", true
+// MountOf returns which mount of the container shows a path, the nearest one; -1
+// if none does.
+func (c *Component) MountOf(file string) int {
+	best, longest := -1, -1
+	for i, mount := range c.Container.VolumeMounts {
+		if at := path.Clean("/" + mount.MountPath); IsBelow(file, at) && len(at) > longest {
+			best, longest = i, len(at)
+		}
 	}
-	return strings.CutPrefix(file, strings.TrimSuffix(dir, "/")+"/")
+	return best
+}
+
+// IsBelow says whether a path is that of a directory or one below it.
+func IsBelow(file, dir string) bool {
+	return file == dir || strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // probe is the manifest's own question to a component, the one for readiness

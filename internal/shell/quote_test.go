@@ -1,4 +1,4 @@
-package ca_test
+package shell_test
 
 import (
 	"os/exec"
@@ -9,9 +9,9 @@ import (
 	"github.com/pkictl/pkictl/internal/shell"
 )
 
-// TestShellQuote has a shell read what was quoted. Nothing that is not printable
+// TestQuote has a shell read what was quoted. Nothing that is not printable
 // is written as it is, but for newlines at the end, which no printf can write.
-func TestShellQuote(t *testing.T) {
+func TestQuote(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{
 		"", "jane", "ops team", "o'hara", "$HOME `id` $(id) \\ %s \"", "-n", "\x1b]0;gone\a\x1b[2J", "a\u202eb\u200bc", "\xff\xfe", "\ufffd\x1b",
