@@ -92,6 +92,9 @@ func lastWords(lines []string) string {
 			if words, err := strconv.Unquote(quoted); err == nil {
 				return oneLine(words)
 			}
+			if quoted == "<" {
+				return oneLine(klogLines(lines[i+1:]))
+			}
 			return quoted
 		}
 		for _, prefix := range []string{"Error: ", "panic: "} {
@@ -101,6 +104,21 @@ func lastWords(lines []string) string {
 		}
 	}
 	return ""
+}
+
+// klogLines returns a value of several lines, which klog does not quote but puts
+// behind < on lines of their own, each behind a tab, until " >"
+// (k8s.io/klog/v2/internal/serialize, writeStringValue).
+func klogLines(lines []string) string {
+	var value []string
+	for _, line := range lines {
+		text, isOfIt := strings.CutPrefix(line, "\t")
+		if !isOfIt {
+			break
+		}
+		value = append(value, text)
+	}
+	return strings.Join(value, "\n")
 }
 
 // oneLine makes one line of words that are quoted no more.

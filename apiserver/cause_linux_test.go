@@ -42,7 +42,7 @@ func newFaulty(t *testing.T) *faulty {
 		"tab.yaml":   strings.Replace(policy, "rules: ", "rules:\n\t", 1),
 		"short.yaml": fmt.Sprintf(encryption, "{aescbc: {keys: [{name: k, secret: c2hvcnQ=}]}}"),
 		"raw.yaml":   fmt.Sprintf(encryption, "{aescbc: {keys: [{name: k, secret: '%'}]}}"),
-		"aesx.yaml":  fmt.Sprintf(encryption, "{aesx: {}}"),
+		"aesx.yaml":  fmt.Sprintf(encryption, "{aesx: {}}"), "nothing.yaml": "kind: Nothing\n",
 		"authn.yaml": fmt.Sprintf(anonymous, "path"), "badauthn.yaml": fmt.Sprintf(anonymous, "pth"),
 	} {
 		if err := os.WriteFile(f.path(name), []byte(text), 0o600); err != nil {
@@ -107,6 +107,7 @@ func TestCause(t *testing.T) {
 		{"--encryption-provider-config=@/short.yaml", "the encryption configuration has a key of a wrong length: "},
 		{"--encryption-provider-config=@/raw.yaml", "the encryption configuration has a key that is not base64: "},
 		{"--encryption-provider-config=@/aesx.yaml", "the encryption configuration is not accepted: "},
+		{"--encryption-provider-config=@/nothing.yaml", `the encryption configuration is not accepted: error while parsing file: error decoding encryption provider configuration file "@/nothing.yaml": Object 'apiVersion' is missing`},
 		{"--enable-admission-plugins=NoSuch", `the admission plugins are not accepted: enable-admission-plugins plugin "NoSuch" is unknown`},
 		{"--tls-private-key-file=@/pki/other.key", "a certificate and its key do not fit: "},
 		{"--tls-cert-file=@/policy.yaml", "a certificate or key is none: "},

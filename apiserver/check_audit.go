@@ -84,90 +84,11 @@ type policyFinding struct {
 	text string
 }
 
-// guarded are the resources whose bodies are not to be logged.
-func guarded() []audit.Request {
-	return []audit.Request{
-		{Version: "v1", Resource: "secrets"},
-		{Version: "v1", Resource: "configmaps"},
-		{Version: "v1", Resource: "serviceaccounts", Subresource: "token"},
-		{Group: "authentication.k8s.io", Version: "v1", Resource: "tokenreviews"},
-	}
-}
-
-// maxTries bounds how many requests are made up for one rule.
-const maxTries = 4096
-
-// findBodies finds rules that log bodies of what is guarded: for each rule of such
-// a level, the requests that it names are decided about. An earlier rule may take
-// some of them and not all.
+// findBodies finds rules that log bodies of what is not to be read there.
 func (j *policyJudge) findBodies() {
-	told := map[string]bool{}
-	for i, rule := range j.policy.Rules {
-		if !rule.Level.GreaterOrEqual(internal.LevelRequest) {
-			continue
-		}
-		alone := (&audit.Policy{Policy: internal.Policy{Rules: []internal.PolicyRule{rule}}}).Evaluator()
-		requests(rule, func(r audit.Request) {
-			for _, g := range guarded() {
-				r.Group, r.Version, r.Resource, r.Subresource = g.Group, g.Version, g.Resource, g.Subresource
-				if r.Resource == "tokenreviews" { // they are in no namespace
-					r.Namespace = ""
-				}
-				name := resourceName(r)
-				if told[fmt.Sprint(i, name)] || alone.Decide(&r).Rule == audit.NoRule {
-					continue
-				}
-				d := j.evaluator.Decide(&r)
-				if d.Rule != i {
-					continue
-				}
-				told[fmt.Sprint(i, name)] = true
-				j.add(i, fmt.Sprintf("rule %d logs bodies of %s (%s)", i+1, name, d.Level))
-			}
-		})
+	for _, b := range j.policy.Bodies() {
+		j.add(b.Rule, fmt.Sprintf("rule %d logs bodies of %s (%s)", b.Rule+1, b.Resource, b.Level))
 	}
-}
-
-// requests makes up the requests that a rule is about, but for their resource.
-func requests(rule internal.PolicyRule, do func(audit.Request)) {
-	tries := 0
-	for _, user := range orOne(rule.Users, "somebody") {
-		for _, group := range orOne(rule.UserGroups, "system:authenticated") {
-			for _, namespace := range orOne(rule.Namespaces, "some-namespace") {
-				for _, verb := range orOne(without(rule.Verbs, "*"), "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection") {
-					for _, name := range namesOf(rule) {
-						r := audit.Request{User: user, Groups: []string{group}, Verb: verb, IsResource: true, Namespace: namespace, Name: name}
-						if tries++; tries > maxTries {
-							return
-						}
-						do(r)
-					}
-				}
-			}
-		}
-	}
-}
-
-func orOne(list []string, none ...string) []string {
-	if len(list) == 0 {
-		return none
-	}
-	return list
-}
-
-func without(list []string, item string) []string {
-	if slices.Contains(list, item) {
-		return nil
-	}
-	return list
-}
-
-func namesOf(rule internal.PolicyRule) []string {
-	names := []string{""}
-	for _, resources := range rule.Resources {
-		names = append(names, resources.ResourceNames...)
-	}
-	return names
 }
 
 func resourceName(r audit.Request) string {
@@ -188,7 +109,7 @@ func needed() []audit.Request {
 	add("", "secrets", "", "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 	add("", "pods", "", "create", "update", "patch", "delete", "deletecollection")
 	add("apps", "deployments", "", "create", "update", "patch", "delete", "deletecollection")
-	// kubectl begins them with GET since 1.30, and with POST before.
+	// kubectl begins them with GET since 1.31, and with POST before.
 	add("", "pods", "exec", "get", "create")
 	add("", "pods", "portforward", "get", "create")
 	for _, resource := range []string{"pods", "services"} {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/shell"
@@ -24,7 +25,7 @@ func (w *Watcher) giveUp(ctx context.Context, changed *watch, cause *Cause, log 
 	}
 	w.result.Cause, w.result.Log, w.result.Tail = cause, log.Path, log.Lines
 	w.progress("kube-apiserver did not come back; putting the old manifest back")
-	before := w.WaitOptions.look(ctx, w.old, w.at)
+	before := w.shortLook(ctx)
 	if err := w.checkOurs(); err != nil {
 		return w.notOurs(err, "kube-apiserver did not come back: "+cause.Found)
 	}
@@ -47,6 +48,14 @@ func (w *Watcher) giveUp(ctx context.Context, changed *watch, cause *Cause, log 
 	}
 	w.result.State = WaitRolledBack
 	return w.result, w.failed("the old manifest is back, and kube-apiserver is healthy again")
+}
+
+// shortLook looks at what is to be ended. One that accepts connections and does not
+// answer is not to hold up its end.
+func (w *Watcher) shortLook(ctx context.Context) look {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return w.WaitOptions.look(ctx, w.old, w.at)
 }
 
 // putBack puts back what the change has replaced, the manifest last. An error is

@@ -48,7 +48,9 @@ With --wait it then watches kube-apiserver until a new process is ready, and let
 the kubelet's probe in. If it does not come back within --timeout, or its log says
 that it never will, or the wait is interrupted, the old manifest is put back, with
 the files that were replaced; the likely cause and the last lines of the log are
-printed (exit code 1).`,
+printed (exit code 1). A manifest that somebody else changes meanwhile stays. If
+pkictl is killed, the next run says so, and --undo puts all back; until a new
+process is seen to be healthy, that manifest is also what --wait goes back to.`,
 		Example: `  pkictl apiserver patch --manifest kube-apiserver.yaml --audit-preset cis --dry-run
   pkictl apiserver patch --manifest kube-apiserver.yaml --set event-ttl=2h --yes
   pkictl apiserver patch --manifest kube-apiserver.yaml --undo --yes

@@ -14,7 +14,7 @@ func (n *changingNode) testPatch(t *testing.T) {
 		return runProgram(t, program(n.userDir.dir, append(in("apiserver", "patch", "--manifest", n.manifest, "--yes", "--wait", "--timeout", "2m",
 			"--pod-logs", n.k.logs), strings.Fields(line)...)...))
 	}
-	log := filepath.Join(n.userDir.dir, "audit", "audit.log")
+	log := filepath.Join(n.userDir.dir, "patched", "audit.log")
 	audit := "--audit-preset minimal --config-dir " + filepath.Join(n.userDir.dir, "conf") + " --audit-log-path " + log
 
 	got := patch(audit)

@@ -40,7 +40,8 @@ func (n rollbackNode) check(t testing.TB, what string) (isOld, isOldPolicy bool)
 	t.Helper()
 	manifest, policy := n.read(t, "manifests/kube-apiserver.yaml"), n.read(t, "conf/audit-policy.yaml")
 	isOld, isOldPolicy = manifest == n.old, policy == patchPolicy+"# old\n"
-	if !isOld && (!strings.HasPrefix(manifest, n.old) || !strings.HasSuffix(manifest, "DirectoryOrCreate\n    name: audit-log\n")) {
+	isNew := strings.HasPrefix(manifest, n.old) && strings.HasSuffix(manifest, "DirectoryOrCreate\n    name: audit-log\n")
+	if !isOld && !isNew {
 		t.Errorf("%s: the manifest is neither old nor new:\n%s", what, manifest)
 	}
 	if !isOldPolicy && policy != patchPolicy {

@@ -16,8 +16,6 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 )
 
-func hasText(text, part string) bool { return strings.Contains(text, part) }
-
 // freeRollbackNode is a rollbackNode in a directory of its own.
 func freeRollbackNode(t *testing.T) rollbackNode {
 	t.Helper()
@@ -44,7 +42,7 @@ func TestRollbackNotOurs(t *testing.T) {
 				cancel()
 			}
 			result, err := w.Await(ctx)
-			if err == nil || result.State != apiserver.WaitNotOurs || !hasText(err.Error(), "somebody else has changed") || !hasText(failure.HintOf(err), "manifests-changing/kube-apiserver.yaml") {
+			if err == nil || result.State != apiserver.WaitNotOurs || !strings.Contains(err.Error(), "somebody else has changed") || !strings.Contains(failure.HintOf(err), "manifests-changing/kube-apiserver.yaml") {
 				t.Errorf("%+v, %v\n%s", result, err, failure.HintOf(err))
 			}
 			if got := n.read(t, "manifests/kube-apiserver.yaml"); got != n.old+"# another\n" {
@@ -66,7 +64,7 @@ func TestRollbackPolicyNotOurs(t *testing.T) {
 		return true
 	})
 	checkFailed(t, "edited", got, "the old manifest is back")
-	if !hasText(got.stderr, `in the backups: somebody else has changed "`) || n.read(t, "manifests/kube-apiserver.yaml") != n.old || n.read(t, "conf/audit-policy.yaml") != patchPolicy+"# edited\n" {
+	if !strings.Contains(got.stderr, `in the backups: somebody else has changed "`) || n.read(t, "manifests/kube-apiserver.yaml") != n.old || n.read(t, "conf/audit-policy.yaml") != patchPolicy+"# edited\n" {
 		t.Errorf("%s\n%s", got.stderr, n.read(t, "conf/audit-policy.yaml"))
 	}
 }
@@ -102,7 +100,7 @@ func TestRollbackLock(t *testing.T) {
 		in("apiserver", "patch", "--manifest", n.manifest, "--set=event-ttl=2h", "--yes", "--wait"),
 	} {
 		got := interruptWhen(t, program(n.dir, args...), func(stderr string) bool {
-			return hasText(stderr, "waiting for another pkictl that is changing "+n.manifest)
+			return strings.Contains(stderr, "waiting for another pkictl that is changing "+n.manifest)
 		})
 		checkFailed(t, "locked", got, "cannot lock directory")
 	}
