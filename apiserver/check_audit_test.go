@@ -19,9 +19,11 @@ func TestPolicyRules(t *testing.T) {
 	}{
 		{"Metadata for all", "- level: Metadata\n", ""},
 		{"bodies behind what keeps secrets safe", safe + "- level: RequestResponse\n", ""},
-		{"bodies of all", "- level: Request\n", "rule 1 logs bodies of secrets (Request) (line 4); rule 1 logs bodies of configmaps (Request) (line 4); rule 1 logs bodies of serviceaccounts/token (Request) (line 4); rule 1 logs bodies of tokenreviews (Request) (line 4)"},
+		{"bodies of all", "- level: Request\n", "rule 1 logs bodies of secrets (Request) (line 4); rule 1 logs bodies of configmaps (Request) (line 4); rule 1 logs bodies of tokenreviews.authentication.k8s.io (Request) (line 4)"},
 		{"bodies of one user's secrets", "- {level: RequestResponse, users: [jane], resources: [{resources: [secrets]}]}\n- level: Metadata\n", "rule 1 logs bodies of secrets (RequestResponse) (line 4)"},
-		{"bodies of one secret", "- {level: Request, namespaces: [prod], verbs: [get], resources: [{resources: [secrets], resourceNames: [db]}]}\n- level: Metadata\n", "rule 1 logs bodies of secrets (Request) (line 4)"},
+		{"bodies of one secret", "- {level: RequestResponse, namespaces: [prod], verbs: [get], resources: [{resources: [secrets], resourceNames: [db]}]}\n- level: Metadata\n", "rule 1 logs bodies of secrets (RequestResponse) (line 4)"},
+		{"reading one sends nothing", "- {level: Request, namespaces: [prod], verbs: [get], resources: [{resources: [secrets], resourceNames: [db]}]}\n- level: Metadata\n", ""},
+		{"tokens that are answered", "- {level: RequestResponse, resources: [{resources: [serviceaccounts/token]}]}\n- level: Metadata\n", "rule 1 logs bodies of serviceaccounts/token (RequestResponse) (line 4)"},
 		{"safe for one namespace", "- {level: Metadata, namespaces: [prod]}\n- {level: Request, namespaces: [prod, dev], resources: [{resources: [secrets]}]}\n- level: Metadata\n", "rule 2 logs bodies of secrets (Request) (line 5)"},
 		{"a rule that is never reached", "- level: Metadata\n- {level: Request, resources: [{resources: [secrets]}]}\n", ""},
 		{"bodies of pods are none of them", "- {level: Request, resources: [{resources: [pods]}]}\n- level: Metadata\n", ""},
