@@ -46,7 +46,7 @@ func (s checkSite) etc(name, text string) {
 func (s checkSite) pod(component, version string, flags ...string) string {
 	s.t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: v1\nkind: Pod\nmetadata:\n  name: %[1]s\nspec:\n  containers:\n  - name: %[1]s\n    image: registry.k8s.io/%[1]s:%[2]s\n    command:\n    - %[1]s\n", component, version)
+	fmt.Fprintf(&b, "apiVersion: v1\nkind: Pod\nmetadata:\n  name: %[1]s\nspec:\n  containers:\n  - name: %[1]s\n    image: example.com/%[1]s:%[2]s\n    command:\n    - %[1]s\n", component, version)
 	for _, flag := range flags {
 		fmt.Fprintf(&b, "    - %s\n", strconv.Quote(strings.ReplaceAll(flag, "ETC", filepath.Join(s.dir, "etc"))))
 	}

@@ -65,7 +65,7 @@ func parsed(t *testing.T, text string) *Manifest {
 
 func TestManifestFlags(t *testing.T) {
 	t.Parallel()
-	m := parsed(t, smallPod+`    image: registry.k8s.io/kube-apiserver:v1.36.3
+	m := parsed(t, smallPod+`    image: example.com/kube-apiserver:v1.36.3
     command:
     - /usr/bin/kube-apiserver
     - --etcd-servers=https://a
@@ -106,7 +106,7 @@ func TestManifestFlags(t *testing.T) {
 func TestManifestVersion(t *testing.T) {
 	t.Parallel()
 	for image, want := range map[string]string{
-		"registry.k8s.io/kube-apiserver:v1.36.3": "v1.36.3", "host:5000/kube-apiserver:v1.35.0@sha256:0123": "v1.35.0",
+		"example.com/kube-apiserver:v1.36.3": "v1.36.3", "host:5000/kube-apiserver:v1.35.0@sha256:0123": "v1.35.0",
 		"host:5000/kube-apiserver": "", "kube-apiserver:latest": "", "kube-apiserver@sha256:0123": "", "''": "", "a:v1.34.1-eks-1": "v1.34.1-eks-1",
 	} {
 		if got := parsed(t, smallPod+"    command: [kube-apiserver]\n    image: "+image+"\n").Version(); got != want {

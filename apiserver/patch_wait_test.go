@@ -87,7 +87,7 @@ metadata: {name: kube-apiserver}
 spec:
   containers:
   - name: kube-apiserver
-    image: registry.k8s.io/kube-apiserver:v1.36.3
+    image: example.com/kube-apiserver:v1.36.3
     command:
     - kube-apiserver
     - --bind-address=127.0.0.1

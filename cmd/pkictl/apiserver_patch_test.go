@@ -7,7 +7,7 @@ metadata: {name: kube-apiserver}
 spec:
   containers:
   - name: kube-apiserver
-    image: registry.k8s.io/kube-apiserver:v1.36.3
+    image: example.com/kube-apiserver:v1.36.3
     command: # of kubeadm
     - kube-apiserver
     - --event-ttl=1h

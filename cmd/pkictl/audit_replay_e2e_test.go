@@ -68,13 +68,13 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec:
-      containers: [{name: web, image: registry.k8s.io/pause:3.10}]
+      containers: [{name: web, image: example.com/pause:3.10}]
 ---
 apiVersion: v1
 kind: Pod
 metadata: {name: web-0, namespace: shop}
 spec:
-  containers: [{name: web, image: registry.k8s.io/pause:3.10}]
+  containers: [{name: web, image: example.com/pause:3.10}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole

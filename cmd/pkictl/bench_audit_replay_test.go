@@ -42,7 +42,7 @@ func writeBenchLog(b *testing.B, path string, events int) {
 	ok(b, err)
 	w := bufio.NewWriterSize(f, 1<<20)
 	object := func(i int) string {
-		return fmt.Sprintf(`{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web-%d","namespace":"shop","labels":{"app":"web"},"uid":"3f2b4c1e-0000-4000-8000-%012d"},"spec":{"containers":[{"name":"web","image":"registry.k8s.io/pause:3.10","resources":{},"terminationMessagePath":"/dev/termination-log","imagePullPolicy":"IfNotPresent"}],"restartPolicy":"Always","dnsPolicy":"ClusterFirst"},"status":{"phase":"Pending","qosClass":"BestEffort"}}`, i, i)
+		return fmt.Sprintf(`{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web-%d","namespace":"shop","labels":{"app":"web"},"uid":"3f2b4c1e-0000-4000-8000-%012d"},"spec":{"containers":[{"name":"web","image":"example.com/pause:3.10","resources":{},"terminationMessagePath":"/dev/termination-log","imagePullPolicy":"IfNotPresent"}],"restartPolicy":"Always","dnsPolicy":"ClusterFirst"},"status":{"phase":"Pending","qosClass":"BestEffort"}}`, i, i)
 	}
 	begun := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 	paths := []string{
