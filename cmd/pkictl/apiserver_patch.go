@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkictl/pkictl/apiserver"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 )
 
 type patchFlags struct {
@@ -244,6 +245,9 @@ func (a *app) printWritten(w io.Writer, r patchResult, p *apiserver.Patch) {
 		fmt.Fprintf(w, "backup %s\n", printable(r.Backup))
 	}
 	printHealthy(w, r.Wait)
+	if r.Wait == nil {
+		fmt.Fprintf(w, "the kubelet now restarts kube-apiserver; to take the change back: pkictl apiserver patch --manifest %s --undo\n", shell.Quote(r.Manifest))
+	}
 }
 
 func printHealthy(w io.Writer, r *apiserver.WaitResult) {
