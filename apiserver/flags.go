@@ -27,6 +27,8 @@ type Options struct {
 	// flags that are to go.
 	Set    []string
 	Remove []string
+	// AnyFlag takes flags in Set that Version is not known to have, as they are.
+	AnyFlag bool
 
 	// ReadHost reads a file of the host, so that what is named in it is mounted,
 	// too; nil where this is not the host.

@@ -124,7 +124,7 @@ func (p *planner) further() error {
 
 // check holds all flags against each other.
 func (p *planner) check() error {
-	if err := checkFlags(p.plan.Set, p.plan.Version); err != nil {
+	if err := checkFlags(p.knownFlags(), p.plan.Version); err != nil {
 		return err
 	}
 	names := map[string]bool{}
@@ -133,6 +133,22 @@ func (p *planner) check() error {
 	}
 	p.plan.Remove = slices.DeleteFunc(p.plan.Remove, func(name string) bool { return names[name] })
 	return p.checkFiles()
+}
+
+// knownFlags are the flags that are set, but for those that are taken as they are.
+func (p *planner) knownFlags() []Flag {
+	if !p.AnyFlag {
+		return p.plan.Set
+	}
+	var flags []Flag
+	for _, flag := range p.plan.Set {
+		if _, err := Known(flag.Name, p.plan.Version); err == nil {
+			flags = append(flags, flag)
+		} else {
+			p.note("--" + flag.Name + " is taken as it is, without a mount: " + err.Error())
+		}
+	}
+	return flags
 }
 
 // checkFiles refuses one path for two files, unless both are there already.

@@ -149,10 +149,11 @@ func (p *Patch) change(o PatchOptions, before *Manifest) (*Manifest, error) {
 	}
 	if o.Version == "" {
 		if o.Version = before.Version(); !isKnown(o.Version) {
-			p.warn("the flags of kube-apiserver %s are not known: those of %s are taken; or say --kubernetes-version", cmp.Or(o.Version, "of that image"), NewestKnown())
+			p.warn("the flags of kube-apiserver %s are not known: those of %s are taken; --kubernetes-version names another, and with --force --set takes any", cmp.Or(o.Version, "of that image"), NewestKnown())
 			o.Version = ""
 		}
 	}
+	o.AnyFlag = o.Force
 	o.keep(before.Value)
 	o.ReadHost = func(path string) ([]byte, error) {
 		if host, isMounted := before.HostPath(path); isMounted {

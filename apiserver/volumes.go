@@ -33,6 +33,9 @@ var broadDirs = []string{
 func (p *planner) volumes() error {
 	for _, flag := range p.plan.Set {
 		known, err := Known(flag.Name, p.plan.Version)
+		if err != nil && p.AnyFlag {
+			continue
+		}
 		if err != nil {
 			return err
 		}
