@@ -56,7 +56,7 @@ $(GOBIN)/age:
 test: tools/bin/.peers $(GOBIN)/age
 	@for need in openssl softhsm2-util pkcs11-tool /usr/share/easy-rsa/easyrsa setsid cc; do \
 	  command -v $$need >/dev/null || { echo "error: the tests need $$need; on Debian: apt-get install openssl softhsm2 opensc easy-rsa util-linux gcc" >&2; exit 1; }; done
-	go test $(RACE) -timeout 60m ./...
+	go test $(RACE) -timeout 75m ./...
 	go test -tags pkcs11 -run PKCS11 -timeout 10m ./ca ./cmd/pkictl
 
 check: lint-tools
