@@ -321,7 +321,7 @@ func TestAPIServerStaticPod(t *testing.T) {
 	n := newFlagsNode(t)
 	ok(t, os.Remove(filepath.Join(n.manifests, "kube-controller-manager.yaml")))
 	form := n.run(pkictl(), in("apiserver", "flags", "--config-dir", n.own, "--out", "/", "-o", "static-pod", "--audit-preset", "exam", "--audit-log-path", "-",
-		"--encrypt", "secrets,configmaps", "--encryption-provider", "aescbc", "--anonymous", "/readyz", "--authorization-mode", "RBAC,Node")...)
+		"--encrypt", "secrets,configmaps", "--encryption-provider", "aescbc", "--anonymous", "/livez,/readyz", "--authorization-mode", "RBAC,Node")...)
 	pod, fragment := n.pod(n.manifests), new(corev1.Pod)
 	ok(t, yaml.UnmarshalStrict([]byte(form), fragment))
 	container, more := &pod.Spec.Containers[0], fragment.Spec.Containers[0]
@@ -333,8 +333,8 @@ func TestAPIServerStaticPod(t *testing.T) {
 	ok(t, os.WriteFile(filepath.Join(n.manifests, "kube-apiserver.yaml"), data, 0o600))
 	k := n.startKubelet()
 	n.await(k)
-	if code, body := n.get("/livez"); code != http.StatusUnauthorized {
-		t.Errorf("/livez without credentials: %d\n%s", code, body)
+	if code, body := n.get("/healthz"); code != http.StatusUnauthorized {
+		t.Errorf("/healthz without credentials: %d\n%s", code, body)
 	}
 	n.checkEncrypted("k8s:enc:aescbc:v1:key1:")
 	if log := k.logOf(cluster.ComponentAPIServer); !strings.Contains(log, `"kind":"Event","apiVersion":"audit.k8s.io/v1"`) {
