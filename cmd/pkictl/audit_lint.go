@@ -73,8 +73,8 @@ func (a *app) auditLint(file string, f auditLintFlags) error {
 	if err != nil {
 		return err
 	}
-	if len(data) < 1<<20 {
-		debug.SetGCPercent(400) // large trees, and a short life
+	if len(data) < 1<<19 {
+		debug.SetGCPercent(1600) // large trees, and a short life
 	}
 	report := auditLint{typeMeta: kind("AuditLint"), File: name, DryRun: f.dryRun}
 	result := data
