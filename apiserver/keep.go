@@ -164,14 +164,7 @@ func dropStale(manifest string) {
 
 // syncDir brings the entries of a directory to the disk.
 func syncDir(path string) error {
-	if runtime.GOOS == "windows" { // which has no such operation
-		return nil
-	}
-	dir, err := os.Open(path)
-	if err == nil {
-		err = errors.Join(dir.Sync(), dir.Close())
-	}
-	if err != nil {
+	if err := store.SyncDirs(path); err != nil {
 		return failure.Wrap(err, failure.Failed, "see the system's log", "what was moved in %q may not outlive a power cut", path)
 	}
 	return nil

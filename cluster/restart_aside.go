@@ -13,6 +13,7 @@ import (
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/staticpod"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // asideSuffix makes of the name of the directory of manifests that of the one
@@ -57,7 +58,7 @@ func leftAside(dir string) ([]string, error) {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, failure.Wrap(systemError(err), failure.Failed, "run it as root", "cannot read directory %q", dir)
+		return nil, failure.Wrap(store.Cause(err), failure.Failed, "run it as root", "cannot read directory %q", dir)
 	}
 	var names []string
 	for _, entry := range entries {
@@ -96,7 +97,7 @@ func (a *aside) moveAway(name string) error {
 	}
 	if err != nil {
 		_ = os.Remove(a.dir)
-		return failure.Wrap(systemError(err), failure.Failed, moveHint(err),
+		return failure.Wrap(store.Cause(err), failure.Failed, moveHint(err),
 			"cannot move manifest %q to %q", filepath.Join(a.manifests, name), a.dir)
 	}
 	if err := a.sync(name); err != nil {
@@ -112,7 +113,7 @@ func (a *aside) putBack(name string) error {
 		return a.bothError(name)
 	}
 	if err != nil {
-		return failure.Wrap(systemError(err), failure.Failed, "move it back by hand: mv "+shell.Quote(filepath.Join(a.dir, name))+" "+shell.Quote(a.manifests)+"/",
+		return failure.Wrap(store.Cause(err), failure.Failed, "move it back by hand: mv "+shell.Quote(filepath.Join(a.dir, name))+" "+shell.Quote(a.manifests)+"/",
 			"cannot move manifest %q back", filepath.Join(a.dir, name))
 	}
 	err = a.sync(name)
@@ -140,33 +141,10 @@ func moveHint(err error) string {
 // sync brings a move to the disk: after a power cut the manifest is in one of
 // the two places.
 func (a *aside) sync(name string) error {
-	if runtime.GOOS == "windows" { // which has no such operation
-		return nil
-	}
-	for _, path := range []string{a.dir, a.manifests} {
-		dir, err := os.Open(path)
-		if err == nil {
-			err = errors.Join(dir.Sync(), dir.Close())
-		}
-		if err != nil {
-			return failure.Wrap(systemError(err), failure.Failed, "see the system's log", "manifest %q was moved, but that may not outlive a power cut", name)
-		}
+	if err := store.SyncDirs(a.dir, a.manifests); err != nil {
+		return failure.Wrap(store.Cause(err), failure.Failed, "see the system's log", "manifest %q was moved, but that may not outlive a power cut", name)
 	}
 	return nil
-}
-
-// systemError returns what the system said, without the path: the error around
-// it names that.
-func systemError(err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
 }
 
 // InterruptedRestarts lists the manifests, by path, that a restart which was

@@ -291,7 +291,7 @@ func (c *commit) linkOld() error {
 	if err := os.Symlink("old", filepath.Join(c.staging, switchName)); err != nil {
 		return err
 	}
-	if err := syncDirs(filepath.Join(c.staging, "old"), c.staging); err != nil {
+	if err := SyncDirs(filepath.Join(c.staging, "old"), c.staging); err != nil {
 		return err
 	}
 	for i, path := range c.Paths {
@@ -326,7 +326,7 @@ func (c *commit) flip() error {
 		return err
 	}
 	c.turned = true
-	return syncDirs(c.staging)
+	return SyncDirs(c.staging)
 }
 
 // finish makes every file a plain one in its place and clears up. It may run
@@ -402,5 +402,5 @@ func (c *commit) syncTargets() error {
 			dirs = append(dirs, dir)
 		}
 	}
-	return syncDirs(dirs...)
+	return SyncDirs(dirs...)
 }

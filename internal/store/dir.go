@@ -234,12 +234,12 @@ func diskError(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	return failure.Wrap(cause(err), failure.Failed, diskHint(err), "cannot "+format, args...)
+	return failure.Wrap(Cause(err), failure.Failed, diskHint(err), "cannot "+format, args...)
 }
 
-// cause is what the system said. The path is in the error's own text, and the
+// Cause returns what the system said of a file. The path is in the error's own text, and the
 // system's word for the operation says nothing to a user.
-func cause(err error) error {
+func Cause(err error) error {
 	var pathErr *fs.PathError
 	var linkErr *os.LinkError
 	switch {

@@ -62,7 +62,7 @@ func ReadError(err error, path string) error {
 	case errors.Is(err, syscall.EISDIR):
 		hint = "name a file in it, or another place with --dir"
 	}
-	return failure.Wrap(cause(err), failure.Failed, hint, "cannot read %q", path)
+	return failure.Wrap(Cause(err), failure.Failed, hint, "cannot read %q", path)
 }
 
 func size(n int64) string {
@@ -214,8 +214,9 @@ func openDirs(paths ...string) ([]*os.File, error) {
 	return dirs, nil
 }
 
-// syncDirs brings the entries of directories to the disk.
-func syncDirs(paths ...string) error {
+// SyncDirs brings the entries of directories to the disk, the renames in them with
+// it, where the system has such an operation.
+func SyncDirs(paths ...string) error {
 	dirs, err := openDirs(paths...)
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode) error {
 		_ = os.Remove(beside)
 		return diskError(err, "write %q", path)
 	}
-	return diskError(syncDirs(filepath.Clean(dir+".")), "write %q", path)
+	return diskError(SyncDirs(filepath.Clean(dir+".")), "write %q", path)
 }
 
 // WriteNew is WriteFile for a file that must not be there yet: of several who
@@ -50,7 +50,7 @@ func WriteNew(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return diskError(err, "write %q", path)
 	}
-	return diskError(syncDirs(filepath.Clean(dir+".")), "write %q", path)
+	return diskError(SyncDirs(filepath.Clean(dir+".")), "write %q", path)
 }
 
 // writeInPlace is writeSynced, and leaves nothing of a file that it has made but
@@ -119,8 +119,8 @@ func ReplaceFile(file File) error {
 		DropUnfinished(path)
 		return diskError(err, "write %q", path)
 	}
-	if err := syncDirs(filepath.Dir(path)); err != nil {
-		return failure.Wrap(cause(err), failure.Failed, brokenHint, "%q is written, but may not outlive a power cut", path)
+	if err := SyncDirs(filepath.Dir(path)); err != nil {
+		return failure.Wrap(Cause(err), failure.Failed, brokenHint, "%q is written, but may not outlive a power cut", path)
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func WriteFiles(dir string, files []File) error {
 		}
 	}
 	if err == nil {
-		err = syncDirs(cmp.Or(dir, "."))
+		err = SyncDirs(cmp.Or(dir, "."))
 	}
 	return diskError(err, "write files in %q", cmp.Or(dir, "."))
 }
