@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cloudflare/cfssl/certdb"
@@ -173,5 +174,28 @@ func TestCheckTargets(t *testing.T) {
 				t.Errorf("%.20s, replace %v: %v (%q)", path, replace, err, failure.HintOf(err))
 			}
 		}
+	}
+}
+
+// TestCheckTargetsDuringReplacement sees a file as the commit of another process
+// has it for a moment: as a link into its staging.
+func TestCheckTargetsDuringReplacement(t *testing.T) {
+	t.Parallel()
+	pki := t.TempDir()
+	check(t, os.MkdirAll(filepath.Join(pki, stagingName, "old"), 0o700))
+	check(t, os.Symlink("old", filepath.Join(pki, stagingName, switchName)))
+	path := filepath.Join(pki, "jane.key")
+	check(t, os.Symlink(filepath.Join(stagingName, switchName, "0"), path))
+	if err := CheckTargets(true, path); err != nil {
+		t.Errorf("to replace it: %v", err)
+	}
+	var exists *ExistsError
+	if err := CheckTargets(false, path); !errors.As(err, &exists) {
+		t.Errorf("to make it: %v", err)
+	}
+	check(t, os.Remove(path))
+	check(t, os.Symlink("elsewhere", path))
+	if err := CheckTargets(true, path); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("a link of somebody else's: %v", err)
 	}
 }

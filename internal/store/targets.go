@@ -37,8 +37,8 @@ func CheckTargets(replace bool, paths ...string) error {
 		if err := checkOwn(path); err != nil {
 			return err
 		}
-		if err := checkTarget(path, replace); err != nil {
-			return err
+		if err := checkTarget(path, replace); err != nil && (!replace || switchTarget(path) == "") {
+			return err // unless another process replaces it just now: Commit waits for its end
 		}
 		dir, base := filepath.Split(path)
 		if _, err := os.Stat(cmp.Or(dir, ".")); err != nil {
@@ -145,6 +145,9 @@ func isPKI(dir string) bool {
 
 func checkTarget(path string, replace bool) error {
 	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 && switchTarget(path) == "" {
+		info, err = os.Lstat(path) // another process may have replaced it since
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
