@@ -19,6 +19,7 @@ const module = "github.com/pkictl/pkictl/"
 var mayImport = map[string][]string{
 	"internal/failure":    {},
 	"internal/shell":      {},
+	"internal/show":       {},
 	"internal/store":      {"internal/failure"},
 	"internal/yamlfile":   {"internal/failure"},
 	"internal/kubeclient": {"internal/store", "internal/failure"},
@@ -29,7 +30,10 @@ var mayImport = map[string][]string{
 	"internal/staticpod":  {"internal/store", "internal/failure"},
 	"apiserver":           {"apiserver/audit", "kubeconfig", "ca", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"apiserver/audit":     {"internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
-	"cmd/pkictl":          {"apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/failure"},
+	"cmd/pkictl":          {"apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "lab", "tui", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/show", "internal/failure"},
+	"lab":                 {"examples", "ca", "kubeconfig", "csr", "cluster", "apiserver", "apiserver/audit", "internal/kubeclient", "internal/staticpod", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
+	"examples":            {},
+	"tui":                 {"lab", "apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/show", "internal/failure"},
 }
 
 // onlyCommand are the parts of the world that only cmd/pkictl touches; the

@@ -69,3 +69,24 @@ func FormatValidity(d time.Duration) string {
 	}
 	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
 }
+
+// FormatLeft says how long it is until a time: 89d, 7h, 3d ago.
+func FormatLeft(d time.Duration) string {
+	if d < 0 {
+		return FormatValidity(-d) + " ago"
+	}
+	return FormatValidity(d)
+}
+
+// FormatTime shows a time to the second.
+func FormatTime(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }
+
+// FormatEnd shows an end with what is left.
+func FormatEnd(end, now time.Time) string {
+	d := end.Sub(now)
+	shown := FormatTime(end)
+	if d < 0 {
+		return shown + " (expired " + FormatLeft(d) + ")"
+	}
+	return shown + " (in " + FormatLeft(d) + ")"
+}

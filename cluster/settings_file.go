@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -119,6 +120,25 @@ func (s Settings) Over(base Settings) Settings {
 		}
 	}
 	return s
+}
+
+// WithNamesOf returns the settings over those of a file, whose more names stay:
+// certificates that were made with them keep them, and those of the next node
+// need them, too.
+func (s Settings) WithNamesOf(file Settings) Settings {
+	for _, list := range []struct {
+		to   *[]string
+		more []string
+	}{{&s.SANs, file.SANs}, {&s.EtcdServerSANs, file.EtcdServerSANs}, {&s.EtcdPeerSANs, file.EtcdPeerSANs}} {
+		names := slices.Clone(list.more)
+		for _, name := range *list.to {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		*list.to = names
+	}
+	return s.Over(file)
 }
 
 // meta returns what a document says it is.

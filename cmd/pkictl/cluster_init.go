@@ -123,7 +123,7 @@ func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
 		if !isThere {
 			base, f.FromFiles = cluster.SettingsFromFiles(dir)
 		}
-		*s = withNamesOf(*s, base)
+		*s = s.WithNamesOf(base)
 	} else {
 		data, err := store.Read(f.config, store.MaxYAML)
 		if err != nil {
@@ -133,7 +133,7 @@ func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		*s, warnings = withNamesOf(*s, base), warned
+		*s, warnings = s.WithNamesOf(base), warned
 	}
 	if f.externalEtcd.Changed {
 		s.ExternalEtcd = f.externalEtcd.Value.String() == "true"
@@ -149,25 +149,6 @@ func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
 	}
 	s.Nodes[0].Address = f.address
 	return warnings, nil
-}
-
-// withNamesOf are the settings of the flags over those of a file, whose more
-// names stay: certificates that were made with them keep them, and those of the
-// next node need them, too.
-func withNamesOf(flags, file cluster.Settings) cluster.Settings {
-	for _, list := range []struct {
-		flags *[]string
-		file  []string
-	}{{&flags.SANs, file.SANs}, {&flags.EtcdServerSANs, file.EtcdServerSANs}, {&flags.EtcdPeerSANs, file.EtcdPeerSANs}} {
-		names := slices.Clone(list.file)
-		for _, name := range *list.flags {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-		*list.flags = names
-	}
-	return flags.Over(file)
 }
 
 func (a *app) clusterInit(cmd *cobra.Command, f clusterInitFlags) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
-	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
@@ -149,30 +147,7 @@ func (f *issueFlags) addKubeconfig(cmd *cobra.Command) error {
 
 // planKubeconfig has the kubeconfig written with key and certificate.
 func (f *issueFlags) planKubeconfig() error {
-	if err := f.entry.Validate(); err != nil {
-		return err
-	}
-	profile, err := f.Profiles.Get(f.Profile)
-	if err != nil {
-		return err
-	}
-	if !profile.ClientAuth() {
-		return failure.New(failure.Usage, "use --profile client, or leave --kubeconfig out",
-			"a certificate of profile %q cannot log in to an API server", f.Profile)
-	}
-	if _, err := os.Lstat(f.kubeconfig); err == nil && f.Force {
-		if err := f.entry.CheckReplace(f.kubeconfig); err != nil {
-			return err
-		}
-	}
-	f.AlsoPaths = []string{f.kubeconfig}
-	f.Also = func(c ca.Credential) ([]store.File, error) {
-		entry := f.entry
-		entry.CAPEM, entry.CertPEM, entry.KeyPEM = c.CAPEM, c.CertPEM, c.KeyPEM
-		data, err := entry.Marshal()
-		return []store.File{{Path: f.kubeconfig, Data: data, Mode: 0o600}}, err
-	}
-	return nil
+	return f.entry.IssueTo(f.kubeconfig, &f.IssueOptions)
 }
 
 // recipe is what --explain prints.

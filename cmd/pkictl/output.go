@@ -4,16 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/show"
 )
 
 const apiVersion = "pkictl.dev/v1"
@@ -53,24 +52,8 @@ func (a *app) print(value any, text func(w io.Writer)) error {
 	return err
 }
 
-// printable shows a string that came from elsewhere. What a terminal would act
-// on, or the eye would misread, is escaped: control characters, invalid UTF-8,
-// and format characters such as bidirectional marks.
-func printable(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == unicode.ReplacementChar && !strings.HasPrefix(s[i:], string(r)):
-			fmt.Fprintf(&b, `\x%02x`, s[i]) // a byte that is not UTF-8
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-	}
-	return b.String()
-}
+// printable is short for show.Text.
+func printable(s string) string { return show.Text(s) }
 
 func printableAll(list []string) string {
 	shown := make([]string, len(list))
@@ -94,25 +77,11 @@ func printRows(w io.Writer, indent string, rows ...row) {
 	_ = t.Flush() // w is a buffer
 }
 
-// left says how long it is until a time: 89d, 7h, 3d ago.
-func left(d time.Duration) string {
-	if d < 0 {
-		return ca.FormatValidity(-d) + " ago"
-	}
-	return ca.FormatValidity(d)
-}
+func left(d time.Duration) string { return ca.FormatLeft(d) }
 
-func utc(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }
+func utc(t time.Time) string { return ca.FormatTime(t) }
 
-// ends shows an end with what is left.
-func ends(end, now time.Time) string {
-	d := end.Sub(now)
-	shown := utc(end)
-	if d < 0 {
-		return shown + " (expired " + left(d) + ")"
-	}
-	return shown + " (in " + left(d) + ")"
-}
+func ends(end, now time.Time) string { return ca.FormatEnd(end, now) }
 
 // complete offers the values of a flag to the shell's completion.
 func complete(cmd *cobra.Command, flag string, values ...string) {

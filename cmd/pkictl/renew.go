@@ -258,7 +258,7 @@ func (a *app) renewOne(ctx context.Context, authority *ca.CA, h *ca.Holding, f r
 	o := f.RenewOptions
 	var stale []string
 	o.Also = func(old *ca.Holding, renewed ca.Credential) ([]store.File, error) {
-		files, others, err := renewKubeconfigs(old, renewed)
+		files, others, err := kubeconfig.Renew(old, renewed)
 		stale = others
 		return files, err
 	}
@@ -281,32 +281,6 @@ func (a *app) renewOne(ctx context.Context, authority *ca.CA, h *ca.Holding, f r
 		item.Serial = ca.FormatSerial(r.Renewed.SerialNumber)
 	}
 	return item
-}
-
-// renewKubeconfigs puts the new credential into the kubeconfigs that hold the
-// old certificate, and names the other files that were made with it.
-func renewKubeconfigs(old *ca.Holding, renewed ca.Credential) (files []store.File, others []string, err error) {
-	for _, path := range old.Also {
-		data, err := store.Read(path, store.MaxYAML)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if _, err := kubeconfig.Parse(data, path); err != nil {
-			others = append(others, path)
-			continue
-		}
-		data, err = kubeconfig.Replace(data, path, old.Certificate, renewed.CertPEM, renewed.KeyPEM)
-		if err != nil {
-			return nil, nil, err
-		}
-		if data != nil {
-			files = append(files, store.File{Path: path, Data: data, Mode: 0o600, Keep: true})
-		}
-	}
-	return files, others, nil
 }
 
 type renewResult struct {
