@@ -99,12 +99,12 @@ fuzz:
 cross:
 	@for platform in $(PLATFORMS); do echo "build $$platform"; \
 	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o /dev/null ./cmd/pkictl; \
-	  GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./internal/... ./apiserver/... ./ca ./cluster ./csr ./kubeconfig; done
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./internal/... ./apiserver/... ./ca ./cluster ./csr ./kubeconfig ./lab ./examples; done
 
 # Two builds, in two places, are the same bytes.
 reproducible: build
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
-	  cp -r go.mod go.sum apiserver ca cluster cmd csr internal kubeconfig "$$copy" && \
+	  cp -r go.mod go.sum apiserver ca cluster cmd csr examples internal kubeconfig lab "$$copy" && \
 	  (cd "$$copy" && $(BUILD) -o pkictl ./cmd/pkictl) && cmp bin/pkictl "$$copy/pkictl" && \
 	  echo "bin/pkictl is reproducible: $$(sha256sum < bin/pkictl | cut -d' ' -f1)"
 
