@@ -94,6 +94,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(), a.credentialCmd(),
 		a.clusterCmd(),
 		a.auditCmd(), a.apiserverCmd(),
+		a.wizardCmd(),
 		a.versionCmd(), a.manCmd(),
 	)
 	reportArgs(root)

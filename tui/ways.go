@@ -1,0 +1,14 @@
+package tui
+
+// way is one of the ways on from the first screen.
+type way struct {
+	title string
+	help  string // what one gets there, in a line
+	words string // more that typing finds it by
+	open  func(*world) screen
+}
+
+// ways are the ways on, in the order in which the first screen lists them.
+func ways() []way {
+	return []way{}
+}

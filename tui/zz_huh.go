@@ -1,0 +1,3 @@
+package tui
+
+import _ "charm.land/huh/v2"
