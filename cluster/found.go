@@ -70,6 +70,9 @@ func (e Entry) sharedPaths(dir string) []string {
 	return paths
 }
 
+// FileMode returns the mode that Init gives a file of a cluster directory.
+func FileMode(path string) fs.FileMode { return modeOf(path) }
+
 // modeOf is the mode of a file of the PKI, as kubeadm has it.
 func modeOf(path string) fs.FileMode {
 	if strings.HasSuffix(path, ".crt") {
