@@ -1,6 +1,7 @@
 package csr
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -83,16 +84,20 @@ func (g UserGrant) Caution() string {
 	return "the certificate of " + g.Name + " cannot be taken back before it ends; a shorter --for, and pkictl user renew, is safer"
 }
 
-// Reach says what a cluster role hands over with all of the cluster; empty for
-// one that pkictl does not know for that.
-func (g UserGrant) Reach() string {
+// Reach says of what in a grant hands over all of a cluster, or of a namespace,
+// what that means, a line each.
+func (g UserGrant) Reach() []string {
+	var lines []string
 	switch {
 	case g.ClusterRole == RoleClusterAdmin:
-		return "cluster-admin in the whole cluster may do everything: read all secrets, run anything on any node, and give these rights to others; what was done with it stays done when it is taken back"
+		lines = append(lines, "cluster-admin in the whole cluster may do everything: read all secrets, run anything on any node, and give these rights to others")
 	case g.Role == RoleClusterAdmin:
-		return "cluster-admin in a namespace may do everything there, and act as every service account in it"
+		lines = append(lines, "cluster-admin in a namespace may do everything there, and act as every service account in it")
 	}
-	return ""
+	if slices.Contains(g.Groups, ca.GroupMasters) {
+		lines = append(lines, "its group "+ca.GroupMasters+" passes every authorizer: nothing but a new CA in --client-ca-file takes that back")
+	}
+	return lines
 }
 
 // Cluster roles that every cluster has for people (kubernetes
