@@ -224,7 +224,7 @@ func (f *flowCluster) review(ctx context.Context, j *job) (*review, error) {
 		return r, nil
 	}
 	for _, node := range result.Nodes {
-		r.writes = append(r.writes, flowClusterFiles(node)...)
+		r.writes = append(r.writes, flowClusterFiles(node, o.Parent != "")...)
 	}
 	if result.SettingsFile != "" {
 		r.writes = append(r.writes, fileToBe{path: result.SettingsFile, mode: 0o644, what: "these settings, for the next command"})
@@ -294,8 +294,9 @@ func (f *flowCluster) signers(o cluster.InitOptions) string {
 	return "three roots of its own: of the cluster, of etcd, of the front proxy"
 }
 
-// flowClusterFiles are those that a node gets.
-func flowClusterFiles(node cluster.NodeResult) []fileToBe {
+// flowClusterFiles are those that a node gets. A CA that another signs has its
+// chain beside it.
+func flowClusterFiles(node cluster.NodeResult, isBelow bool) []fileToBe {
 	var files []fileToBe
 	for _, e := range node.Entries {
 		entry, _ := cluster.EntryNamed(e.Name)
@@ -309,6 +310,9 @@ func flowClusterFiles(node cluster.NodeResult) []fileToBe {
 			what, paths = "request: "+what, []string{e.Request, entry.KeyPath(node.Dir)}
 		default:
 			continue
+		}
+		if entry.Kind == cluster.KindCA && isBelow {
+			paths = append(slices.Clone(paths), entry.ChainPath(node.Dir))
 		}
 		for _, path := range paths {
 			files = append(files, fileToBe{path: path, mode: uint32(cluster.FileMode(path)), what: what, replaces: e.State == cluster.StateRepaired})

@@ -35,8 +35,8 @@ func (f *flowCluster) directoryStep() step {
 				fallback: func() string { return f.w.Dir }, help: "One that pkictl init-ca has made. Its key signs the three CAs, and is not needed after that.",
 			},
 			{
-				key: "config", title: "Settings from a file", text: &f.config, fallback: func() string { return "none" },
-				help: "A cluster.yaml, or a configuration of kubeadm (v1beta3 or v1beta4). What is answered here comes before it.",
+				key: "config", title: "Settings from a file", text: &f.config,
+				help: "None is needed. A cluster.yaml, or a configuration of kubeadm (v1beta3 or v1beta4). What is answered here comes before it.",
 			},
 		},
 		check: func() error { f.look(); return nil },
@@ -65,12 +65,12 @@ func (f *flowCluster) nodesStep() step {
 			},
 			{
 				key: "node", title: "Name", text: &f.node, hidden: func() bool { return !isOne() }, check: flowClusterCheckName,
-				fallback: func() string { return cmp.Or(f.machine().Name, "this machine's") },
+				fallback: func() string { return f.machine().Name },
 				help:     "The name that the node's kubelet has, as in cp-1.",
 			},
 			{
 				key: "advertise-address", title: "Address", text: &f.address, hidden: func() bool { return !isOne() }, check: flowClusterCheckAddress,
-				fallback: func() string { return cmp.Or(f.machine().Address, "this machine's") },
+				fallback: func() string { return f.machine().Address },
 				help:     "At which other nodes dial its API server and etcd, as in 10.0.0.11.",
 			},
 			{
@@ -79,23 +79,13 @@ func (f *flowCluster) nodesStep() step {
 			},
 			{
 				key: "endpoint", title: "Endpoint", text: &f.endpoint, check: flowClusterCheck(func(v string) cluster.Settings { return cluster.Settings{Endpoint: v} }),
-				fallback: f.endpointThere,
-				help:     "What clients dial: the load balancer's or a DNS name, as in k8s.example.com:6443. Several nodes need one. For one node it lets more join later.",
+				fallback: func() string { return f.found().Endpoint },
+				help:     "What clients dial: the load balancer's or a DNS name, as in k8s.example.com:6443. Several nodes need one; one alone has its own address for it, and can have no other join it later.",
 			},
 		},
 		load:  f.loadBase,
 		check: f.checkTogether,
 	}
-}
-
-func (f *flowCluster) endpointThere() string {
-	if there := f.found().Endpoint; there != "" {
-		return there
-	}
-	if f.nodes == flowClusterSeveral {
-		return "none yet: it is needed"
-	}
-	return "the node's own address"
 }
 
 func (f *flowCluster) nodesToChoose() []option {
@@ -225,15 +215,19 @@ func (f *flowCluster) etcdStep() step {
 	}
 }
 
-// etcdToChoose has what is there first: an empty answer leaves it as it is.
+// etcdToChoose has what is there first: an empty answer leaves it as it is, unless
+// the same was chosen when something else was there.
 func (f *flowCluster) etcdToChoose() []option {
-	onNodes := option{"", "on the nodes (stacked)", "Its CA and certificates are made too."}
+	onNodes := option{"false", "on the nodes (stacked)", "Its CA and certificates are made too."}
 	elsewhere := option{"true", "elsewhere, with a PKI of its own", "Nothing is made for it. Its CA, and the certificate that it takes from API servers, are for you to put there."}
+	list := []option{onNodes, elsewhere}
 	if f.found().ExternalEtcd {
-		onNodes.value, elsewhere.value = "false", ""
-		return []option{elsewhere, onNodes}
+		list = []option{elsewhere, onNodes}
 	}
-	return []option{onNodes, elsewhere}
+	if f.etcd != list[0].value {
+		list[0].value = ""
+	}
+	return list
 }
 
 func (f *flowCluster) timeStep() step {

@@ -30,7 +30,7 @@ func (f *flowUser) clusterStep() step {
 			},
 			{
 				key: "context", title: "Context in it", text: &f.context, hidden: notOther,
-				help: "One of the contexts in that file.", fallback: func() string { return "the current one" },
+				help: "One of the contexts in that file; left empty, its current one.",
 			},
 		},
 		load:  f.loadContexts,
