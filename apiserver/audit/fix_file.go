@@ -1,11 +1,13 @@
 package audit
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -37,15 +39,22 @@ func Mend(name string, data []byte) (*Mended, error) {
 }
 
 // Changes says whether something was mended.
-func (m *Mended) Changes() bool { return string(m.Before) != string(m.After) }
+func (m *Mended) Changes() bool { return !bytes.Equal(m.Before, m.After) }
 
 // Diff returns what was mended as a unified diff, "" where nothing was.
 func (m *Mended) Diff() string {
 	return udiff.Unified(m.Name, m.Name, string(m.Before), string(m.After))
 }
 
-// Write replaces the policy in its file, which keeps its mode and owner.
+// Write replaces the policy in its file, which keeps its mode and owner. A file
+// that says something else by now stays as it is.
 func (m *Mended) Write() error {
+	switch now, err := store.Read(m.Name, store.MaxYAML); {
+	case err != nil:
+		return err
+	case !bytes.Equal(now, m.Before):
+		return failure.New(failure.Refused, "run the command again, to see what is to be mended now", "%q was changed in the meantime", m.Name)
+	}
 	return store.ReplaceFile(store.File{Path: m.Name, Data: m.After, Mode: 0o644, Keep: true})
 }
 
