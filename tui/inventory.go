@@ -157,7 +157,7 @@ func (s *inventoryScreen) press(pressed string) tea.Cmd {
 	case "/":
 		s.isFilter = true
 	case "s":
-		return s.sort((s.by+1)%inventoryColumns, false)
+		return s.sort((s.by+1)%inventoryColumnCount, false)
 	case "S", "shift+s":
 		return s.sort(s.by, !s.backward)
 	case "1", "2", "3", "4", "5", "6":

@@ -21,13 +21,15 @@ type inventoryFilter struct {
 type inventoryTerm struct {
 	needle  []byte // in lower case
 	isASCII bool
-	// first and last are the texts to look in; none if last is below first.
-	first, last int
-	states      uint16 // those to match, as bits
+	in      inventoryColumns
+	states  uint16 // those in whose names it is, as bits
 	// of expiring:
 	isEnd    bool
 	from, to int64 // Unix times, to not included
 }
+
+// inventoryColumns are the columns that a word is looked for in.
+type inventoryColumns struct{ name, groups, profile, serial, state bool }
 
 // inventoryHelp says what can be typed.
 const inventoryHelp = "words in any column; or name: group: profile: serial: state:revoked expiring:30d"
@@ -36,50 +38,55 @@ const inventoryHelp = "words in any column; or name: group: profile: serial: sta
 // "expiring:", limits nothing.
 func parseInventoryFilter(typed string, now time.Time) (f inventoryFilter, err error) {
 	for _, word := range strings.FieldsFunc(typed, func(r rune) bool { return unicode.IsSpace(r) || r == 0 }) {
-		key, value, _ := strings.Cut(word, ":")
-		term := inventoryTerm{first: 0, last: inventoryTexts - 1}
-		switch strings.ToLower(key) {
-		case "name":
-			term.last = inventoryTextFile
-		case "group":
-			term.first, term.last = inventoryTextGroups, inventoryTextGroups
-		case "profile":
-			term.first, term.last = inventoryTextProfile, inventoryTextProfile
-		case "serial":
-			term.first, value = inventoryTextSerial, strings.ReplaceAll(value, ":", "")
-		case "state":
-			term.last = -1
-		case "expiring":
-			if value == "" {
-				continue
-			}
-			within, parseErr := ca.ParseValidity(value)
-			if parseErr != nil {
-				err = failure.New(failure.Usage, failure.HintOf(parseErr), "expiring: %q is no length of time", value)
-				continue
-			}
-			// As ca.EndsWithin has it, in whole seconds, which is what certificates have.
-			term.isEnd, term.from, term.to = true, ceilUnix(now.Add(-within)), ceilUnix(now.Add(within))
+		term, termErr := parseInventoryTerm(word, now)
+		if termErr != nil {
+			err = termErr
+		} else if term.isEnd || len(term.needle) > 0 {
 			f.terms = append(f.terms, term)
-			continue
-		default:
-			value = word
 		}
-		if !strings.Contains(word, ":") {
-			value = word
-			term.first, term.last = 0, inventoryTexts-1
-		}
-		if value == "" {
-			continue
-		}
-		term.needle = []byte(strings.ToLower(value))
-		term.isASCII = inventoryIsASCII(term.needle)
-		if term.last < term.first || (term.first == 0 && term.last == inventoryTexts-1) {
-			term.states = inventoryStates(string(term.needle))
-		}
-		f.terms = append(f.terms, term)
 	}
 	return f, err
+}
+
+func parseInventoryTerm(word string, now time.Time) (t inventoryTerm, err error) {
+	key, value, isCut := strings.Cut(word, ":")
+	if !isCut {
+		key = ""
+	}
+	switch strings.ToLower(key) {
+	case "name":
+		t.in.name = true
+	case "group":
+		t.in.groups = true
+	case "profile":
+		t.in.profile = true
+	case "serial":
+		t.in.serial, value = true, strings.ReplaceAll(value, ":", "")
+	case "state":
+		t.in.state = true
+	case "expiring":
+		return expiringTerm(value, now)
+	default:
+		t.in, value = inventoryColumns{true, true, true, true, true}, word
+	}
+	t.needle = []byte(strings.ToLower(value))
+	t.isASCII = isASCII(t.needle)
+	if t.in.state {
+		t.states = inventoryStates(string(t.needle))
+	}
+	return t, nil
+}
+
+// expiringTerm is ca.EndsWithin in whole seconds, which is what ends have.
+func expiringTerm(value string, now time.Time) (t inventoryTerm, err error) {
+	if value == "" {
+		return t, nil
+	}
+	within, err := ca.ParseValidity(value)
+	if err != nil {
+		return t, failure.New(failure.Usage, failure.HintOf(err), "expiring: %q is no length of time", value)
+	}
+	return inventoryTerm{isEnd: true, from: ceilUnix(now.Add(-within)), to: ceilUnix(now.Add(within))}, nil
 }
 
 func ceilUnix(t time.Time) int64 {
@@ -126,20 +133,22 @@ func (f inventoryFilter) matches(b *inventoryBlock, row *inventoryRow) bool {
 
 func (t *inventoryTerm) matches(b *inventoryBlock, row *inventoryRow) bool {
 	if t.isEnd {
-		return row.canBeDue && row.ends >= t.from && row.ends < t.to
+		return row.is(inventoryCanBeDue) && row.ends >= t.from && row.ends < t.to
 	}
-	if t.states&(1<<row.state) != 0 {
+	if t.in.state && t.states&(1<<row.state()) != 0 {
 		return true
 	}
-	if t.first == 0 && t.last == inventoryTexts-1 {
-		return t.isIn(b.allText(row), row.isASCII)
+	if t.in.name && (t.isIn(b.name(row), row.is(inventoryASCII)) || t.isIn(b.file(row), row.is(inventoryASCII))) {
+		return true
 	}
-	for which := t.first; which <= t.last; which++ {
-		if t.isIn(b.textOf(row, which), row.isASCII) {
-			return true
-		}
+	if t.in.groups && t.isInWord(b.groups(row)) || t.in.profile && t.isInWord(b.profile(row)) {
+		return true
 	}
-	return false
+	if !t.in.serial {
+		return false
+	}
+	var buffer [2 * 32]byte
+	return t.isIn(b.appendSerial(buffer[:0], row), !row.is(inventoryNoHex))
 }
 
 // isIn says whether the word is in a text.
@@ -150,8 +159,15 @@ func (t *inventoryTerm) isIn(text []byte, isASCII bool) bool {
 	return t.isASCII && containsLower(text, t.needle)
 }
 
+func (t *inventoryTerm) isInWord(word string) bool {
+	if !isASCII(word) {
+		return strings.Contains(strings.ToLower(word), string(t.needle))
+	}
+	return t.isASCII && containsLower(word, t.needle)
+}
+
 // containsLower says whether the lower case of an ASCII text has a part.
-func containsLower(text, part []byte) bool {
+func containsLower[T string | []byte](text T, part []byte) bool {
 	for i := range len(text) - len(part) + 1 {
 		k := 0
 		for k < len(part) && lowerASCII(text[i+k]) == part[k] {

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"os"
+	"runtime/debug"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -22,6 +23,9 @@ type inventoryLoad struct {
 	stamp  inventoryStamp // of what is being read
 	err    error          // once blocks is closed
 }
+
+// inventoryGCPercent is debug.SetGCPercent while an inventory is read.
+const inventoryGCPercent = 25
 
 // inventoryStamp tells whether an inventory has changed.
 type inventoryStamp struct {
@@ -51,6 +55,11 @@ func startInventoryLoad(ctx context.Context, dir string, now time.Time) *invento
 }
 
 func (l *inventoryLoad) read(ctx context.Context, dir string, now time.Time) error {
+	// A row of the database is three kilobytes of garbage and fifty bytes that
+	// stay. At Go's default the heap grows to twice what lives before anything is
+	// freed, and never shrinks for the rest of the program; collecting more often
+	// costs a tenth of the time that the reading takes.
+	defer debug.SetGCPercent(debug.SetGCPercent(inventoryGCPercent))
 	filler := newInventoryFiller()
 	send := func() error {
 		select {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // inventoryColumn is what the table is sorted by.
@@ -16,7 +17,7 @@ const (
 	inventoryBySerial
 	inventoryByEnd
 	inventoryByState
-	inventoryColumns
+	inventoryColumnCount
 )
 
 // title returns what stands above a column.
@@ -41,19 +42,18 @@ func (t inventoryTable) order(by inventoryColumn) []uint32 {
 func (t *inventoryTable) compare(by inventoryColumn, x, y uint32) int {
 	xb, xr := t.row(x)
 	yb, yr := t.row(y)
-	text := func(which int) int { return bytes.Compare(xb.textOf(xr, which), yb.textOf(yr, which)) }
 	c := 0
 	switch by {
 	case inventoryByName:
-		c = cmp.Or(text(inventoryTextName), text(inventoryTextFile))
+		c = cmp.Or(bytes.Compare(xb.name(xr), yb.name(yr)), bytes.Compare(xb.file(xr), yb.file(yr)))
 	case inventoryByGroups:
-		c = text(inventoryTextGroups)
+		c = strings.Compare(xb.groups(xr), yb.groups(yr))
 	case inventoryByProfile:
-		c = text(inventoryTextProfile)
-	case inventoryBySerial: // a number in hexadecimal without leading zeros, but for an even number of digits
-		c = cmp.Or(cmp.Compare(xr.lengths[inventoryTextSerial], yr.lengths[inventoryTextSerial]), text(inventoryTextSerial))
+		c = strings.Compare(xb.profile(xr), yb.profile(yr))
+	case inventoryBySerial: // a number without leading zeros
+		c = cmp.Or(cmp.Compare(xr.serial, yr.serial), bytes.Compare(xb.octets(xr), yb.octets(yr)))
 	case inventoryByState:
-		c = cmp.Compare(xr.state, yr.state)
+		c = cmp.Compare(xr.state(), yr.state())
 	}
 	if c != 0 {
 		return c

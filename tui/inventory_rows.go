@@ -2,6 +2,7 @@ package tui
 
 import (
 	"bytes"
+	"encoding/hex"
 	"math"
 	"slices"
 	"strings"
@@ -19,103 +20,131 @@ const inventoryBlockRows = 1024
 const inventoryMaxText = 4096
 
 // inventoryRow is one certificate in few bytes: there may be 100,000 of them,
-// and of a ca.Entry, with all it points to, each would take a kilobyte. Its texts
-// are in its block, one after the other with a NUL in between.
+// and of a ca.Entry, with all it points to, each would take a kilobyte. Its name,
+// the name of its files where that is another, and its serial are in its block,
+// one after the other.
 type inventoryRow struct {
-	ends     int64  // Unix time
-	at       uint32 // where its texts begin
-	lengths  [inventoryTexts]uint16
-	issuer   uint16 // in the block
-	state    uint8  // in ca.States
-	canBeDue bool
-	isASCII  bool
+	ends       int64  // Unix time
+	at         uint32 // where its texts begin
+	name, file uint16 // lengths
+	serial     uint8
+	flags      inventoryFlags
+	groups     uint16 // numbers of words of the block
+	profile    uint16
+	issuer     uint16
 }
 
-// The texts of a row, in their order.
+// inventoryFlags has the state in its lowest bits, as its number in ca.States.
+type inventoryFlags uint8
+
 const (
-	inventoryTextName = iota
-	inventoryTextFile // the name of its files, where that is another
-	inventoryTextGroups
-	inventoryTextProfile
-	inventoryTextSerial
-	inventoryTexts
+	inventoryStateMask inventoryFlags = 7
+	inventoryCanBeDue  inventoryFlags = 8  // as ca.Entry says
+	inventoryASCII     inventoryFlags = 16 // the names are
+	inventoryNoHex     inventoryFlags = 32 // the serial is no even number of hexadecimal digits
 )
+
+func (r *inventoryRow) state() int { return int(r.flags & inventoryStateMask) }
+
+func (r *inventoryRow) is(flag inventoryFlags) bool { return r.flags&flag != 0 }
 
 // inventoryBlock is a number of certificates. It does not change once it is
 // made, so that it may be read by several goroutines.
 type inventoryBlock struct {
-	text    []byte
-	rows    []inventoryRow
-	issuers []string // key identifiers
+	text  []byte
+	rows  []inventoryRow
+	words []string // what many have in common: groups, profiles, issuers
 }
 
-// text returns one of a row's texts.
-func (b *inventoryBlock) textOf(r *inventoryRow, which int) []byte {
-	at := int(r.at)
-	for i := range which {
-		at += int(r.lengths[i]) + 1
-	}
-	return b.text[at : at+int(r.lengths[which])]
+func (b *inventoryBlock) name(r *inventoryRow) []byte { return b.text[r.at:][:r.name] }
+
+func (b *inventoryBlock) file(r *inventoryRow) []byte {
+	return b.text[int(r.at)+int(r.name):][:r.file]
 }
 
-// allText returns all of a row's texts, with a NUL between each.
-func (b *inventoryBlock) allText(r *inventoryRow) []byte {
-	end := int(r.at) + inventoryTexts - 1
-	for _, n := range r.lengths {
-		end += int(n)
+func (b *inventoryBlock) groups(r *inventoryRow) string  { return b.words[r.groups] }
+func (b *inventoryBlock) profile(r *inventoryRow) string { return b.words[r.profile] }
+func (b *inventoryBlock) issuer(r *inventoryRow) string  { return b.words[r.issuer] }
+
+// octets are those of the serial.
+func (b *inventoryBlock) octets(r *inventoryRow) []byte {
+	return b.text[int(r.at)+int(r.name)+int(r.file):][:r.serial]
+}
+
+// appendSerial appends the serial as it is shown.
+func (b *inventoryBlock) appendSerial(to []byte, r *inventoryRow) []byte {
+	octets := b.octets(r)
+	if r.is(inventoryNoHex) {
+		return append(to, octets...)
 	}
-	return b.text[r.at:end]
+	const digits = "0123456789ABCDEF"
+	for _, octet := range octets {
+		to = append(to, digits[octet>>4], digits[octet&15])
+	}
+	return to
 }
 
 // inventoryFiller makes blocks from entries. What it fills is used again for
 // the next block, which has a copy of no more than it needs.
 type inventoryFiller struct {
 	block  inventoryBlock
+	known  map[string]uint16 // the words of the block
 	states []ca.State
 }
 
-func newInventoryFiller() *inventoryFiller { return &inventoryFiller{states: ca.States()} }
+func newInventoryFiller() *inventoryFiller {
+	return &inventoryFiller{states: ca.States(), known: map[string]uint16{}}
+}
 
 // add adds an entry.
 func (f *inventoryFiller) add(e *ca.Entry) {
-	file := e.Name
-	name := e.CommonName
+	file := inventoryCut(e.Name, inventoryMaxText)
+	name := inventoryCut(e.CommonName, inventoryMaxText)
 	if name == "" || name == file {
 		name, file = file, ""
 	}
 	b := &f.block
 	row := inventoryRow{
-		ends: e.NotAfter.Unix(), at: uint32(len(b.text)), canBeDue: e.CanBeDue(), isASCII: true,
-		state: uint8(slices.Index(f.states, e.State)), issuer: f.issuer(e.IssuerID),
+		ends: e.NotAfter.Unix(), at: uint32(len(b.text)), name: uint16(len(name)), file: uint16(len(file)),
+		flags:  inventoryFlags(slices.Index(f.states, e.State)) & inventoryStateMask,
+		groups: f.word(strings.Join(e.Groups, ", ")), profile: f.word(e.Profile), issuer: f.word(e.IssuerID),
 	}
-	for i, s := range [inventoryTexts]string{name, file, strings.Join(e.Groups, ", "), e.Profile, e.Serial} {
-		s = inventoryCut(s, inventoryMaxText)
-		if i > 0 {
-			b.text = append(b.text, 0)
-		}
-		b.text = append(b.text, s...)
-		row.lengths[i] = uint16(len(s))
-		row.isASCII = row.isASCII && inventoryIsASCII(s)
+	if e.CanBeDue() {
+		row.flags |= inventoryCanBeDue
 	}
+	if isASCII(name) && isASCII(file) {
+		row.flags |= inventoryASCII
+	}
+	b.text = append(append(b.text, name...), file...)
+	before := len(b.text)
+	var err error
+	if b.text, err = hex.AppendDecode(b.text, []byte(e.Serial)); err != nil {
+		row.flags |= inventoryNoHex
+		b.text = append(b.text[:before], inventoryCut(e.Serial, math.MaxUint8)...)
+	}
+	row.serial = uint8(min(len(b.text)-before, math.MaxUint8))
 	b.rows = append(b.rows, row)
 }
 
-// issuer returns the number of an issuer in the block.
-func (f *inventoryFiller) issuer(id string) uint16 {
-	i := slices.Index(f.block.issuers, id)
-	if i < 0 {
-		i = len(f.block.issuers)
-		f.block.issuers = append(f.block.issuers, id)
+// word returns the number of a word in the block.
+func (f *inventoryFiller) word(s string) uint16 {
+	s = inventoryCut(s, inventoryMaxText)
+	i, isKnown := f.known[s]
+	if !isKnown {
+		i = uint16(len(f.block.words)) // at most three for each row
+		f.block.words = append(f.block.words, s)
+		f.known[s] = i
 	}
-	return uint16(min(i, math.MaxUint16))
+	return i
 }
 
 func (f *inventoryFiller) isFull() bool { return len(f.block.rows) == inventoryBlockRows }
 
 // take returns what was added since the last call.
 func (f *inventoryFiller) take() *inventoryBlock {
-	b := &inventoryBlock{text: bytes.Clone(f.block.text), rows: slices.Clone(f.block.rows), issuers: f.block.issuers}
-	f.block = inventoryBlock{text: f.block.text[:0], rows: f.block.rows[:0]}
+	b := &inventoryBlock{text: bytes.Clone(f.block.text), rows: slices.Clone(f.block.rows), words: slices.Clone(f.block.words)}
+	f.block = inventoryBlock{text: f.block.text[:0], rows: f.block.rows[:0], words: f.block.words[:0]}
+	clear(f.known)
 	return b
 }
 
@@ -130,7 +159,7 @@ func inventoryCut(s string, n int) string {
 	return s[:n]
 }
 
-func inventoryIsASCII[T string | []byte](s T) bool {
+func isASCII[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return false
@@ -156,7 +185,7 @@ func (t *inventoryTable) add(b *inventoryBlock) {
 		row := &b.rows[i]
 		t.inOrder = t.inOrder && row.ends >= t.last
 		t.last = row.ends
-		t.states[row.state]++
+		t.states[row.state()]++
 	}
 	t.blocks = append(t.blocks, b)
 	t.count += len(b.rows)
@@ -173,15 +202,16 @@ type inventoryID struct{ serial, issuer string }
 
 func (t *inventoryTable) id(i uint32) inventoryID {
 	b, row := t.row(i)
-	return inventoryID{string(b.textOf(row, inventoryTextSerial)), b.issuers[row.issuer]}
+	return inventoryID{string(b.appendSerial(nil, row)), b.issuer(row)}
 }
 
 // find returns the certificate with that name.
 func (t *inventoryTable) find(id inventoryID) (i uint32, found bool) {
+	var serial []byte
 	for n, b := range t.blocks {
 		for k := range b.rows {
 			row := &b.rows[k]
-			if string(b.textOf(row, inventoryTextSerial)) == id.serial && b.issuers[row.issuer] == id.issuer {
+			if serial = b.appendSerial(serial[:0], row); string(serial) == id.serial && b.issuer(row) == id.issuer {
 				return uint32(n*inventoryBlockRows + k), true
 			}
 		}

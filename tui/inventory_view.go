@@ -256,20 +256,20 @@ func (s *inventoryScreen) rowLine(cells []inventoryCell, position int, now time.
 
 // cell returns what stands in a column, and its style; nil is plain.
 func (s *inventoryScreen) cell(b *inventoryBlock, row *inventoryRow, c inventoryCell, left time.Duration) (string, *lipgloss.Style) {
-	state := ca.States()[row.state]
+	state := ca.States()[row.state()]
 	switch c.column {
 	case inventoryByName:
-		name := inventoryRaw(b.textOf(row, inventoryTextName), c.width)
-		if file := b.textOf(row, inventoryTextFile); len(file) > 0 {
+		name := inventoryRaw(b.name(row), c.width)
+		if file := b.file(row); len(file) > 0 {
 			name += " (" + inventoryRaw(file, c.width) + ")"
 		}
 		return name, nil
 	case inventoryByGroups:
-		return inventoryRaw(b.textOf(row, inventoryTextGroups), c.width), nil
+		return inventoryRaw(b.groups(row), c.width), nil
 	case inventoryByProfile:
-		return inventoryRaw(b.textOf(row, inventoryTextProfile), c.width), nil
+		return inventoryRaw(b.profile(row), c.width), nil
 	case inventoryBySerial:
-		return inventoryRaw(b.textOf(row, inventoryTextSerial), c.width), &s.theme.Faint
+		return inventoryRaw(b.appendSerial(nil, row), c.width), &s.theme.Faint
 	case inventoryByEnd:
 		return inventoryLeft(state, left), s.endStyle(state, left)
 	}
@@ -313,7 +313,7 @@ func (s *inventoryScreen) stateStyle(state ca.State) *lipgloss.Style {
 
 // inventoryRaw is as much of a text as can be of use in so many cells: marks
 // that take no cell could be thousands.
-func inventoryRaw(text []byte, width int) string {
+func inventoryRaw[T string | []byte](text T, width int) string {
 	most := 4*width + 16
 	if len(text) <= most {
 		return string(text)
