@@ -38,7 +38,7 @@ func newExam(w *world) screen {
 
 func (s *examStart) Init() tea.Cmd {
 	return func() tea.Msg {
-		found, _, err := examFind(s.LabDir)
+		found, _, err := examFind(s.world)
 		return examFoundMsg{s, found, err}
 	}
 }
@@ -69,7 +69,10 @@ func (s *examStart) Update(msg tea.Msg) (screen, tea.Cmd) {
 		if msg.err == nil {
 			s.found = msg.found
 			if began {
-				return s, replace(newExamTasks(s.world, s.found))
+				tasks := newExamTasks(s.world, s.found)
+				tasks.note = fmt.Sprintf("%s in %s. The clock runs.", labCount(len(s.found.exam.Tasks), "task"),
+					labCount(int(s.found.exam.EndsAt.Sub(s.found.exam.StartedAt).Minutes()), "minute"))
+				return s, replace(tasks)
 			}
 		}
 	case resumedMsg:
@@ -110,11 +113,11 @@ func (s *examStart) begin() tea.Cmd {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.doing, s.cancel, s.err = "Choosing tasks and writing their files", cancel, nil
 	minutes := examMinutes()[s.choice]
-	return func() tea.Msg {
+	return s.work(func(context.Context) tea.Msg {
 		defer cancel()
 		found, err := examBegin(ctx, s.world, minutes)
 		return examFoundMsg{s, found, err}
-	}
+	})
 }
 
 func (s *examStart) isBusy() bool { return s.doing != "" }
@@ -161,7 +164,7 @@ func (s *examStart) intro(width int) []string {
 			lengths = append(lengths, fmt.Sprintf("  %d ", minutes))
 		}
 	}
-	out = append(out, "", "Minutes:"+strings.Join(lengths, ""))
+	out = append(out, "", "Minutes:"+strings.Join(lengths, ""), s.found.sizes[s.choice])
 	if s.found.exam != nil {
 		report := s.found.exam.Report()
 		out = append(out, s.theme.Faint.Render(clip(fmt.Sprintf("The last one: %d %%, %s. r shows its report.", report.Score, examVerdict(report)), width)))

@@ -15,6 +15,8 @@ import (
 type examFound struct {
 	exam *lab.Exam // nil where there was none yet
 	labs map[string]*lab.Lab
+	// sizes say what an exam of each of examMinutes would be.
+	sizes []string
 }
 
 func (f *examFound) goesOn() bool { return f.exam != nil && f.exam.EndedAt.IsZero() }
@@ -27,16 +29,29 @@ func (f *examFound) lab(t lab.ExamTask) *lab.Lab {
 	return &lab.Lab{ID: t.Lab, Title: t.Lab}
 }
 
-func examFind(root string) (*examFound, *lab.Session, error) {
-	session, err := lab.ResumeExam(root)
-	if errors.Is(err, lab.ErrNoExam) {
-		return &examFound{}, nil, nil
-	}
-	if err != nil {
+func examFind(w *world) (*examFound, *lab.Session, error) {
+	session, err := lab.ResumeExam(w.LabDir)
+	if err != nil && !errors.Is(err, lab.ErrNoExam) {
 		return nil, nil, err
 	}
-	found, err := examOf(session)
-	return found, session, err
+	found := &examFound{}
+	if session != nil {
+		if found, err = examOf(session); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, minutes := range examMinutes() {
+		tasks, minutes, err := lab.ExamSize(examOptions(w, minutes))
+		if err != nil {
+			return nil, nil, err
+		}
+		found.sizes = append(found.sizes, "About "+labCount(tasks, "task")+" in "+labCount(minutes, "minute")+".")
+	}
+	return found, session, nil
+}
+
+func examOptions(w *world, minutes int) lab.ExamOptions {
+	return lab.ExamOptions{Root: w.LabDir, Now: w.Now(), Minutes: minutes}
 }
 
 func examOf(session *lab.Session) (*examFound, error) {
@@ -51,14 +66,14 @@ func examOf(session *lab.Session) (*examFound, error) {
 
 // labExamGoesOn says whether an exam is under way.
 func labExamGoesOn(w *world) (bool, error) {
-	found, _, err := examFind(w.LabDir)
+	found, _, err := examFind(w)
 	return err == nil && found.goesOn(), err
 }
 
 func examBegin(ctx context.Context, w *world, minutes int) (*examFound, error) {
-	session, err := lab.NewExam(ctx, lab.ExamOptions{
-		Root: w.LabDir, Now: w.Now(), Minutes: minutes, Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-	})
+	o := examOptions(w, minutes)
+	o.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	session, err := lab.NewExam(ctx, o)
 	if err != nil {
 		return nil, err
 	}

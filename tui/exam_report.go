@@ -46,11 +46,11 @@ func (s *examReport) Init() tea.Cmd {
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.cancel = cancel
-	return func() tea.Msg {
+	return s.work(func(context.Context) tea.Msg {
 		defer cancel()
 		reported, err := examFinish(ctx, s.world) // it has ended: nothing changes
 		return examReportedMsg{s, reported, err}
-	}
+	})
 }
 
 func (s *examReport) Title() string { return "Report" }

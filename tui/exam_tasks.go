@@ -41,7 +41,7 @@ type examTasks struct {
 	err      error
 }
 
-func newExamTasks(w *world, found *examFound) screen {
+func newExamTasks(w *world, found *examFound) *examTasks {
 	return &examTasks{world: w, found: found, cancels: map[int]context.CancelFunc{}}
 }
 
@@ -167,19 +167,19 @@ func (s *examTasks) look() tea.Cmd {
 	ctx, work := s.begins()
 	s.looking, s.lookedAt = true, s.Now()
 	before := s.seen.stamps
-	return func() tea.Msg {
+	return s.work(func(context.Context) tea.Msg {
 		seen, err := examLook(ctx, s.world, before)
 		return examSeenMsg{s, work, seen, err}
-	}
+	})
 }
 
 func (s *examTasks) finish() tea.Cmd {
 	ctx, work := s.begins()
 	s.ending, s.err, s.question = true, nil, nil
-	return func() tea.Msg {
+	return s.work(func(context.Context) tea.Msg {
 		reported, err := examFinish(ctx, s.world)
 		return examEndedMsg{s, work, reported, err}
-	}
+	})
 }
 
 func (s *examTasks) Keys() []key.Binding {
@@ -281,10 +281,10 @@ func (s *examTasks) flag() tea.Cmd {
 	t := &s.found.exam.Tasks[s.at]
 	t.Flagged = !t.Flagged
 	id, flagged := t.Lab, t.Flagged
-	return func() tea.Msg {
+	return s.work(func(context.Context) tea.Msg {
 		found, err := examFlag(ctx, s.world, id, flagged)
 		return examFlaggedMsg{s, work, found, err}
-	}
+	})
 }
 
 // askFinish asks, and says what is open.
@@ -300,10 +300,10 @@ func (s *examTasks) askFinish() tea.Cmd {
 	}
 	ask := []string{"Finish the exam? " + examLeft(s.found.exam, s.Now())}
 	if untouched > 0 {
-		ask = append(ask, fmt.Sprintf("In %s no file was written yet.", labCount(untouched, "task")))
+		ask = append(ask, "No file was written yet in "+labCount(untouched, "task")+".")
 	}
 	if flagged > 0 {
-		ask = append(ask, labCount(flagged, "task")+" flagged to come back to.")
+		ask = append(ask, "Flagged to come back to: "+labCount(flagged, "task")+".")
 	}
 	s.question = &labQuestion{lines: ask, yes: "finish and see the report", then: func() { s.after = s.finish() }}
 	return nil

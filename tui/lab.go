@@ -14,13 +14,13 @@ import (
 type labsScreen struct {
 	*world
 	labsState
-	loaded  bool
-	err     error
-	filter  string
-	rows    []labsRow
-	cursor  int // of rows; on a row that can be opened
-	list    labPane
-	again   bool // loaded before: the cursor stays where it is
+	loaded bool
+	err    error
+	filter string
+	rows   []labsRow
+	cursor int // of rows; on a row that can be opened
+	list   labPane
+	again  bool // loaded before: the cursor stays where it is
 }
 
 // labsState is what is loaded for the catalogue.

@@ -10,8 +10,10 @@ import (
 	"github.com/pkictl/pkictl/lab"
 )
 
-// The width from which there are two panes side by side.
-const labWide = 110
+const (
+	labWide = 110 // the width from which there are two panes side by side
+	labTall = 18  // the height above which there are blank lines between parts
+)
 
 func (s *labsScreen) View(width, height int) string {
 	out := []string{s.heading(width), ""}
@@ -27,7 +29,7 @@ func (s *labsScreen) View(width, height int) string {
 		out = append(out, labBeside(s.theme, s.drawList(left, height-2), s.about(width-left-3))...)
 	default:
 		about := s.about(width)
-		keep := min(4, max(height-10, 2))
+		keep := max(min(4, max(height-10, 2)), height-3-s.length())
 		out = append(out, s.drawList(width, height-3-keep)...)
 		out = append(out, s.theme.Faint.Render(strings.Repeat("─", width)))
 		out = append(out, about[:min(len(about), keep)]...)
@@ -60,6 +62,17 @@ func (s *labsScreen) passed(domain string) int {
 	n := 0
 	for _, l := range s.labs {
 		if (domain == "" || l.Domain == domain) && s.state(l) == labPassed {
+			n++
+		}
+	}
+	return n
+}
+
+// length is how many lines the list has at most.
+func (s *labsScreen) length() int {
+	n := len(s.rows)
+	for _, row := range s.rows {
+		if row.domain != nil {
 			n++
 		}
 	}

@@ -58,13 +58,13 @@ func (s *labScreen) key(name string) tea.Cmd {
 func (s *labScreen) keyBefore(name string) tea.Cmd {
 	switch {
 	case name == "enter" && s.err != nil && !s.loaded:
-		return s.work("Reading what there is", labResume)
+		return s.prepare("Reading what there is", labResume)
 	case name == "enter":
 		doing := "Writing the files to start from"
 		if labNeedsCluster(s.lab) {
 			doing = "Starting a cluster; this takes some seconds"
 		}
-		return s.work(doing, labStart)
+		return s.prepare(doing, labStart)
 	}
 	s.tasks.key(name)
 	return nil
@@ -164,6 +164,6 @@ func (s *labScreen) reset() tea.Cmd {
 			s.cancel()
 		}
 		s.expanded, s.cursor = map[int]bool{}, 0
-		return s.work("Putting back what the lab begins with", labReset)
+		return s.prepare("Putting back what the lab begins with", labReset)
 	}, "Start the lab anew?", what+" Your best result and the time stay.")
 }

@@ -30,16 +30,16 @@ type labScreen struct {
 	lab *lab.Lab
 
 	space  *lab.Workspace // nil until it is there
-	loaded bool     // what is kept of it is known
-	doing  string   // what is under way, in words; not a check
+	loaded bool           // what is kept of it is known
+	doing  string         // what is under way, in words; not a check
 	cancel context.CancelFunc
 	err    error // of that, or of the last check
 
 	progress lab.Progress
 	unsaved  time.Duration // of the time that it was open
 	saving   int           // so many writes are under way
-	leaving  bool // as soon as it is saved
-	stopped  bool // the program ends
+	leaving  bool          // as soon as it is saved
+	stopped  bool          // the program ends
 
 	result    *lab.Result
 	next      *lab.Lab // what to do when it has passed
@@ -105,7 +105,7 @@ type (
 )
 
 func (s *labScreen) Init() tea.Cmd {
-	return tea.Batch(s.work("Reading what there is", labResume), s.startTicks())
+	return tea.Batch(s.prepare("Reading what there is", labResume), s.startTicks())
 }
 
 func (s *labScreen) Title() string { return s.lab.Title }
@@ -144,16 +144,16 @@ func (s *labScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 // labWork opens, makes or resets a workspace.
 type labWork func(context.Context, *world, *lab.Lab, *lab.Workspace) (*lab.Workspace, lab.Progress, error)
 
-// work runs what makes or opens the workspace, and nothing else beside it.
-func (s *labScreen) work(doing string, do labWork) tea.Cmd {
+// prepare runs what makes or opens the workspace, and nothing else beside it.
+func (s *labScreen) prepare(doing string, do labWork) tea.Cmd {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.doing, s.cancel, s.err, s.note = doing, cancel, nil, ""
 	space := s.space
-	return func() tea.Msg {
+	return s.world.work(func(context.Context) tea.Msg {
 		defer cancel()
 		space, progress, err := do(ctx, s.world, s.lab, space)
 		return labOpenedMsg{s, space, progress, err}
-	}
+	})
 }
 
 func (s *labScreen) opened(msg labOpenedMsg) tea.Cmd {
@@ -178,7 +178,7 @@ func (s *labScreen) check() tea.Cmd {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.checking, s.cancel = true, cancel
 	space := s.space
-	return func() tea.Msg {
+	return s.world.work(func(context.Context) tea.Msg {
 		defer cancel()
 		msg := labCheckedMsg{of: s, stamp: space.Stamp()}
 		msg.result, msg.progress, msg.err = labCheck(ctx, s.world, s.lab, space)
@@ -186,7 +186,7 @@ func (s *labScreen) check() tea.Cmd {
 			msg.next, msg.err = labNext(s.world, s.lab)
 		}
 		return msg
-	}
+	})
 }
 
 func (s *labScreen) checked(msg labCheckedMsg) tea.Cmd {
@@ -274,15 +274,15 @@ func (s *labScreen) save(change func(*lab.Progress), then tea.Cmd) tea.Cmd {
 	s.progress.Spent += counted
 	s.unsaved = 0
 	s.saving++
-	return func() tea.Msg {
-		progress, err := labSave(s.ctx, s.world, s.lab, func(p *lab.Progress) {
+	return s.world.work(func(ctx context.Context) tea.Msg {
+		progress, err := labSave(ctx, s.world, s.lab, func(p *lab.Progress) {
 			p.Spent += counted
 			if change != nil {
 				change(p)
 			}
 		})
 		return labSavedMsg{s, progress, counted, then, err}
-	}
+	})
 }
 
 func (s *labScreen) saved(msg labSavedMsg) tea.Cmd {
@@ -333,13 +333,13 @@ func (s *labScreen) Keys() []key.Binding {
 	case s.space == nil:
 		return []key.Binding{binding("back", "esc")}
 	}
-	keys := []key.Binding{binding("tasks/checks", "tab"), binding("check", "c"), binding("hint", "h"), binding("solution", "s"),
-		binding("copy cd", "y"), binding("reset", "r")}
+	keys := []key.Binding{binding([]string{"checks", "tasks"}[s.side], "tab"), binding("hint", "h"), binding("check", "c"),
+		binding("back", "esc"), binding("solution", "s"), binding("copy cd", "y"), binding("reset", "r")}
 	if s.side == 1 {
 		keys = append([]key.Binding{binding("why", "enter")}, keys...)
 	}
 	if s.passed() && s.next != nil {
 		keys = append([]key.Binding{binding("next lab", "n")}, keys...)
 	}
-	return append(keys, binding("all whys", "e"), binding("back", "esc"))
+	return append(keys, binding("all whys", "e"))
 }

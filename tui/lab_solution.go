@@ -53,7 +53,7 @@ func (s *labSolutionScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 		return s, pop
 	case "tab", "shift+tab", "left", "right":
 		s.side = (s.side + 1) % len(s.ways)
-	case "y":
+	case "y", "c":
 		s.note = "Copied: " + s.ways[s.side].title
 		return s, tea.SetClipboard(s.ways[s.side].script)
 	default:
@@ -97,5 +97,5 @@ func (s *labSolutionScreen) draw(i, width, height int, beside bool) []string {
 			body[n] = s.theme.Faint.Render(line)
 		}
 	}
-	return append([]string{head, ""}, s.panes[i].draw(s.theme, body, width, height-2)...)
+	return append([]string{head, labPad("", width)}, s.panes[i].draw(s.theme, body, width, height-2)...)
 }

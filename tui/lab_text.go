@@ -52,19 +52,23 @@ func labBreak(line string, width int) []string {
 	return broken
 }
 
-// labCode breaks a printable line of code at the edge; a sign says that it goes on.
+// labCode breaks a printable line of code between words, or where there is none at
+// the edge; a sign says that it goes on. What goes on is indented by two more.
 func labCode(line string, width int) []string {
 	if lipgloss.Width(line) <= width {
 		return []string{line}
 	}
 	indent := len(line) - len(strings.TrimLeft(line, " "))
-	indent = min(indent, width/2)
-	lead := strings.Repeat(" ", indent)
-	parts := strings.Split(ansi.Hardwrap(line[indent:], max(width-indent-1, 2), true), "\n")
+	lead := strings.Repeat(" ", min(indent, width/2))
+	room := max(width-len(lead)-4, 4) // for two blanks, a blank and the sign
+	parts := labBreak(line[indent:], room)
 	for i := range parts {
+		if i > 0 {
+			parts[i] = "  " + parts[i]
+		}
 		parts[i] = lead + parts[i]
 		if i < len(parts)-1 {
-			parts[i] += "↩"
+			parts[i] += " ↩"
 		}
 	}
 	return parts
@@ -246,7 +250,7 @@ func labBeside(t *theme, left, right []string) []string {
 type labQuestion struct {
 	lines []string
 	yes   string // what y does, in two or three words
-	then  func()  // what it does
+	then  func() // what it does
 }
 
 // draw puts the question over the last lines of a picture.
@@ -258,7 +262,7 @@ func (q *labQuestion) draw(t *theme, picture []string, width int) []string {
 	for _, line := range q.lines {
 		box = append(box, labStyled(t.Strong, labWrap(line, width))...)
 	}
-	box = append(box, t.Key.Render("y")+" "+q.yes+"   "+t.Key.Render("n")+" no, go back (also enter and esc)")
+	box = append(box, t.Key.Render("y")+" "+q.yes+"   "+t.Key.Render("n")+" no (also enter, esc)")
 	keep := max(len(picture)-len(box), 0)
 	return append(picture[:keep:keep], box...)[:len(picture)]
 }

@@ -13,6 +13,9 @@ func (s *labScreen) View(width, height int) string {
 	out := s.head(width)
 	status := s.status(width)
 	status = status[:min(len(status), max(height/4, 1))]
+	if height > labTall {
+		out = append(out, "")
+	}
 	room := height - len(out) - len(status)
 	switch {
 	case s.space == nil:
