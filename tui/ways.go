@@ -25,6 +25,6 @@ func ways() []way {
 		{title: "Audit policy", help: "which requests are logged, and how much of them", words: "audit generate lint log policy", open: func(w *world) screen { return newForm(w, newFlowAudit(w)) }},
 		{title: "API server", help: "flags of kube-apiserver that come back up: audit, encryption, admission, TLS", words: "apiserver flags patch manifest static pod encryption cis", open: func(w *world) screen { return newForm(w, newFlowAPIServer(w)) }},
 		{title: "Inventory", help: "all certificates that were issued: find, renew, revoke, export them", words: "list table certificates expiring renew revoke export", open: func(w *world) screen { return newInventory(w) }},
-		{title: "Practice labs", help: "Tasks as the CKA and CKS exams set them, graded on this machine, and an exam against the clock", words: "lab exam learn train cka cks task", open: newLabs},
+		{title: "Practice labs", help: "tasks as the CKA and CKS exams set them, graded on this machine, and an exam against the clock", words: "lab exam learn train cka cks task", open: newLabs},
 	}
 }
