@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,6 +116,34 @@ func TestStart(t *testing.T) {
 	wantSame(t, before, tree(t, root))
 	if _, err := lab.OpenWorkspace(root, "cluster-ca"); err == nil || failure.HintOf(err) != "start the lab first" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestStartAtOnce: of several that start a lab one makes it, and the others find it
+// whole.
+func TestStartAtOnce(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join(t.TempDir(), "labs")
+	var made atomic.Int32
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			w, err := lab.Start(t.Context(), lab.StartOptions{ID: "admin-credential", Root: root, Now: now})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if !w.Resumed {
+				made.Add(1)
+			}
+			if _, err := os.Stat(filepath.Join(w.Dir, "pki", "ca.key")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d have made it", made.Load())
 	}
 }
 
