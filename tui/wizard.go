@@ -37,6 +37,9 @@ type Options struct {
 	// GivenPassphrase returns the passphrase of a file or of the environment, nil
 	// where there is neither and it has to be asked for.
 	GivenPassphrase func(name string) ([]byte, error)
+	// AskPassphrase asks for one on the terminal without echo, twice for a new one,
+	// where prompts are plain lines.
+	AskPassphrase func(ctx context.Context, name string, isNew bool) ([]byte, error)
 }
 
 // world is what all screens share.
@@ -46,6 +49,8 @@ type world struct {
 	theme *theme
 	// send has a message delivered to the update loop, from any goroutine.
 	send func(tea.Msg)
+	// answers reads what is typed at plain prompts; answersFrom makes it.
+	answers *answerReader
 }
 
 // Run shows the wizard until the user leaves it or ctx ends. The terminal is as
