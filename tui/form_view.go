@@ -10,6 +10,9 @@ import (
 // panelFrom is the width from which help stands to the right of the fields.
 const panelFrom = 100
 
+// maxLabel is how wide the column of titles becomes.
+const maxLabel = 32
+
 // View draws the step, help for the field under the cursor, and the command so
 // far.
 func (s *formScreen) View(width, height int) string {
@@ -201,8 +204,8 @@ func (s *formScreen) labelWidth(width int) int {
 	widest := 0
 	for _, f := range s.step().fields {
 		if !f.isHidden() {
-			widest = max(widest, ansi.StringWidth(text(f.title)))
+			widest = max(widest, ansi.StringWidth(clip(f.title, maxLabel)))
 		}
 	}
-	return min(widest, width*2/5, 32)
+	return min(widest, width*2/5)
 }
