@@ -80,6 +80,25 @@ func TestFormEnterIsNo(t *testing.T) {
 	}
 }
 
+// TestFormTypedAhead: keys that come before the next screen does are not for the
+// one that was left.
+func TestFormTypedAhead(t *testing.T) {
+	t.Parallel()
+	d := newFormDriver(t, openNote(&noteFlow{dir: t.TempDir(), name: "todo"}))
+	d.press("pgdown", "enter", "tab", "enter", "enter", "enter", "esc")
+	d.shows("Write it?")
+	if len(d.root.stack) != 3 {
+		t.Errorf("%d screens", len(d.root.stack))
+	}
+	d.press("esc", "esc", "enter")
+	d.on("Note")
+	d.press("esc", "esc", "esc", "esc")
+	d.on("Home")
+	if d.quit {
+		t.Error("it has left the program")
+	}
+}
+
 func TestFormChecksWhileTyping(t *testing.T) {
 	t.Parallel()
 	d := newFormDriver(t, openNote(&noteFlow{dir: t.TempDir()}))

@@ -98,10 +98,13 @@ func (d *formDriver) shows(words string) {
 	d.until(words, func() bool { return strings.Contains(strings.Join(strings.Fields(d.view()), " "), words) })
 }
 
-// on waits for a screen.
+// on waits for a screen, which has been told that it is on top again.
 func (d *formDriver) on(title string) {
 	d.t.Helper()
-	d.until("the screen "+title, func() bool { return d.root.top().Title() == title })
+	d.until("the screen "+title, func() bool {
+		form, isForm := d.root.top().(*formScreen)
+		return d.root.top().Title() == title && !(isForm && form.gone)
+	})
 }
 
 // press sends keys by their names, and letters one by one.
