@@ -136,6 +136,33 @@ func compareTrees(t *testing.T, a, b string) {
 	}
 }
 
+// copyTree copies files with their modes, so that two things can be done from
+// the same beginning.
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == from {
+			return err
+		}
+		name, _ := filepath.Rel(from, path)
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return os.Mkdir(filepath.Join(to, name), info.Mode().Perm())
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), data, info.Mode().Perm())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 const testPassword = "three-words-or-more"
 
 func describeTree(t *testing.T, root string) map[string]string {
@@ -171,7 +198,7 @@ func describeFile(t *testing.T, path string) string {
 	switch name := filepath.Base(path); {
 	case name == "inventory.db":
 		return describeInventory(t, filepath.Dir(path))
-	case strings.HasPrefix(name, "inventory.db-"), strings.HasPrefix(name, ".") && strings.Contains(name, "lock"):
+	case strings.HasPrefix(name, "inventory.db-"), strings.Contains(path, "/."): // locks, and what commits leave to themselves
 		return ""
 	case strings.HasSuffix(name, ".p12"):
 		return describePKCS12(t, data)
