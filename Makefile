@@ -16,7 +16,7 @@ KUBERNETES := $(shell sed -n 's|.*k8s.io/kubernetes v\([0-9.]*\).*|\1|p' tools/g
 # The one that is linked.
 AGE := $(shell sed -n 's|.*filippo.io/age \(v[0-9.]*\).*|\1|p' go.mod)
 
-.PHONY: build pkcs11 install demo test check bench fuzz cross reproducible lint-tools clean
+.PHONY: build pkcs11 install demo pictures test check bench fuzz cross reproducible lint-tools clean
 
 build:
 	$(BUILD) -o bin/pkictl ./cmd/pkictl
@@ -38,6 +38,11 @@ demo: build
 	rm -rf demo && mkdir demo
 	@cd demo && PATH="$(CURDIR)/bin:$$PATH" bash ../tools/demo.sh
 
+# The README's pictures of the wizard, from the program itself in a real terminal.
+pictures: build tools/bin/.peers
+	cd tools/pictures && go build -trimpath -o $(GOBIN)/freeze github.com/charmbracelet/freeze
+	PATH="$(CURDIR)/bin:$(GOBIN):$$PATH" bash tools/pictures/pictures.sh docs/pictures
+
 # The real peers: etcd, the control plane, kubeadm, kubectl, cfssl.
 tools/bin/.peers: tools/go.mod tools/go.sum
 	@echo "Building etcd, Kubernetes $(KUBERNETES) and cfssl into tools/bin: about five minutes, once."
@@ -54,8 +59,8 @@ $(GOBIN)/age:
 	GOBIN=$(GOBIN) go install filippo.io/age/cmd/age@$(AGE) filippo.io/age/cmd/age-keygen@$(AGE)
 
 test: tools/bin/.peers $(GOBIN)/age
-	@for need in openssl softhsm2-util pkcs11-tool /usr/share/easy-rsa/easyrsa setsid cc; do \
-	  command -v $$need >/dev/null || { echo "error: the tests need $$need; on Debian: apt-get install openssl softhsm2 opensc easy-rsa util-linux gcc" >&2; exit 1; }; done
+	@for need in openssl softhsm2-util pkcs11-tool /usr/share/easy-rsa/easyrsa setsid tmux cc; do \
+	  command -v $$need >/dev/null || { echo "error: the tests need $$need; on Debian: apt-get install openssl softhsm2 opensc easy-rsa util-linux tmux gcc" >&2; exit 1; }; done
 	go test $(RACE) -timeout 75m ./...
 	go test -tags pkcs11 -run PKCS11 -timeout 10m ./ca ./cmd/pkictl
 
@@ -63,6 +68,7 @@ check: lint-tools
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "error: run gofmt -w on:" $$unformatted >&2; exit 1; }
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
+	cd tools/pictures && go mod tidy -diff
 	go vet ./...
 	go vet -tags pkcs11 ./ca ./cmd/pkictl
 	$(GOBIN)/staticcheck ./...
@@ -99,12 +105,12 @@ fuzz:
 cross:
 	@for platform in $(PLATFORMS); do echo "build $$platform"; \
 	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o /dev/null ./cmd/pkictl; \
-	  GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./internal/... ./apiserver/... ./ca ./cluster ./csr ./kubeconfig; done
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./internal/... ./apiserver/... ./ca ./cluster ./csr ./kubeconfig ./lab ./examples ./tui; done
 
 # Two builds, in two places, are the same bytes.
 reproducible: build
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
-	  cp -r go.mod go.sum apiserver ca cluster cmd csr internal kubeconfig "$$copy" && \
+	  cp -r go.mod go.sum apiserver ca cluster cmd csr examples internal kubeconfig lab tui "$$copy" && \
 	  (cd "$$copy" && $(BUILD) -o pkictl ./cmd/pkictl) && cmp bin/pkictl "$$copy/pkictl" && \
 	  echo "bin/pkictl is reproducible: $$(sha256sum < bin/pkictl | cut -d' ' -f1)"
 
