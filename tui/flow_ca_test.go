@@ -17,8 +17,8 @@ import (
 // sameCase is a set of answers that the wizard and the command line are given.
 type sameCase struct {
 	name string
-	// prepare fills the directory that both begin with.
-	prepare func(t *testing.T, root string)
+	// prepare fills the directory that both begin with, an hour before.
+	prepare func(t *testing.T, root string, at time.Time)
 	// flow returns the flow with its answers; paths begin with root.
 	flow func(w *world, root string) flow
 	// env is the environment of the command, in which ROOT is its directory, and
@@ -34,8 +34,9 @@ type sameCase struct {
 func (c sameCase) check(t *testing.T) {
 	a, b := t.TempDir(), t.TempDir()
 	if c.prepare != nil {
-		c.prepare(t, a)
-		copyTree(t, a, b)
+		at := anHourAgo()
+		c.prepare(t, a, at)
+		c.prepare(t, b, at)
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	clock := func() time.Time { return now }
@@ -183,9 +184,9 @@ func checkWrites(t *testing.T, r *review, before map[string]string, root string)
 
 func anHourAgo() time.Time { return time.Now().UTC().Truncate(time.Second).Add(-time.Hour) }
 
-func makeCA(t *testing.T, o ca.InitOptions) {
+func makeCA(t *testing.T, at time.Time, o ca.InitOptions) {
 	t.Helper()
-	o.Now = anHourAgo()
+	o.Now = at
 	if _, err := ca.Init(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -202,10 +203,10 @@ func flowCACases() []sameCase {
 			return f
 		}
 	}
-	hasParent := func(o ca.InitOptions) func(t *testing.T, root string) {
-		return func(t *testing.T, root string) {
+	hasParent := func(o ca.InitOptions) func(t *testing.T, root string, at time.Time) {
+		return func(t *testing.T, root string, at time.Time) {
 			o.Dir = filepath.Join(root, "pki")
-			makeCA(t, o)
+			makeCA(t, at, o)
 		}
 	}
 	passphrase := []string{variablePassphrase + "=" + testPassword}
@@ -247,11 +248,11 @@ func flowCACases() []sameCase {
 		},
 		{
 			name: "import of a directory",
-			prepare: func(t *testing.T, root string) {
+			prepare: func(t *testing.T, root string, at time.Time) {
 				old := filepath.Join(root, "old")
-				makeCA(t, ca.InitOptions{Dir: old})
+				makeCA(t, at, ca.InitOptions{Dir: old})
 				for _, name := range []string{"jane", "joe"} {
-					if _, err := ca.Issue(t.Context(), ca.IssueOptions{Dir: old, CommonName: name, Now: anHourAgo()}); err != nil {
+					if _, err := ca.Issue(t.Context(), ca.IssueOptions{Dir: old, CommonName: name, Now: at}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -265,8 +266,8 @@ func flowCACases() []sameCase {
 		},
 		{
 			name: "import of two files, encrypted",
-			prepare: func(t *testing.T, root string) {
-				makeCA(t, ca.InitOptions{Dir: filepath.Join(root, "old"), NewPassphrase: withPassphrase})
+			prepare: func(t *testing.T, root string, at time.Time) {
+				makeCA(t, at, ca.InitOptions{Dir: filepath.Join(root, "old"), NewPassphrase: withPassphrase})
 			},
 			env: passphrase, asks: []string{`old key "ROOT/old/ca.key"`, `old key "ROOT/old/ca.key"`},
 			flow: set(func(f *flowCA, root string) {
@@ -316,7 +317,7 @@ func TestFlowCARefuses(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()
 			c.prepare.Dir = filepath.Join(root, "pki")
-			makeCA(t, c.prepare)
+			makeCA(t, anHourAgo(), c.prepare)
 			f := newFlowCA(flowWorld(c.prepare.Dir, time.Now, nil))
 			c.fill(f, root)
 			before := describeTree(t, root)
@@ -353,7 +354,7 @@ func TestFlowCAFields(t *testing.T) {
 	if err := f.checkDir(); err != nil {
 		t.Error(err)
 	}
-	makeCA(t, ca.InitOptions{Dir: dir})
+	makeCA(t, anHourAgo(), ca.InitOptions{Dir: dir})
 	if err := f.checkDir(); err == nil || !strings.Contains(err.Error(), "there is a CA in") {
 		t.Errorf("a CA is not seen: %v", err)
 	}

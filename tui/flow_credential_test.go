@@ -19,10 +19,10 @@ func flowCredentialWith(fill func(f *flowCredential, root string)) func(w *world
 	}
 }
 
-func hasCA(o ca.InitOptions) func(t *testing.T, root string) {
-	return func(t *testing.T, root string) {
+func hasCA(o ca.InitOptions) func(t *testing.T, root string, at time.Time) {
+	return func(t *testing.T, root string, at time.Time) {
 		o.Dir = filepath.Join(root, "pki")
-		makeCA(t, o)
+		makeCA(t, at, o)
 	}
 }
 
@@ -89,9 +89,9 @@ func flowCredentialCases() []sameCase {
 		},
 		{
 			name: "from an intermediate CA, the directory by the environment", env: []string{variableDir + "=ROOT/team"},
-			prepare: func(t *testing.T, root string) {
-				hasCA(ca.InitOptions{})(t, root)
-				makeCA(t, ca.InitOptions{Dir: filepath.Join(root, "team"), Parent: filepath.Join(root, "pki"), PermitDNS: []string{"example.com"}})
+			prepare: func(t *testing.T, root string, at time.Time) {
+				hasCA(ca.InitOptions{})(t, root, at)
+				makeCA(t, at, ca.InitOptions{Dir: filepath.Join(root, "team"), Parent: filepath.Join(root, "pki"), PermitDNS: []string{"example.com"}})
 			},
 			flow: flowCredentialWith(func(f *flowCredential, root string) {
 				withKubeconfig(f, root)
@@ -100,9 +100,9 @@ func flowCredentialCases() []sameCase {
 		},
 		{
 			name: "replaced",
-			prepare: func(t *testing.T, root string) {
-				hasCA(ca.InitOptions{})(t, root)
-				f := flowCredentialWith(withKubeconfig)(flowWorld(filepath.Join(root, "pki"), anHourAgo, nil), root)
+			prepare: func(t *testing.T, root string, at time.Time) {
+				hasCA(ca.InitOptions{})(t, root, at)
+				f := flowCredentialWith(withKubeconfig)(flowWorld(filepath.Join(root, "pki"), func() time.Time { return at }, nil), root)
 				if _, err := f.run(t.Context(), (&jobLog{}).newJob()); err != nil {
 					t.Fatal(err)
 				}
@@ -159,7 +159,7 @@ func TestFlowCredentialRefuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()
-			hasCA(ca.InitOptions{})(t, root)
+			hasCA(ca.InitOptions{})(t, root, anHourAgo())
 			for name, data := range map[string]string{
 				"there.crt":   "mine\n",
 				"others.conf": "apiVersion: v1\nkind: Config\nusers: [{name: a, user: {}}, {name: b, user: {}}]\n",
@@ -201,7 +201,7 @@ func TestFlowCredentialNoCA(t *testing.T) {
 func TestFlowCredentialForce(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	hasCA(ca.InitOptions{})(t, root)
+	hasCA(ca.InitOptions{})(t, root, anHourAgo())
 	f := newFlowCredential(flowWorld(filepath.Join(root, "pki"), time.Now, nil))
 	f.commonName, f.force = "jane", true
 	force := fieldOf(t, f, "force")

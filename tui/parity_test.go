@@ -136,33 +136,6 @@ func compareTrees(t *testing.T, a, b string) {
 	}
 }
 
-// copyTree copies files with their modes, so that two things can be done from
-// the same beginning.
-func copyTree(t *testing.T, from, to string) {
-	t.Helper()
-	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || path == from {
-			return err
-		}
-		name, _ := filepath.Rel(from, path)
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			return os.Mkdir(filepath.Join(to, name), info.Mode().Perm())
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(to, name), data, info.Mode().Perm())
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 const testPassword = "three-words-or-more"
 
 func describeTree(t *testing.T, root string) map[string]string {
