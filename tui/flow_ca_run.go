@@ -127,13 +127,16 @@ func (f *flowCA) review(ctx context.Context, j *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.DryRun = true
+	asked := ""
+	if o.DryRun = true; !f.isImport() { // of what is taken over the key is looked at
+		o.Passphrase = f.askLater(j, &asked)
+	}
 	j.begin("Checking what would be made")
 	result, err := ca.Init(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	r := &review{rows: f.rows(result, true), writes: f.writes(o, result), warnings: result.Warnings, question: "Make this CA?"}
+	r := &review{rows: append(f.rows(result, true), laterRow(asked)...), writes: f.writes(o, result), warnings: result.Warnings, question: "Make this CA?"}
 	if result.Imported != nil {
 		r.question = "Take over this CA?"
 	}

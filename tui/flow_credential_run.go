@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pkictl/pkictl/ca"
@@ -12,9 +13,6 @@ import (
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
-
-// nameExport is what the password of a PKCS#12 file is asked for as.
-const nameExport = "the PKCS#12 file"
 
 // options are what issue would be given, without kubeconfig and export.
 func (f *flowCredential) options() ca.IssueOptions {
@@ -136,14 +134,14 @@ func (f *flowCredential) password(j *job, ask ca.Passphrase) ([]byte, error) {
 	if f.form != string(ca.ExportPKCS12) {
 		return nil, nil
 	}
-	given, err := f.isGiven(nameExport)
+	given, err := f.isGiven(ca.ExportName)
 	if err != nil {
 		return nil, err
 	}
 	if given {
 		ask = j.newPassphrase
 	}
-	password, err := ask(nameExport)
+	password, err := ask(ca.ExportName)
 	if errors.Is(err, ca.ErrNoPassphrase) {
 		return nil, failure.New(failure.Usage, "put it in a file for --export-passphrase-file, or in "+variableExportPassword, "a PKCS#12 file needs a password")
 	}
@@ -161,14 +159,15 @@ func (f *flowCredential) review(ctx context.Context, j *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.DryRun, o.Passphrase, o.Waiting = true, j.passphrase, func() { j.waiting(o.Dir) }
+	asked := ""
+	o.DryRun, o.Passphrase, o.Waiting = true, f.askLater(j, &asked), func() { j.waiting(o.Dir) }
 	j.begin("Checking the certificate")
 	result, err := ca.Issue(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	return &review{
-		rows: append(f.rows(result, export, true), f.meanings()...), writes: f.writes(o, result),
+		rows: slices.Concat(f.rows(result, export, true), f.meanings(), laterRow(asked)), writes: f.writes(o, result),
 		warnings: result.Warnings, question: "Issue it?",
 	}, nil
 }

@@ -10,5 +10,8 @@ type way struct {
 
 // ways are the ways on, in the order in which the first screen lists them.
 func ways() []way {
-	return []way{}
+	return []way{
+		{"Certificate authority", "Make a CA, one below another, or take over one that is there", "ca init-ca root intermediate import kubeadm cfssl easy-rsa openssl", func(w *world) screen { return newForm(w, newFlowCA(w)) }},
+		{"Credential", "A key and a certificate for a user or a server, and a kubeconfig", "issue certificate client server peer tls secret p12 pem kubeconfig", func(w *world) screen { return newForm(w, newFlowCredential(w)) }},
+	}
 }
