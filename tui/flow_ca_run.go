@@ -74,9 +74,11 @@ func (f *flowCA) commandMade() []string {
 		args = append(args, flag("key", f.keyKind)...)
 	}
 	args = append(args, flag("validity", f.validity)...)
-	if n, err := strconv.Atoi(f.pathLength); err == nil {
-		args = append(args, "--path-length", strconv.Itoa(n))
+	pathLength := f.pathLength
+	if n, err := strconv.Atoi(pathLength); err == nil {
+		pathLength = strconv.Itoa(n) // a leading 0 would make it octal
 	}
+	args = append(args, flag("path-length", pathLength)...)
 	args = append(args, flag("permit-dns", f.permitDNS...)...)
 	return append(args, flag("permit-ip", f.permitIP...)...)
 }
