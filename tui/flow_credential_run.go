@@ -167,7 +167,7 @@ func (f *flowCredential) review(ctx context.Context, j *job) (*review, error) {
 		return nil, err
 	}
 	return &review{
-		rows: slices.Concat(f.rows(result, export, true), f.meanings(), laterRow(asked)), writes: f.writes(o, result),
+		rows: slices.Concat(f.rows(result, export, o), f.meanings(), laterRow(asked)), writes: f.writes(o, result),
 		warnings: result.Warnings, question: "Issue it?",
 	}, nil
 }
@@ -219,16 +219,16 @@ func (f *flowCredential) run(ctx context.Context, j *job) (*outcome, error) {
 	}
 	j.done("Issued " + f.commonName)
 	return &outcome{
-		headline: "Issued " + f.commonName, rows: f.rows(result, export, false), warnings: result.Warnings,
+		headline: "Issued " + f.commonName, rows: f.rows(result, export, o), warnings: result.Warnings,
 		text: f.advice(), next: f.next(result),
 	}, nil
 }
 
 // rows are those of issue.
-func (f *flowCredential) rows(r *ca.IssueResult, export ca.Export, dryRun bool) []row {
+func (f *flowCredential) rows(r *ca.IssueResult, export ca.Export, o ca.IssueOptions) []row {
 	cert := r.Certificate
 	serial, fingerprint, kubeconfigPath, place := "", "", "", ""
-	if !dryRun {
+	if !o.DryRun {
 		serial, fingerprint = ca.FormatSerial(cert.SerialNumber), ca.Fingerprint(cert)
 	}
 	if f.hasKubeconfig() {
@@ -243,7 +243,7 @@ func (f *flowCredential) rows(r *ca.IssueResult, export ca.Export, dryRun bool) 
 		row{"names", strings.Join(ca.SANsOf(cert).Strings(), ", ")},
 		row{"key", ca.KeyName(cert.PublicKey)},
 		row{"serial", serial},
-		row{"ends", ca.FormatEnd(cert.NotAfter, f.Now())},
+		row{"ends", ca.FormatEnd(cert.NotAfter, o.Now)},
 		row{"SHA-256", fingerprint},
 		row{"certificate", r.CertPath},
 		row{"private key", r.KeyPath},
@@ -255,11 +255,11 @@ func (f *flowCredential) rows(r *ca.IssueResult, export ca.Export, dryRun bool) 
 func (f *flowCredential) advice() string {
 	switch {
 	case !f.isClient():
-		return "Clients that trust this CA accept the server by the names above, and by no other."
+		return "Clients that trust this CA accept the server by the names\nabove, and by no other."
 	case ca.UserMeaning(f.commonName) != "":
 		return ""
 	}
-	return "A certificate says who somebody is, not what they may do: bind a role to the user, or to a group."
+	return "A certificate says who somebody is, not what they may do:\nbind a role to the user, or to a group."
 }
 
 func (f *flowCredential) next(r *ca.IssueResult) []nextStep {
