@@ -291,7 +291,10 @@ func (f *flowUser) run(ctx context.Context, j *job) (*outcome, error) {
 		warnings: added.Warnings,
 	}
 	if added.Access != nil {
-		result.text = strings.Join(added.Access.Lines(), "\n")
+		for _, d := range added.Access.Dangers {
+			result.warnings = append(result.warnings, "DANGER: "+o.Name+" may "+d.String()+": "+d.Why)
+		}
+		result.text = strings.Join(added.Access.Rights(), "\n")
 	}
 	flags := f.connection().flags()
 	result.next = []nextStep{
