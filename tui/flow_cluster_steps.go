@@ -275,7 +275,11 @@ func flowClusterYears(d time.Duration) string { return fmt.Sprintf("%dy", d/ca.Y
 // keysToChoose has the kind that is there first: an empty answer leaves it so.
 func (f *flowCluster) keysToChoose() []option {
 	there := cmp.Or(f.found().Key, string(ca.ECDSAP256))
-	list := []option{{"", there, "As it is, or the default: small, fast, and known to all parts of Kubernetes."}}
+	help := "The default: small, fast, and known to all parts of Kubernetes."
+	if f.found().Key != "" {
+		help = "As the settings that are there have it."
+	}
+	list := []option{{"", there, help}}
 	for _, kind := range cluster.KeyKindNames() {
 		if kind != there || kind == f.key {
 			list = append(list, option{value: kind, label: kind})
