@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/pkictl/pkictl/apiserver"
@@ -112,8 +113,8 @@ func (f *flowAPIServer) manifestStep() step {
 		fields: []field{
 			{key: "manifest", title: "Manifest", text: &f.manifest, fallback: func() string { return apiserver.DefaultManifest },
 				help: "The static pod of kube-apiserver. A link is followed, and stays."},
-			{key: "backup-dir", title: "Backups", text: &f.backups, fallback: func() string { return "pkictl-backups beside the directory manifests" },
-				help: "A directory for the backup. Never that of the manifest: the kubelet runs every file there."},
+			{key: "backup-dir", title: "Backups", text: &f.backups,
+				help: "A directory for the backup; empty: pkictl-backups beside the directory manifests. Never that of the manifest: the kubelet runs every file there."},
 			f.configDirField(func() bool { return f.does(apiUndo) }),
 		},
 	}
@@ -156,7 +157,7 @@ func (f *flowAPIServer) waitStep() step {
 			{key: "wait", title: "Wait for it", yes: &f.waitThere, hidden: f.isHere,
 				help: help + " Only where a kubelet runs this manifest, on this host."},
 			{key: "timeout", title: "For how long", text: &f.timeout, hidden: func() bool { return !f.waits() }, check: checkAPITimeout,
-				fallback: apiserver.WaitTimeout.String, help: "As in 60s or 2m; once more for the old one after that."},
+				fallback: func() string { return strconv.Itoa(int(apiserver.WaitTimeout.Seconds())) + "s" }, help: "As in 60s or 2m; once more for the old one after that."},
 		},
 	}
 }
@@ -184,7 +185,10 @@ func (f *flowAPIServer) waitArgs() []string {
 	if !f.waits() {
 		return nil
 	}
-	return appendFlag([]string{"--wait"}, "--timeout", cmp.Or(f.timeout, apiserver.WaitTimeout.String()), apiserver.WaitTimeout.String())
+	if f.waitTimeout() == apiserver.WaitTimeout {
+		return []string{"--wait"}
+	}
+	return []string{"--wait", "--timeout", f.timeout}
 }
 
 // appendFlag adds a flag unless its value is the one that it has anyway.

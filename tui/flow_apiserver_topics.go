@@ -188,7 +188,7 @@ func (f *flowAPIServer) encryptionStep() step {
 				}), help: "Of the KMS plugin, as in: unix:///run/kms/kms.sock"},
 			{key: "kms-name", title: "Its name", text: &f.kmsName, hidden: func() bool { return !isKMS() }, fallback: func() string { return "kms" },
 				check: f.checkOf(func(o *apiserver.Options, v string) {
-					o.Encryption = apiserver.EncryptionOptions{Resources: []string{"secrets"}, Provider: "kms", KMSEndpoint: "unix:///run/kms.sock", KMSName: v}
+					o.Encryption = apiserver.EncryptionOptions{Resources: []string{"secrets"}, Provider: "kms", KMSEndpoint: "unix:///@kms", KMSName: v}
 				}), help: "Stays the same for ever: it is written beside what is encrypted."},
 			{key: "encryption-provider-config-automatic-reload", title: "Read it again", yes: &f.reload,
 				help: "When the file changes, without a restart: a key is then changed in the file alone."},
