@@ -95,7 +95,7 @@ $(GOBIN)/step:
 bench: tools/bin/.peers $(GOBIN)/step build
 	@echo "What starting costs, by package (ms):"
 	@GODEBUG=inittrace=1 bin/pkictl version 2>&1 >/dev/null | awk '{ print $$5, $$2 }' | sort -rn | head -12
-	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/pkictl
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/pkictl ./tui
 
 fuzz:
 	@for package in $$(go list ./...); do \
@@ -105,7 +105,7 @@ fuzz:
 cross:
 	@for platform in $(PLATFORMS); do echo "build $$platform"; \
 	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o /dev/null ./cmd/pkictl; \
-	  GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./internal/... ./apiserver/... ./ca ./cluster ./csr ./kubeconfig ./lab ./tui; done
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./internal/... ./apiserver/... ./ca ./cluster ./csr ./kubeconfig ./lab ./examples ./tui; done
 
 # Two builds, in two places, are the same bytes.
 reproducible: build

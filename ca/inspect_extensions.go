@@ -4,6 +4,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -241,3 +243,9 @@ func (info RequestedInfo) IsCritical(name string) bool {
 
 // plain is the text of an error without the name of a Go package.
 func plain(err error) string { return strings.TrimPrefix(err.Error(), "x509: ") }
+
+// KeyUsageNames lists the key usages, as RequestedInfo names them.
+func KeyUsageNames() []string { return slices.Clone(keyUsageNames) }
+
+// ExtendedKeyUsageNames lists the extended key usages that have a name.
+func ExtendedKeyUsageNames() []string { return slices.Sorted(maps.Values(extendedUsageNames)) }

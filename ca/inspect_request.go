@@ -12,7 +12,7 @@ type RequestInfo struct {
 	SignatureValid  bool   `json:"signatureValid"`
 	SignatureReason string `json:"signatureReason,omitempty"` // why it is not valid
 
-	x509 *x509.CertificateRequest
+	X509 *x509.CertificateRequest `json:"-"`
 }
 
 func decodeRequest(der []byte) (Item, error) {
@@ -34,7 +34,7 @@ func decodeRequest(der []byte) (Item, error) {
 		SignatureAlgorithm: signatureName(req.SignatureAlgorithm, req.Raw),
 		RequestedInfo:      requested,
 		SignatureValid:     true,
-		x509:               req,
+		X509:               req,
 	}
 	if err := req.CheckSignature(); err != nil {
 		info.SignatureValid, info.SignatureReason = false, plain(err)

@@ -119,7 +119,7 @@ func (l *linter) revocationList(info *CRLInfo) {
 
 // request reports what keeps a certificate request from being signed.
 func (l *linter) request(info *RequestInfo) {
-	r, err := newCertificateRequest(info.x509, "request")
+	r, err := newCertificateRequest(info.X509, "request")
 	if err != nil {
 		l.add(SeverityError, "request_parse", "RFC 2986", "%v", err)
 		return

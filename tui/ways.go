@@ -10,5 +10,8 @@ type way struct {
 
 // ways are the ways on, in the order in which the first screen lists them.
 func ways() []way {
-	return []way{}
+	return []way{
+		{title: "Inventory", help: "all certificates that were issued: find, renew, revoke, export them", words: "list table certificates expiring renew revoke export", open: func(w *world) screen { return newInventory(w) }},
+		{title: "Practice labs", help: "Tasks as the CKA and CKS exams set them, graded on this machine, and an exam against the clock", words: "lab exam learn train cka cks task", open: newLabs},
+	}
 }

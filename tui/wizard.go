@@ -5,12 +5,16 @@ package tui
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
+	"os"
+	"runtime"
+	"sync/atomic"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
 )
 
@@ -29,8 +33,14 @@ type Options struct {
 	// Now is the clock, to the second, in certificates; the wizard runs for longer
 	// than a command.
 	Now func() time.Time
-	// Connect returns a client of the cluster that a kubeconfig names: "" for the
-	// one that kubectl would read, and "" for its current context. Nothing is sent.
+	// Kubeconfig and Context are what --kubeconfig and --context say; empty where
+	// they were not given. Commands that are shown repeat them.
+	Kubeconfig, Context string
+	// PassphraseFile is what --passphrase-file says; empty where it was not given.
+	PassphraseFile string
+	// Connect returns a client of the cluster that a kubeconfig names: "" for
+	// Kubeconfig, or else what kubectl would read, and "" for Context, or else the
+	// current one. Nothing is sent.
 	Connect func(file, context string) (*kubeclient.Client, error)
 	// Kubeconfigs are the files that kubectl would read.
 	Kubeconfigs []string
@@ -46,21 +56,89 @@ type world struct {
 	theme *theme
 	// send has a message delivered to the update loop, from any goroutine.
 	send func(tea.Msg)
+	jobs jobs
 }
+
+// work returns a command that does what has to come to its end before the program
+// does: whatever writes a file, or changes a cluster. Its context ends when the
+// program is to; a screen that stops it alone makes one of its own from it.
+func (w *world) work(do func(ctx context.Context) tea.Msg) tea.Cmd {
+	return func() tea.Msg {
+		if !w.jobs.begin() {
+			return nil
+		}
+		defer w.jobs.done()
+		return do(w.ctx)
+	}
+}
+
+// rescueAfter is how long the program may take to leave the terminal once it was
+// told to, before that is done without it.
+const rescueAfter = time.Second
 
 // Run shows the wizard until the user leaves it or ctx ends. The terminal is as
 // it was before, whatever ends it. What is under way is cancelled and has come to
 // its end when Run returns.
 func Run(ctx context.Context, o Options) error {
-	ctx, cancel := context.WithCancel(ctx)
+	w := &world{Options: o}
+	return w.run(ctx, newHome(w))
+}
+
+// run is Run with any screen for the first one.
+func (w *world) run(outer context.Context, first screen) error {
+	ctx, cancel := context.WithCancel(outer)
 	defer cancel()
-	w := &world{Options: o, ctx: ctx, theme: newTheme(true)}
-	program := tea.NewProgram(newRoot(w, newHome(w)),
-		tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environ))
-	w.send = program.Send
-	_, err := program.Run()
-	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil || errors.Is(err, tea.ErrInterrupted) {
-		return nil
+	profile := profileOf(w.Environ)
+	w.ctx, w.theme = ctx, themeFor(true, profile)
+	saved := saveTerminal(w.In)
+	in := w.In
+	var hungUp atomic.Bool
+	if file, isFile := in.(*os.File); isFile && runtime.GOOS != "windows" {
+		in = terminalInput{file, func() { hungUp.Store(true); cancel() }}
 	}
-	return err
+	g := &guard{root: newRoot(w, first)}
+	g.root.profile = profile
+	// main has the signals: they end ctx. More than sixty pictures a second make
+	// the first one, and that after a key, come sooner.
+	program := tea.NewProgram(g, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(w.Out),
+		tea.WithEnvironment(w.Environ), tea.WithColorProfile(profile), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
+	w.send, g.send = program.Send, program.Send
+	ended := make(chan error, 1)
+	go func() {
+		_, err := program.Run()
+		ended <- err
+	}()
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		select {
+		case err = <-ended:
+		case <-time.After(rescueAfter):
+			saved.rescue(w.Out)
+			err = failure.New(failure.Failed, "please report this as a bug", "the wizard did not answer, and was ended")
+		}
+	}
+	cancel()
+	w.finish()
+	switch {
+	case g.err() != nil:
+		return g.err()
+	case hungUp.Load() || outer.Err() != nil:
+		return failure.New(failure.Failed, "", "interrupted")
+	case err != nil:
+		return failure.Wrap(err, failure.Failed, "try: "+w.Program+" wizard --accessible", "cannot use the terminal")
+	}
+	return nil
+}
+
+// framesPerSecond is how often what has changed is drawn, at most.
+const framesPerSecond = 120
+
+// finish waits for what is under way.
+func (w *world) finish() {
+	if w.jobs.end() > 0 {
+		fmt.Fprintln(w.Out, "Waiting for what is under way to end.")
+	}
+	w.jobs.under.Wait()
 }

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+openssl genrsa -out admin.key 2048

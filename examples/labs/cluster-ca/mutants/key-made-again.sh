@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+openssl genrsa -out pki/ca.key 2048

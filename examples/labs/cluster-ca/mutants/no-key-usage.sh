@@ -1,0 +1,3 @@
+#!/bin/sh -eu
+printf 'basicConstraints = critical,CA:TRUE\n' > ca.ext
+openssl x509 -req -in ca.csr -signkey pki/ca.key -days 3650 -extfile ca.ext -out pki/ca.crt

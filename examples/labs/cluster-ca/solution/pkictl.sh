@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+pkictl init-ca

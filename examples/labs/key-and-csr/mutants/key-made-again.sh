@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+openssl genrsa -out orders.key 2048

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+openssl pkey -in orders.key -out orders.pub

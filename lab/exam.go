@@ -1,0 +1,251 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// DefaultExamMinutes is how long the CKS exam takes.
+const DefaultExamMinutes = 120
+
+// examsDir below the root has the workspaces of exams, in a directory for each.
+const examsDir = "exams"
+
+// ExamOptions say what exam is to begin.
+type ExamOptions struct {
+	Root    string // the directory of all workspaces, such as ~/pkictl-labs
+	Now     time.Time
+	Minutes int // at most; 0 for DefaultExamMinutes
+	// Met says whether the machine has what a lab needs (one of Needs); nil: it has
+	// nothing of it.
+	Met func(need string) bool
+	// Random chooses among the labs of a domain.
+	Random *rand.Rand
+}
+
+// Session is an exam as it goes on. What happens in it is on the disk before a
+// method returns; ResumeExam goes on with it after any end of the process.
+// Its methods are not for several goroutines at once.
+type Session struct {
+	root string
+	exam Exam
+}
+
+// ErrNoExam says that there has been no exam.
+var ErrNoExam = errors.New("no exam has begun there")
+
+func examFile(root string) kept { return kept{root: root, name: "exam.json", kind: "LabExam"} }
+
+// NewExam chooses labs whose needs are met, weighted by the domains of the CKS, makes
+// a workspace for each that nobody has worked in, and starts the clock. It is refused
+// while another exam goes on.
+func NewExam(ctx context.Context, o ExamOptions) (*Session, error) {
+	labs, err := Catalogue()
+	if err != nil {
+		return nil, err
+	}
+	if o.Minutes == 0 {
+		o.Minutes = DefaultExamMinutes
+	}
+	chosen := choose(labs, o)
+	if len(chosen) == 0 {
+		return nil, failure.New(failure.Failed, "give it more time, or install what the labs need", "no lab fits into an exam of %d minutes", o.Minutes)
+	}
+	s := &Session{root: o.Root}
+	err = update(ctx, examFile(o.Root), func(exam *Exam, found bool) error {
+		if found && exam.EndedAt.IsZero() {
+			return failure.New(failure.Refused, "resume it, or finish it", "an exam has begun at %s and is not finished", exam.StartedAt.Local().Format(time.DateTime))
+		}
+		*exam, err = prepareExam(ctx, o, chosen)
+		s.exam = *exam
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepareExam makes the workspaces.
+func prepareExam(ctx context.Context, o ExamOptions, labs []*Lab) (Exam, error) {
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return Exam{}, store.ReadError(err, o.Root)
+	}
+	defer root.Close()
+	below, err := newDir(root, examsDir, "")
+	if err != nil {
+		return Exam{}, failure.Wrap(store.Cause(err), failure.Failed, "", "cannot make a directory in %q", filepath.Join(o.Root, examsDir))
+	}
+	exam := Exam{StartedAt: o.Now, EndsAt: o.Now}
+	weights := weigh(labs)
+	for i, lab := range labs {
+		w, err := Start(ctx, StartOptions{Lab: lab, Root: filepath.Join(o.Root, below), Now: o.Now})
+		if err != nil {
+			return Exam{}, err
+		}
+		exam.EndsAt = exam.EndsAt.Add(time.Duration(lab.Minutes) * time.Minute)
+		exam.Tasks = append(exam.Tasks, ExamTask{Lab: lab.ID, Domain: lab.Domain, Weight: weights[i], Dir: w.Dir, Total: lab.Points()})
+	}
+	return exam, nil
+}
+
+// ResumeExam returns the last exam that was begun below root, one that has ended
+// included: its report can still be read. Without one the error is ErrNoExam.
+func ResumeExam(root string) (*Session, error) {
+	exam, err := load[Exam](examFile(root))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, failure.Wrap(ErrNoExam, failure.Usage, "begin one", "cannot resume an exam in %q", root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Session{root: root, exam: exam}, nil
+}
+
+// Exam returns the exam as it is.
+func (s *Session) Exam() Exam {
+	exam := s.exam
+	exam.Tasks = slices.Clone(exam.Tasks)
+	return exam
+}
+
+// Remaining returns how much time is left: none when the exam has ended.
+func (s *Session) Remaining(now time.Time) time.Duration {
+	if !s.exam.EndedAt.IsZero() {
+		return 0
+	}
+	return max(0, s.exam.EndsAt.Sub(now))
+}
+
+// change changes the exam on the disk, which another process may have changed.
+func (s *Session) change(ctx context.Context, change func(*Exam) error) error {
+	return update(ctx, examFile(s.root), func(exam *Exam, found bool) error {
+		if !found || !exam.StartedAt.Equal(s.exam.StartedAt) {
+			return failure.New(failure.Refused, "resume that one", "another exam has taken the place of this one")
+		}
+		if err := change(exam); err != nil {
+			return err
+		}
+		s.exam = *exam
+		return nil
+	})
+}
+
+// task changes a task of an exam that goes on.
+func (s *Session) task(ctx context.Context, id string, now time.Time, change func(*ExamTask)) error {
+	return s.change(ctx, func(exam *Exam) error {
+		i := slices.IndexFunc(exam.Tasks, func(t ExamTask) bool { return t.Lab == id })
+		switch {
+		case i < 0:
+			return failure.New(failure.Usage, "", "lab %q is not in this exam", id)
+		case !exam.EndedAt.IsZero() || now.After(exam.EndsAt):
+			return failure.New(failure.Refused, "finish it, and see the report", "the exam is over")
+		}
+		change(&exam.Tasks[i])
+		return nil
+	})
+}
+
+// Flag notes whether a task is to be come back to.
+func (s *Session) Flag(ctx context.Context, id string, flagged bool, now time.Time) error {
+	return s.task(ctx, id, now, func(t *ExamTask) { t.Flagged = flagged })
+}
+
+// Workspace returns where a task is worked on.
+func (s *Session) Workspace(id string) (*Workspace, error) {
+	lab, err := Named(id)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range s.exam.Tasks {
+		if t.Lab == id {
+			return openWorkspace(filepath.Dir(t.Dir), lab)
+		}
+	}
+	return nil, failure.New(failure.Usage, "", "lab %q is not in this exam", id)
+}
+
+// Grade grades a task as it is now, and notes the points. It is refused when the
+// time is up.
+func (s *Session) Grade(ctx context.Context, id string, now time.Time) (*Result, error) {
+	w, err := s.Workspace(id)
+	if err != nil {
+		return nil, err
+	}
+	result, err := w.Check(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	return result, s.task(ctx, id, now, func(t *ExamTask) { t.Points, t.Total = result.Points, result.Total })
+}
+
+// Finish ends the exam: it grades all tasks, and reports. When the time is up before,
+// a task in which something was changed afterwards keeps the points that it had when
+// it was last graded. To finish an exam that has ended changes nothing.
+func (s *Session) Finish(ctx context.Context, now time.Time) (*Report, error) {
+	err := s.change(ctx, func(exam *Exam) error {
+		if !exam.EndedAt.IsZero() {
+			return nil
+		}
+		exam.EndedAt = now
+		if now.After(exam.EndsAt) {
+			exam.EndedAt = exam.EndsAt
+		}
+		for i := range exam.Tasks {
+			if err := s.settle(ctx, exam, &exam.Tasks[i], now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.exam.Report(), nil
+}
+
+// settle grades a task for good.
+func (s *Session) settle(ctx context.Context, exam *Exam, t *ExamTask, now time.Time) error {
+	if now.After(exam.EndsAt) && changedAfter(t.Dir, exam.EndsAt) {
+		return nil
+	}
+	w, err := s.Workspace(t.Lab)
+	if err != nil {
+		return nil //nolint:nilerr // the learner has taken it away: the last grade counts
+	}
+	result, err := w.Check(ctx, exam.EndedAt)
+	if err != nil {
+		return err
+	}
+	t.Points, t.Total = result.Points, result.Total
+	return nil
+}
+
+// maxLooked is how many files are looked at for a change.
+const maxLooked = 10_000
+
+// changedAfter says whether something in a workspace is younger than a time.
+func changedAfter(dir string, limit time.Time) bool {
+	looked, changed := 0, errors.New("something is younger")
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info() // of a link itself
+		if looked++; err == nil && (info.ModTime().After(limit) || looked > maxLooked) {
+			err = changed
+		}
+		return err
+	})
+	return err != nil
+}

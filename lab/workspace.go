@@ -1,0 +1,239 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
+)
+
+// markFile in a workspace says that it is one.
+const markFile = ".pkictl-lab.json"
+
+const kindWorkspace = "LabWorkspace"
+
+// mark is what stands in markFile.
+type mark struct {
+	APIVersion string    `json:"apiVersion"`
+	Kind       string    `json:"kind"`
+	Lab        string    `json:"lab"`
+	StartedAt  time.Time `json:"startedAt"`
+	// Unfinished says that its files are not all there yet: whoever finds it so
+	// begins it anew.
+	Unfinished bool `json:"unfinished,omitempty"`
+}
+
+// Workspace is a directory in which a learner works on a lab.
+type Workspace struct {
+	Lab       *Lab
+	Dir       string
+	StartedAt time.Time
+	// Resumed says that Start has found it, and left it as it was.
+	Resumed bool
+
+	root string // of all workspaces
+}
+
+// StartOptions say which lab is to be started, and where.
+type StartOptions struct {
+	ID   string // of a lab of the catalogue
+	Lab  *Lab   // or one that was read with Read
+	Root string // the directory of all workspaces, such as ~/pkictl-labs
+	Now  time.Time
+}
+
+// Start makes the workspace of a lab, ROOT/ID, with the files that it begins with.
+// One that is there is resumed as it is. What is there and is no workspace of that
+// lab is refused.
+func Start(ctx context.Context, o StartOptions) (*Workspace, error) {
+	lab := o.Lab
+	if lab == nil {
+		var err error
+		if lab, err = Named(o.ID); err != nil {
+			return nil, err
+		}
+	}
+	if o.Root == "" {
+		return nil, failure.New(failure.Usage, "name the directory for all labs", "lab %q has no place", lab.ID)
+	}
+	w := &Workspace{Lab: lab, Dir: filepath.Join(o.Root, lab.ID), root: o.Root}
+	err := locked(ctx, o.Root, func() error { return w.start(o.Now) })
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// start makes the workspace, or completes it. The root is locked.
+func (w *Workspace) start(now time.Time) error {
+	err := os.Mkdir(w.Dir, 0o700)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return failure.Wrap(store.Cause(err), failure.Failed, "choose another place for the labs", "cannot make directory %q", w.Dir)
+	}
+	store.DropUnfinished(filepath.Join(w.Dir, markFile))
+	m, err := w.mark()
+	switch {
+	case errors.Is(err, errNoMark) && isEmpty(w.Dir): // made just now, or left so by a kill
+		m = &mark{Lab: w.Lab.ID, StartedAt: now, Unfinished: true}
+	case err != nil:
+		return err
+	}
+	w.StartedAt, w.Resumed = m.StartedAt, !m.Unfinished
+	if w.Resumed {
+		return nil
+	}
+	return w.begin(m)
+}
+
+func isEmpty(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && len(entries) == 0
+}
+
+// OpenWorkspace opens the workspace of a lab of the catalogue below a root. It only
+// reads.
+func OpenWorkspace(root, id string) (*Workspace, error) {
+	lab, err := Named(id)
+	if err != nil {
+		return nil, err
+	}
+	return openWorkspace(root, lab)
+}
+
+func openWorkspace(root string, lab *Lab) (*Workspace, error) {
+	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), Resumed: true, root: root}
+	m, err := w.mark()
+	if err != nil {
+		return nil, err
+	}
+	if m.Unfinished {
+		return nil, failure.New(failure.Failed, "start the lab again", "the workspace %q was never completed", w.Dir)
+	}
+	w.StartedAt = m.StartedAt
+	return w, nil
+}
+
+// errNoMark says that there is no mark: the directory is not ours.
+var errNoMark = errors.New("no workspace of a lab")
+
+// mark reads the workspace's mark. A workspace is a directory, never a link to one:
+// nothing outside of the root is ever changed.
+func (w *Workspace) mark() (*mark, error) {
+	info, err := os.Lstat(w.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, failure.Wrap(err, failure.Failed, "start the lab first", "lab %q has no workspace in %q", w.Lab.ID, w.root)
+	}
+	if err != nil {
+		return nil, store.ReadError(err, w.Dir)
+	}
+	if !info.IsDir() {
+		return nil, failure.New(failure.Refused, "move it away", "%q is no directory", w.Dir)
+	}
+	root, err := w.open()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	data, err := readPlain(root, markFile, maxMark)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, failure.Wrap(errNoMark, failure.Refused, "move it away, or choose another place for the labs", "%q is there already", w.Dir)
+	}
+	if err != nil {
+		return nil, failure.New(failure.Failed, "move it away, and start the lab again", "%q %v", filepath.Join(w.Dir, markFile), err)
+	}
+	var m mark
+	if err := json.Unmarshal(data, &m); err != nil || m.APIVersion != apiVersion || m.Kind != kindWorkspace || m.Lab != w.Lab.ID {
+		return nil, failure.New(failure.Refused, "move it away, or choose another place for the labs", "%q is not the workspace of lab %q", w.Dir, w.Lab.ID)
+	}
+	return &m, nil
+}
+
+const maxMark = 64 << 10
+
+// open opens the workspace through the root of all, so that it is no link elsewhere.
+func (w *Workspace) open() (*os.Root, error) {
+	above, err := os.OpenRoot(w.root)
+	if err != nil {
+		return nil, store.ReadError(err, w.root)
+	}
+	defer above.Close()
+	root, err := above.OpenRoot(w.Lab.ID)
+	if err != nil {
+		return nil, store.ReadError(err, w.Dir)
+	}
+	return root, nil
+}
+
+func (w *Workspace) writeMark(m *mark) error {
+	m.APIVersion, m.Kind = apiVersion, kindWorkspace
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return store.ReplaceFile(store.File{Path: filepath.Join(w.Dir, markFile), Data: append(data, '\n'), Mode: 0o600})
+}
+
+// begin writes the files that the lab begins with. What was in the workspace is
+// moved away before, so that no link in it is followed. A kill leaves a mark that
+// has Start begin again.
+func (w *Workspace) begin(m *mark) error {
+	m.Unfinished = true
+	if err := w.writeMark(m); err != nil {
+		return err
+	}
+	if _, err := w.moveAway(); err != nil {
+		return err
+	}
+	if err := w.writeGiven(); err != nil {
+		return err
+	}
+	m.Unfinished = false
+	return w.writeMark(m)
+}
+
+func (w *Workspace) writeGiven() error {
+	given, err := w.Lab.givenFiles()
+	if err != nil {
+		return err
+	}
+	var dirs []string
+	files := map[string][]store.File{}
+	for _, g := range given {
+		dir := filepath.Join(w.Dir, filepath.FromSlash(path.Dir(g.name)))
+		if files[dir] == nil {
+			dirs = append(dirs, dir)
+		}
+		files[dir] = append(files[dir], store.File{Path: filepath.Join(w.Dir, filepath.FromSlash(g.name)), Data: g.data, Mode: g.mode()})
+	}
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return failure.Wrap(store.Cause(err), failure.Failed, "", "cannot make directory %q", dir)
+		}
+		if err := store.WriteFiles(dir, files[dir]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Check grades what is in the workspace. It only reads: it runs nothing, follows no
+// link out of the workspace, waits for no pipe, and reads no file beyond a limit.
+// That something is missing or wrong is no error, but a check that has not passed.
+func (w *Workspace) Check(ctx context.Context, now time.Time) (*Result, error) {
+	if _, err := w.mark(); err != nil {
+		return nil, err
+	}
+	root, err := w.open()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return w.Lab.grade(ctx, &work{learner: newLearner(root), lab: w.Lab, now: now})
+}

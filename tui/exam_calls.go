@@ -1,0 +1,162 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+
+	"github.com/pkictl/pkictl/lab"
+)
+
+// What the exam screens have package lab do, in commands alone. A session is opened
+// for each: what another process did is then known, and none is used twice at once.
+
+// examFound is an exam with the labs of its tasks.
+type examFound struct {
+	exam *lab.Exam // nil where there was none yet
+	labs map[string]*lab.Lab
+	// sizes say what an exam of each of examMinutes would be.
+	sizes []string
+}
+
+func (f *examFound) goesOn() bool { return f.exam != nil && f.exam.EndedAt.IsZero() }
+
+// lab returns that of a task.
+func (f *examFound) lab(t lab.ExamTask) *lab.Lab {
+	if l := f.labs[t.Lab]; l != nil {
+		return l
+	}
+	return &lab.Lab{ID: t.Lab, Title: t.Lab}
+}
+
+func examFind(w *world) (*examFound, *lab.Session, error) {
+	session, err := lab.ResumeExam(w.LabDir)
+	if err != nil && !errors.Is(err, lab.ErrNoExam) {
+		return nil, nil, err
+	}
+	found := &examFound{}
+	if session != nil {
+		if found, err = examOf(session); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, minutes := range examMinutes() {
+		tasks, minutes, err := lab.ExamSize(examOptions(w, minutes))
+		if err != nil {
+			return nil, nil, err
+		}
+		found.sizes = append(found.sizes, "About "+labCount(tasks, "task")+" in "+labCount(minutes, "minute")+".")
+	}
+	return found, session, nil
+}
+
+func examOptions(w *world, minutes int) lab.ExamOptions {
+	return lab.ExamOptions{Root: w.LabDir, Now: w.Now(), Minutes: minutes}
+}
+
+func examOf(session *lab.Session) (*examFound, error) {
+	labs, err := lab.Catalogue()
+	exam := session.Exam()
+	found := &examFound{exam: &exam, labs: map[string]*lab.Lab{}}
+	for _, l := range labs {
+		found.labs[l.ID] = l
+	}
+	return found, err
+}
+
+// labExamGoesOn says whether an exam is under way.
+func labExamGoesOn(w *world) (bool, error) {
+	found, _, err := examFind(w)
+	return err == nil && found.goesOn(), err
+}
+
+func examBegin(ctx context.Context, w *world, minutes int) (*examFound, error) {
+	o := examOptions(w, minutes)
+	o.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	session, err := lab.NewExam(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return examOf(session)
+}
+
+func examFlag(ctx context.Context, w *world, id string, flagged bool) (*examFound, error) {
+	session, err := lab.ResumeExam(w.LabDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := session.Flag(ctx, id, flagged, w.Now()); err != nil {
+		return nil, err
+	}
+	return examOf(session)
+}
+
+// examSeen is what the files of the tasks look like, by the lab.
+type examSeen struct {
+	stamps  map[string]string
+	touched map[string]bool
+}
+
+// examLook looks at the workspaces, and grades those in which something has changed
+// without telling: what is changed after the end does not count then, what was there
+// before does.
+func examLook(ctx context.Context, w *world, before map[string]string) (examSeen, error) {
+	seen := examSeen{map[string]string{}, map[string]bool{}}
+	session, err := lab.ResumeExam(w.LabDir)
+	if err != nil {
+		return seen, err
+	}
+	for _, t := range session.Exam().Tasks {
+		space, err := session.Workspace(t.Lab)
+		if err != nil {
+			continue // the learner has taken it away: nothing to be graded
+		}
+		stamp := space.Stamp()
+		seen.stamps[t.Lab], seen.touched[t.Lab] = stamp, space.Touched()
+		if stamp == before[t.Lab] || !seen.touched[t.Lab] {
+			continue
+		}
+		if _, err := session.Grade(ctx, t.Lab, w.Now()); err != nil {
+			delete(seen.stamps, t.Lab)
+		}
+	}
+	return seen, nil
+}
+
+// examFinish ends the exam, if it has not ended, and reports.
+func examFinish(ctx context.Context, w *world) (*examReported, error) {
+	session, err := lab.ResumeExam(w.LabDir)
+	if err != nil {
+		return nil, err
+	}
+	report, err := session.Finish(ctx, w.Now())
+	if err != nil {
+		return nil, err
+	}
+	return examDetails(ctx, session, report)
+}
+
+// examReported is a report, and what the checks of its tasks say.
+type examReported struct {
+	examFound
+	report  *lab.Report
+	results map[string]*lab.Result // none of a workspace that is not there any more
+}
+
+func examDetails(ctx context.Context, session *lab.Session, report *lab.Report) (*examReported, error) {
+	found, err := examOf(session)
+	if err != nil {
+		return nil, err
+	}
+	r := &examReported{*found, report, map[string]*lab.Result{}}
+	for _, t := range found.exam.Tasks {
+		space, err := session.Workspace(t.Lab)
+		if err != nil {
+			continue
+		}
+		if result, err := space.Check(ctx, found.exam.EndedAt); err == nil {
+			r.results[t.Lab] = result
+		}
+	}
+	return r, ctx.Err()
+}

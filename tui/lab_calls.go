@@ -1,0 +1,117 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/pkictl/pkictl/lab"
+)
+
+// What the lab screens have package lab do. All of it touches the disk, and some of
+// it a cluster: it runs in commands alone.
+
+// loadLabs reads the catalogue and what the learner has done.
+func loadLabs(w *world) (labsState, error) {
+	labs, err := lab.Catalogue()
+	if err != nil {
+		return labsState{}, err
+	}
+	state := labsState{labs: labs, progress: map[string]lab.Progress{}}
+	all, err := lab.OpenProgress(w.LabDir).All()
+	for _, p := range all {
+		state.progress[p.Lab] = p
+	}
+	if err != nil {
+		return state, err
+	}
+	state.exam, err = labExamGoesOn(w)
+	return state, err
+}
+
+// labResume opens the workspace of a lab that was started; there is none for a lab
+// that was not, or whose directory is gone.
+func labResume(_ context.Context, w *world, l *lab.Lab, _ *lab.Workspace) (*lab.Workspace, lab.Progress, error) {
+	p, err := lab.OpenProgress(w.LabDir).Get(l.ID)
+	if err != nil || p.StartedAt.IsZero() {
+		return nil, p, err
+	}
+	space, err := lab.OpenWorkspace(w.LabDir, l.ID)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, p, nil
+	}
+	return space, p, err
+}
+
+// labStart makes the workspace, or completes it.
+func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace) (*lab.Workspace, lab.Progress, error) {
+	space, err := lab.Start(ctx, lab.StartOptions{Lab: l, Root: w.LabDir, Now: w.Now()})
+	if err != nil {
+		return nil, lab.Progress{Lab: l.ID}, err
+	}
+	p, err := labSave(ctx, w, l, func(p *lab.Progress) { p.Started(space) })
+	return space, p, err
+}
+
+// labReset begins the lab anew, in the same directory.
+func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace) (*lab.Workspace, lab.Progress, error) {
+	if _, err := space.Reset(ctx, w.Now()); err != nil {
+		return space, lab.Progress{}, err
+	}
+	p, err := lab.OpenProgress(w.LabDir).Get(l.ID)
+	return space, p, err
+}
+
+// labCheck grades what is there, and takes down what is better than before.
+func labCheck(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace) (*lab.Result, lab.Progress, error) {
+	now := w.Now()
+	result, err := space.Check(ctx, now)
+	if err != nil {
+		return nil, lab.Progress{}, err
+	}
+	kept, err := lab.OpenProgress(w.LabDir).Get(l.ID)
+	if err != nil {
+		return result, kept, err
+	}
+	better := kept
+	better.Graded(result, now)
+	if better == kept {
+		return result, kept, nil
+	}
+	kept, err = labSave(ctx, w, l, func(p *lab.Progress) { p.Graded(result, now) })
+	return result, kept, err
+}
+
+func labSave(ctx context.Context, w *world, l *lab.Lab, change func(*lab.Progress)) (lab.Progress, error) {
+	return lab.OpenProgress(w.LabDir).Update(ctx, l.ID, func(p *lab.Progress) error {
+		change(p)
+		return nil
+	})
+}
+
+// labNext is the next lab that has not passed: behind one, or else before it.
+func labNext(w *world, l *lab.Lab) (*lab.Lab, error) {
+	state, err := loadLabs(w)
+	at := 0
+	for i, other := range state.labs {
+		if other.ID == l.ID {
+			at = i
+		}
+	}
+	for i := 1; i < len(state.labs); i++ {
+		other := state.labs[(at+i)%len(state.labs)]
+		if state.state(other) != labPassed && len(state.lacking(other)) == 0 {
+			return other, err
+		}
+	}
+	return nil, err
+}
+
+func labNeedsCluster(l *lab.Lab) bool {
+	for _, need := range l.Needs {
+		if need == lab.NeedsCluster {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,169 @@
+package tui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/pkictl/pkictl/internal/shell"
+	"github.com/pkictl/pkictl/lab"
+)
+
+// key answers a key.
+func (s *labScreen) key(name string) tea.Cmd {
+	if s.question != nil {
+		return s.answer(name)
+	}
+	if name == "esc" {
+		return s.leave()
+	}
+	if s.doing != "" || s.leaving {
+		return nil
+	}
+	if s.space == nil {
+		return s.keyBefore(name)
+	}
+	s.note = ""
+	switch name {
+	case "tab", "shift+tab", "left", "right":
+		s.side = 1 - s.side
+		return nil
+	case "c":
+		return s.check()
+	case "h":
+		return s.hint()
+	case "s":
+		return s.solution()
+	case "r":
+		return s.reset()
+	case "y":
+		s.note = "Copied: " + s.cd()
+		return tea.SetClipboard(s.cd())
+	case "n":
+		if s.passed() && s.next != nil {
+			return s.save(nil, replace(newLab(s.world, s.next)))
+		}
+		return nil
+	case "e":
+		s.expandAll()
+		return nil
+	}
+	if s.side == 0 {
+		s.tasks.key(name)
+		return nil
+	}
+	s.keyChecks(name)
+	return nil
+}
+
+// keyBefore answers a key where the workspace is not there yet.
+func (s *labScreen) keyBefore(name string) tea.Cmd {
+	switch {
+	case name == "enter" && s.err != nil && !s.loaded:
+		return s.prepare("Reading what there is", labResume)
+	case name == "enter":
+		doing := "Writing the files to start from"
+		if labNeedsCluster(s.lab) {
+			doing = "Starting a cluster; this takes some seconds"
+		}
+		return s.prepare(doing, labStart)
+	}
+	s.tasks.key(name)
+	return nil
+}
+
+func (s *labScreen) keyChecks(name string) {
+	last := len(s.lab.Checks) - 1
+	switch name {
+	case "up", "k":
+		s.cursor = max(s.cursor-1, 0)
+	case "down", "j":
+		s.cursor = min(s.cursor+1, last)
+	case "home":
+		s.cursor = 0
+	case "end":
+		s.cursor = last
+	case "pgup":
+		s.cursor = max(s.cursor-5, 0)
+	case "pgdown":
+		s.cursor = min(s.cursor+5, last)
+	case "enter", "space":
+		s.expanded[s.cursor] = !s.expanded[s.cursor]
+	}
+}
+
+// expandAll shows of all checks what was wanted and found, or of none.
+func (s *labScreen) expandAll() {
+	all := true
+	for i := range s.lab.Checks {
+		all = all && s.expanded[i]
+	}
+	for i := range s.lab.Checks {
+		s.expanded[i] = !all
+	}
+	s.side = 1
+}
+
+// cd is the command that goes to the workspace.
+func (s *labScreen) cd() string { return "cd " + shell.Quote(s.space.Dir) }
+
+// ask puts a question before a command.
+func (s *labScreen) ask(yes string, do func() tea.Cmd, lines ...string) tea.Cmd {
+	s.question = &labQuestion{lines: lines, yes: yes, then: func() { s.after = do() }}
+	return nil
+}
+
+// answer takes y for yes, and everything that may be meant for no as no.
+func (s *labScreen) answer(name string) tea.Cmd {
+	q := s.question
+	switch name {
+	case "y", "Y":
+		s.question = nil
+		q.then()
+		after := s.after
+		s.after = nil
+		return after
+	case "n", "N", "esc", "enter":
+		s.question = nil
+	}
+	return nil
+}
+
+// hint shows the next hint.
+func (s *labScreen) hint() tea.Cmd {
+	s.side, s.showLastHint = 0, true
+	shown := min(s.progress.Hints, len(s.lab.Hints))
+	if shown == len(s.lab.Hints) {
+		s.note = "These are all hints. s shows the solution."
+		return nil
+	}
+	s.progress.Hints = shown + 1
+	return s.save(func(p *lab.Progress) { p.ShowedHints(shown + 1) }, nil)
+}
+
+// solution shows it; before the lab has passed that means to give up.
+func (s *labScreen) solution() tea.Cmd {
+	if s.passed() || s.progress.GaveUp || !s.progress.PassedAt.IsZero() {
+		return s.showSolution()
+	}
+	return s.ask("show it", func() tea.Cmd {
+		return s.save(func(p *lab.Progress) { p.ShowedSolution() }, s.showSolution())
+	}, "Give up and show the solution?", "The lab then counts as given up until it passes. You can do it yourself after that, or go back to a hint first.")
+}
+
+func (s *labScreen) showSolution() tea.Cmd {
+	s.covered = true
+	return push(newLabSolution(s.world, s.lab))
+}
+
+func (s *labScreen) reset() tea.Cmd {
+	what := "What is in " + s.space.Dir + " is moved aside, to before-reset beside it, and the files to start from come back."
+	if labNeedsCluster(s.lab) {
+		what += " Its cluster is made anew, too."
+	}
+	return s.ask("start anew", func() tea.Cmd {
+		if s.cancel != nil {
+			s.cancel()
+		}
+		s.expanded, s.cursor = map[int]bool{}, 0
+		return s.prepare("Putting back what the lab begins with", labReset)
+	}, "Start the lab anew?", what+" Your best result and the time stay.")
+}
