@@ -112,8 +112,9 @@ func (f *flowAPIServer) manifestStep() step {
 		},
 		fields: []field{
 			{key: "manifest", title: "Manifest", text: &f.manifest, fallback: func() string { return apiserver.DefaultManifest },
-				help: "The static pod of kube-apiserver. A link is followed, and stays."},
-			{key: "backup-dir", title: "Backups", text: &f.backups,
+				check: typedCheck(nil),
+				help:  "The static pod of kube-apiserver. A link is followed, and stays."},
+			{key: "backup-dir", title: "Backups", text: &f.backups, check: typedCheck(nil),
 				help: "A directory for the backup; empty: pkictl-backups beside the directory manifests. Never that of the manifest: the kubelet runs every file there."},
 			f.configDirField(func() bool { return f.does(apiUndo) }),
 		},
@@ -219,6 +220,9 @@ func (f *flowAPIServer) explain(context.Context) (string, error) {
 
 func (f *flowAPIServer) review(_ context.Context, _ *job) (*review, error) {
 	f.patch, f.plan, f.fixes = nil, nil, nil
+	if err := answersError(f.steps()); err != nil {
+		return nil, err
+	}
 	switch f.what {
 	case apiFlags:
 		return f.reviewFlags()

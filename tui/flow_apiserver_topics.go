@@ -135,7 +135,7 @@ func (f *flowAPIServer) auditStep() step {
 		intro: "The policy says what is logged. The log is a file on the host: who can read it reads what users do.",
 		fields: []field{
 			{key: "audit-preset", title: "Policy", choice: &f.auditFrom, options: apiAuditOptions},
-			{key: "audit-policy-from", title: "File here", text: &f.policyFrom, required: true, hidden: func() bool { return f.auditFrom != auditFromFile },
+			{key: "audit-policy-from", title: "File here", text: &f.policyFrom, check: typedCheck(nil), required: true, hidden: func() bool { return f.auditFrom != auditFromFile },
 				help: "A policy that is copied to where kube-apiserver reads it, as in: audit-policy.yaml"},
 			{key: "audit-policy-file", title: "Path there", text: &f.policyFile, required: true, hidden: func() bool { return f.auditFrom != auditFromHost },
 				check: withLog(func(o *apiserver.AuditOptions, v string) { o.PolicyFile = v }),
