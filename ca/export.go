@@ -26,6 +26,9 @@ const (
 	ExportOpaqueSecret ExportForm = "opaque-secret"
 )
 
+// ExportName is what the password of a PKCS#12 file is asked for as.
+const ExportName = "the PKCS#12 file"
+
 // ExportForms lists the forms.
 func ExportForms() []ExportForm {
 	return []ExportForm{ExportPKCS12, ExportPEM, ExportTLSSecret, ExportOpaqueSecret}

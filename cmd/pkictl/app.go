@@ -160,7 +160,7 @@ func (a *app) checkFlags(cmd *cobra.Command) error {
 	var err error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch value := f.Value.String(); {
-		case value == "" || value == "[]":
+		case value == "" || value == "[]" && f.Value.Type() != "string":
 			err = failure.New(failure.Usage, "give it a value, or leave the flag out", "--%s is empty", f.Name)
 		case strings.HasPrefix(value, "--"):
 			err = failure.New(failure.Usage, "give it a value before the next flag", "--%s has the flag %q for a value", f.Name, value)

@@ -173,7 +173,7 @@ func (a *app) readExportPassword(cmd *cobra.Command, f *issueFlags) error {
 	if e.export.Password, err = a.givenPassphrase(e.passwordFile, exportEnv); e.export.Password != nil || err != nil {
 		return err
 	}
-	e.export.Password, err = a.askPassphrase(cmd.Context(), "the PKCS#12 file", true)
+	e.export.Password, err = a.askPassphrase(cmd.Context(), ca.ExportName, true)
 	if errors.Is(err, ca.ErrNoPassphrase) {
 		return failure.New(failure.Usage, "put it in a file for --export-passphrase-file, or in "+exportEnv, "a PKCS#12 file needs a password")
 	}
