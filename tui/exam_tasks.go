@@ -289,24 +289,29 @@ func (s *examTasks) flag() tea.Cmd {
 
 // askFinish asks, and says what is open.
 func (s *examTasks) askFinish() tea.Cmd {
+	s.question = &labQuestion{lines: examOpen(s.found, s.seen, s.Now()), yes: "finish and see the report", then: func() { s.after = s.finish() }}
+	return nil
+}
+
+// examOpen asks whether to finish, and says what is open.
+func examOpen(found *examFound, seen examSeen, now time.Time) []string {
 	untouched, flagged := 0, 0
-	for _, t := range s.found.exam.Tasks {
-		if !s.seen.touched[t.Lab] {
+	for _, t := range found.exam.Tasks {
+		if !seen.touched[t.Lab] {
 			untouched++
 		}
 		if t.Flagged {
 			flagged++
 		}
 	}
-	ask := []string{"Finish the exam? " + examLeft(s.found.exam, s.Now())}
+	ask := []string{"Finish the exam? " + examLeft(found.exam, now)}
 	if untouched > 0 {
 		ask = append(ask, "No file was written yet in "+labCount(untouched, "task")+".")
 	}
 	if flagged > 0 {
 		ask = append(ask, "Flagged to come back to: "+labCount(flagged, "task")+".")
 	}
-	s.question = &labQuestion{lines: ask, yes: "finish and see the report", then: func() { s.after = s.finish() }}
-	return nil
+	return ask
 }
 
 func (s *examTasks) answer(name string) tea.Cmd {
