@@ -95,7 +95,7 @@ $(GOBIN)/step:
 bench: tools/bin/.peers $(GOBIN)/step build
 	@echo "What starting costs, by package (ms):"
 	@GODEBUG=inittrace=1 bin/pkictl version 2>&1 >/dev/null | awk '{ print $$5, $$2 }' | sort -rn | head -12
-	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/pkictl
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/pkictl ./tui
 
 fuzz:
 	@for package in $$(go list ./...); do \

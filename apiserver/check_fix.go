@@ -120,6 +120,18 @@ func (r *CheckReport) Fixes(named []string) (*Fixes, error) {
 	return fixes, nil
 }
 
+// Patch returns the change of the manifest in a report that mends what is in
+// Patched. dir is for the files that it makes, log for an audit log where there is
+// none yet.
+func (f *Fixes) Patch(r *CheckReport, dir, log string) PatchOptions {
+	o := PatchOptions{Manifest: r.Manifest(), Options: f.Options}
+	o.Dir = dir
+	if o.Audit.LogPath == DefaultAuditLog {
+		o.Audit.LogPath = log
+	}
+	return o
+}
+
 // Mended returns the IDs of the checks that were to be mended, and do not fail now.
 func (f *Fixes) Mended(now *CheckReport) []string {
 	var mended []string

@@ -33,6 +33,22 @@ type WrittenFile struct {
 	State FileState `json:"state"`
 }
 
+// StateText is the state in words, after WriteFiles with or without DryRun.
+func (w WrittenFile) StateText(dryRun bool) string {
+	switch {
+	case dryRun && w.State == FileWritten:
+		return "would be written"
+	case w.State == FileMissing || w.State == FileNeeded:
+		return "has to be on the host"
+	}
+	return string(w.State)
+}
+
+// HasContents says whether the plan has a file to write.
+func (p *Plan) HasContents() bool {
+	return slices.ContainsFunc(p.Files, func(f File) bool { return f.Data != nil })
+}
+
 // WriteOptions say where files of a Plan are written.
 type WriteOptions struct {
 	// Root stands for the root directory of the host: / on the host itself, or a

@@ -1,6 +1,10 @@
 package apiserver
 
-import "io/fs"
+import (
+	"io/fs"
+
+	"github.com/pkictl/pkictl/internal/store"
+)
 
 // Options say what kube-apiserver is to do. All paths are absolute, and those of
 // the host that it runs on, where they do not say otherwise.
@@ -43,6 +47,12 @@ const DefaultDir = "/etc/kubernetes/apiserver"
 type Contents struct {
 	Name string // what errors call it
 	Data []byte
+}
+
+// ReadContents reads a file that is here, for one on the host.
+func ReadContents(path string) (Contents, error) {
+	data, err := store.Read(path, store.MaxYAML)
+	return Contents{Name: path, Data: data}, err
 }
 
 // AuditOptions are about the audit log and the audit webhook.

@@ -24,6 +24,23 @@ var knownPlugins = sync.OnceValue(func() []KnownFlag {
 	return plugins
 })
 
+// PluginNames returns the admission plugins that a kube-apiserver of that version
+// has.
+func PluginNames(v Version) []string { return namesIn(knownPlugins(), v) }
+
+// FlagNames returns the flags that a kube-apiserver of that version has.
+func FlagNames(v Version) []string { return namesIn(knownFlags(), v) }
+
+func namesIn(known []KnownFlag, v Version) []string {
+	var names []string
+	for _, k := range known {
+		if k.In(v) {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
+
 // checkPlugin says whether a kube-apiserver of that version has the admission
 // plugin: with one that it does not know it would not start. The error is of
 // kind Usage.

@@ -5,13 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/aymanbagabas/go-udiff"
+
 	"github.com/pkictl/pkictl/internal/shell"
 )
 
-// Explain returns the shell commands that do the same by hand. diff is the change
-// of the manifest as diff -u writes it. There is no key in them: one that is new
-// is made by the commands.
-func (p *Patch) Explain(diff string) string {
+// Explain returns the shell commands that do the same by hand. There is no key in
+// them: one that is new is made by the commands.
+func (p *Patch) Explain() string {
 	var b strings.Builder
 	b.WriteString("# As root, on the node of the control plane.\nset -eu\numask 077\n")
 	for _, file := range p.Files {
@@ -21,6 +22,7 @@ func (p *Patch) Explain(diff string) string {
 		return b.String()
 	}
 	prefix, ext := backupParts(p.Path)
+	diff := udiff.Unified(p.Path, p.Path, string(p.Before), string(p.After))
 	manifest, backups := shell.Quote(p.Path), shell.Quote(p.Backups)
 	beside := shell.Quote(filepath.Join(filepath.Dir(p.Path), "."+filepath.Base(p.Path)+".new"))
 	fmt.Fprintf(&b, `
@@ -41,6 +43,19 @@ mv %[5]s %[1]s
 #   kubectl get --raw /readyz
 # If it does not: crictl logs of the container that ended, and the backup goes back.
 `, manifest, backups, shell.Quote(prefix), shell.Quote(ext), beside, diff)
+	return b.String()
+}
+
+// Diff returns the changes as a unified diff: of the manifest, and of files that
+// are replaced and hold no key.
+func (p *Patch) Diff() string {
+	var b strings.Builder
+	for _, file := range p.Files {
+		if file.Old != nil && !file.Secret {
+			b.WriteString(udiff.Unified(file.Path, file.Path, string(file.Old), string(file.Data)))
+		}
+	}
+	b.WriteString(udiff.Unified(p.Path, p.Path, string(p.Before), string(p.After)))
 	return b.String()
 }
 

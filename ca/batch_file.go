@@ -297,7 +297,7 @@ func (b *BatchReader) yamlItems(data []byte) ([]*yaml.Node, error) {
 	bad := func(why string, args ...any) error {
 		return failure.New(failure.Usage, "write a list like: [{cn: jane, group: [developers]}]", "%q %s", b.name, fmt.Sprintf(why, args...))
 	}
-	list, err := document{b.name}.decode(data) // its other checks would have one bad item stop the rest
+	list, err := newDocument(b.name).Root(data) // its other checks would have one bad item stop the rest
 	if err != nil {
 		return nil, err
 	}

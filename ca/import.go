@@ -37,6 +37,38 @@ type PassedOver struct {
 	Count  int    `json:"count"`
 }
 
+// Summary returns what came with the CA in words, each line with its label.
+// Before it is recorded, with DryRun, it says so.
+func (i *Imported) Summary(dryRun bool) [][2]string {
+	label, text := "recorded", countCertificates(i.Recorded)
+	if dryRun {
+		label = "to record"
+	}
+	if i.Revoked > 0 {
+		text += fmt.Sprintf(", of which %d revoked", i.Revoked)
+	}
+	lines := [][2]string{{label, text}}
+	if i.Known > 0 {
+		lines = append(lines, [2]string{"known before", countCertificates(i.Known)})
+	}
+	if i.RevokedSince > 0 {
+		lines = append(lines, [2]string{"revoked since", countCertificates(i.RevokedSince)})
+	}
+	label = "passed over"
+	for _, passed := range i.PassedOver {
+		lines = append(lines, [2]string{label, fmt.Sprintf("%d %s", passed.Count, passed.Reason)})
+		label = ""
+	}
+	return lines
+}
+
+func countCertificates(n int) string {
+	if n == 1 {
+		return "1 certificate"
+	}
+	return fmt.Sprintf("%d certificates", n)
+}
+
 // importCA makes an existing CA the one in o.Dir.
 func importCA(ctx context.Context, o InitOptions) (*InitResult, error) {
 	src, err := o.importSource()

@@ -73,6 +73,7 @@ type Entry struct {
 	PEM string `json:"-"` // if ListOptions.WithPEM is set
 
 	serial, aki string // as in the inventory
+	superseded  bool   // a later one was issued for the same files
 }
 
 // ListOptions is what the command list takes; zero fields do not limit.
@@ -94,32 +95,43 @@ type ListOptions struct {
 // List returns the certificates in the inventory of the CA in o.Dir, the first
 // to end first.
 func List(ctx context.Context, o ListOptions) ([]Entry, error) {
-	if _, err := Open(o.Dir); err != nil {
+	var entries []Entry
+	err := Each(ctx, o, func(entry *Entry) error {
+		entries = append(entries, *entry)
+		return nil
+	})
+	if err != nil {
 		return nil, err
+	}
+	return entries, nil
+}
+
+// Each has yield called with each certificate that List would return, in its
+// order, until there is an error: for more of them than should be in memory at
+// once. As long as it runs nobody can write to the inventory, so that yield does
+// not wait for anything.
+func Each(ctx context.Context, o ListOptions, yield func(*Entry) error) error {
+	if _, err := Open(o.Dir); err != nil {
+		return err
 	}
 	inv, err := store.OpenInventory(o.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // a CA that something else made
+		return nil // a CA that something else made
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer inv.Close()
-	rows, err := inv.List(ctx, o.filter())
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]Entry, 0, len(rows))
-	for _, row := range rows {
-		entry, err := newEntry(row, o.Dir, o.Now)
+	return inv.Each(ctx, o.filter(), func(row *store.Row) error {
+		entry, err := newEntry(*row, o.Dir, o.Now)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if o.wants(entry.State, row.Superseded) {
-			entries = append(entries, entry)
+		if !o.wants(entry.State, row.Superseded) {
+			return nil
 		}
-	}
-	return entries, nil
+		return yield(&entry)
+	})
 }
 
 // wants says whether an entry that the filter let through is listed.
@@ -128,9 +140,25 @@ func (o ListOptions) wants(state State, superseded bool) bool {
 	case o.State != "":
 		return state == o.State
 	case o.Expiring > 0:
-		return state == StateValid || (state == StateExpired && !superseded)
+		return isInPlace(state, superseded)
 	}
 	return true
+}
+
+// isInPlace says whether a certificate is the last in its files: in force, or
+// ended without having been replaced.
+func isInPlace(state State, superseded bool) bool {
+	return state == StateValid || (state == StateExpired && !superseded)
+}
+
+// CanBeDue says whether ListOptions.Expiring, and renewing by time, look at the
+// certificate at all; when it ends is another question, which EndsWithin answers.
+func (e Entry) CanBeDue() bool { return !e.Credential && isInPlace(e.State, e.superseded) }
+
+// EndsWithin says whether an end is within that time, or has been within it, as
+// ListOptions.Expiring counts.
+func EndsWithin(end time.Time, within time.Duration, now time.Time) bool {
+	return !end.Before(now.Add(-within)) && end.Before(now.Add(within))
 }
 
 // filter leaves out as much as the database can.
@@ -174,6 +202,7 @@ func newEntry(row store.Row, dir string, now time.Time) (Entry, error) {
 		PEM:        row.PEM,
 		serial:     row.Serial,
 		aki:        row.AKI,
+		superseded: row.Superseded,
 	}
 	if row.NotBefore != nil {
 		entry.NotBefore = row.NotBefore.UTC()

@@ -83,7 +83,7 @@ func Open(dir string) (*CA, error) { return OpenNamed(dir, "") }
 func OpenNamed(dir, name string) (*CA, error) {
 	path := filesOf(dir, name).cert
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, failure.New(failure.Failed, initHint(dir), "there is no CA in %q", dir)
+		return nil, noCA(dir)
 	}
 	cert, err := ReadCertificate(path)
 	if err != nil {

@@ -48,7 +48,7 @@ func (c cfsslConfig) read(root *yaml.Node) error {
 		return err
 	}
 	if def == nil && profiles == nil {
-		return c.errorAt(signing, "add default or profiles", "signing has no profiles")
+		return c.ErrorAt(signing, "add default or profiles", "signing has no profiles")
 	}
 	f := &cfsslFile{cfsslConfig: c, authKeys: authKeys, remotes: remotes}
 	if def != nil {
@@ -60,9 +60,9 @@ func (c cfsslConfig) read(root *yaml.Node) error {
 	if profiles == nil {
 		return nil
 	}
-	return c.entries(profiles, "profiles", func(key, value *yaml.Node) error {
+	return c.Entries(profiles, "profiles", func(key, value *yaml.Node) error {
 		if key.Value == cfsslDefault {
-			return c.errorAt(key, "give it another name; for cfssl it is the default beside profiles", "a profile is called %q", key.Value)
+			return c.ErrorAt(key, "give it another name; for cfssl it is the default beside profiles", "a profile is called %q", key.Value)
 		}
 		if err := checkProfileName(c.document, key, key.Value); err != nil {
 			return err
@@ -76,7 +76,7 @@ func (cfsslConfig) anything(*yaml.Node) error { return nil }
 // names notes which names a mapping has. The values of auth_keys are secrets.
 func (c cfsslConfig) names(what string, names map[string]bool) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
-		return c.entries(n, what, func(key, _ *yaml.Node) error {
+		return c.Entries(n, what, func(key, _ *yaml.Node) error {
 			names[key.Value] = true
 			return nil
 		})
@@ -108,7 +108,7 @@ func (f *cfsslFile) profile(n *yaml.Node, name string) error {
 	}
 	isRemote := r.raw.RemoteName != "" || r.raw.AuthRemote.RemoteName != ""
 	if r.raw.Expiry == 0 && !isRemote {
-		return r.errorAt(n, `add "expiry": "2160h"; cfssl asks for one, too`, "profile %q has no expiry", name)
+		return r.ErrorAt(n, `add "expiry": "2160h"; cfssl asks for one, too`, "profile %q has no expiry", name)
 	}
 	if name == cfsslDefault {
 		f.def = r.raw
@@ -131,7 +131,7 @@ func (f *cfsslFile) profile(n *yaml.Node, name string) error {
 	for _, field := range r.unused {
 		profile.warnings = append(profile.warnings, fmt.Sprintf("profile %q: %s", name, field))
 	}
-	f.profiles.add(name, profile, r.at(n, err))
+	f.profiles.add(name, profile, r.At(n, err))
 	return nil
 }
 
@@ -162,7 +162,7 @@ func (r *cfsslProfile) fields() []field {
 		{"ca_constraint", func(n *yaml.Node) error {
 			return r.mapping(n, "ca_constraint",
 				field{"is_ca", r.flag("is_ca", &r.raw.CAConstraint.IsCA)},
-				field{"max_path_len", func(n *yaml.Node) error { _, err := r.number(n, "max_path_len", 100); return err }},
+				field{"max_path_len", func(n *yaml.Node) error { _, err := r.Number(n, "max_path_len", 100); return err }},
 				field{"max_path_len_zero", r.flag("max_path_len_zero", &r.raw.CAConstraint.MaxPathLenZero)},
 			)
 		}},
@@ -171,7 +171,7 @@ func (r *cfsslProfile) fields() []field {
 		{"CSRWhitelist", r.csrWhitelist},
 		{"ClientProvidesSerialNumbers", r.flag("ClientProvidesSerialNumbers", &r.serials)},
 		{"ct_log_servers", func(n *yaml.Node) (err error) {
-			r.raw.CTLogServers, err = r.texts(n, "ct_log_servers")
+			r.raw.CTLogServers, err = r.Texts(n, "ct_log_servers")
 			return err
 		}},
 		{"remote", r.reference("remote", "remotes", r.remotes, &r.raw.RemoteName)},
@@ -188,7 +188,7 @@ func (r *cfsslProfile) fields() []field {
 		{"allowed_extensions", r.ignore(r.stringList("allowed_extensions"),
 			"allowed_extensions is not used: no extension is taken from a request")},
 		{"cert_store", r.ignore(r.someText("cert_store"), "cert_store is not used: the inventory has every certificate")},
-		{"lint_error_level", r.ignore(func(n *yaml.Node) error { _, err := r.number(n, "lint_error_level", 7); return err },
+		{"lint_error_level", r.ignore(func(n *yaml.Node) error { _, err := r.Number(n, "lint_error_level", 7); return err },
 			"lint_error_level is not used: "+linted)},
 		{"ignored_lints", r.ignore(r.stringList("ignored_lints"), "ignored_lints is not used: "+linted)},
 		{"ignored_lint_sources", r.ignore(r.stringList("ignored_lint_sources"), "ignored_lint_sources is not used: "+linted)},
@@ -196,15 +196,15 @@ func (r *cfsslProfile) fields() []field {
 }
 
 func (r *cfsslProfile) flag(what string, to *bool) func(*yaml.Node) error {
-	return func(n *yaml.Node) (err error) { *to, err = r.boolean(n, what); return err }
+	return func(n *yaml.Node) (err error) { *to, err = r.Boolean(n, what); return err }
 }
 
 func (r *cfsslProfile) someText(what string) func(*yaml.Node) error {
-	return func(n *yaml.Node) error { _, err := r.text(n, what); return err }
+	return func(n *yaml.Node) error { _, err := r.Text(n, what); return err }
 }
 
 func (r *cfsslProfile) stringList(what string) func(*yaml.Node) error {
-	return func(n *yaml.Node) error { _, err := r.texts(n, what); return err }
+	return func(n *yaml.Node) error { _, err := r.Texts(n, what); return err }
 }
 
 // ignore reads a field and says that it changes nothing.
@@ -221,15 +221,15 @@ func (r *cfsslProfile) length(what string, to *time.Duration) func(*yaml.Node) e
 	return func(n *yaml.Node) error {
 		const hint = `write it in quotes as cfssl does, in h, m and s, as in "8760h"`
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
-			return r.errorAt(n, hint, "%s is not a length of time", what)
+			return r.ErrorAt(n, hint, "%s is not a length of time", what)
 		}
 		var err error
 		*to, err = time.ParseDuration(n.Value)
 		switch {
 		case err != nil:
-			return r.errorAt(n, hint, "%s %q is not a length of time", what, n.Value)
+			return r.ErrorAt(n, hint, "%s %q is not a length of time", what, n.Value)
 		case *to <= 0 || *to%time.Second != 0:
-			return r.errorAt(n, hint, "%s %q is not a whole number of seconds above zero", what, n.Value)
+			return r.ErrorAt(n, hint, "%s %q is not a whole number of seconds above zero", what, n.Value)
 		}
 		return nil
 	}
@@ -237,12 +237,12 @@ func (r *cfsslProfile) length(what string, to *time.Duration) func(*yaml.Node) e
 
 func (r *cfsslProfile) time(what string, to *time.Time) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
-		text, err := r.text(n, what)
+		text, err := r.Text(n, what)
 		if err != nil {
 			return err
 		}
 		if *to, err = time.Parse(time.RFC3339, text); err != nil || to.Nanosecond() != 0 {
-			return r.errorAt(n, `write it like "2027-01-31T00:00:00Z" (RFC 3339)`, "%s %q is not a time", what, text)
+			return r.ErrorAt(n, `write it like "2027-01-31T00:00:00Z" (RFC 3339)`, "%s %q is not a time", what, text)
 		}
 		return nil
 	}
@@ -251,20 +251,20 @@ func (r *cfsslProfile) time(what string, to *time.Time) func(*yaml.Node) error {
 // reference reads a name that another part of the file has to define.
 func (r *cfsslProfile) reference(what, part string, known map[string]bool, to *string) func(*yaml.Node) error {
 	return func(n *yaml.Node) (err error) {
-		if *to, err = r.text(n, what); err == nil && !known[*to] {
-			return r.errorAt(n, "add it to "+part, "%s %q is not among the %s", what, *to, part)
+		if *to, err = r.Text(n, what); err == nil && !known[*to] {
+			return r.ErrorAt(n, "add it to "+part, "%s %q is not among the %s", what, *to, part)
 		}
 		return err
 	}
 }
 
 func (r *cfsslProfile) expression(n *yaml.Node) error {
-	text, err := r.text(n, "name_whitelist")
+	text, err := r.Text(n, "name_whitelist")
 	if err != nil {
 		return err
 	}
 	if r.whitelist, err = regexp.Compile(text); err != nil {
-		return r.errorAt(n, "see https://pkg.go.dev/regexp/syntax", "name_whitelist is no regular expression: %v", err)
+		return r.ErrorAt(n, "see https://pkg.go.dev/regexp/syntax", "name_whitelist is no regular expression: %v", err)
 	}
 	return nil
 }
@@ -288,7 +288,7 @@ func (r *cfsslProfile) csrWhitelist(n *yaml.Node) error {
 // fields in any case.
 func (r *cfsslProfile) policies(n *yaml.Node) error {
 	if n.Kind != yaml.SequenceNode {
-		return r.errorAt(n, `write a list, as in [{"id": "1.3.6.1.4.1.99999.1"}]`, "policies is not a list")
+		return r.ErrorAt(n, `write a list, as in [{"id": "1.3.6.1.4.1.99999.1"}]`, "policies is not a list")
 	}
 	for _, n := range n.Content {
 		var policy config.CertificatePolicy
@@ -308,7 +308,7 @@ func (r *cfsslProfile) policies(n *yaml.Node) error {
 			return err
 		}
 		if policy.ID == nil {
-			return r.errorAt(n, `add "id": "1.3.6.1.4.1.99999.1"`, "a policy has no id")
+			return r.ErrorAt(n, `add "id": "1.3.6.1.4.1.99999.1"`, "a policy has no id")
 		}
 		r.raw.Policies = append(r.raw.Policies, policy)
 	}
@@ -317,27 +317,27 @@ func (r *cfsslProfile) policies(n *yaml.Node) error {
 
 func (r *cfsslProfile) qualifier(n *yaml.Node) (q config.CertificatePolicyQualifier, err error) {
 	kind := func(n *yaml.Node) (err error) {
-		if q.Type, err = r.text(n, "type"); err == nil && q.Type != "id-qt-cps" && q.Type != "id-qt-unotice" {
-			return r.errorAt(n, "known: id-qt-cps, id-qt-unotice", "unknown type of qualifier %q", q.Type)
+		if q.Type, err = r.Text(n, "type"); err == nil && q.Type != "id-qt-cps" && q.Type != "id-qt-unotice" {
+			return r.ErrorAt(n, "known: id-qt-cps, id-qt-unotice", "unknown type of qualifier %q", q.Type)
 		}
 		return err
 	}
-	value := func(n *yaml.Node) (err error) { q.Value, err = r.text(n, "value"); return err }
+	value := func(n *yaml.Node) (err error) { q.Value, err = r.Text(n, "value"); return err }
 	err = r.mapping(n, "a qualifier", field{"type", kind}, field{"Type", kind}, field{"value", value}, field{"Value", value})
 	if err == nil && (q.Type == "" || q.Value == "") {
-		err = r.errorAt(n, "give it type and value", "a qualifier is not complete")
+		err = r.ErrorAt(n, "give it type and value", "a qualifier is not complete")
 	}
 	return q, err
 }
 
 func (r *cfsslProfile) oid(n *yaml.Node) (config.OID, error) {
-	text, err := r.text(n, "id")
+	text, err := r.Text(n, "id")
 	if err != nil {
 		return nil, err
 	}
 	var oid config.OID
 	if _, err := x509.ParseOID(text); err != nil || oid.UnmarshalJSON([]byte(`"`+text+`"`)) != nil {
-		return nil, r.errorAt(n, "write it like 1.3.6.1.4.1.99999.1", "%q is not an object identifier", text)
+		return nil, r.ErrorAt(n, "write it like 1.3.6.1.4.1.99999.1", "%q is not an object identifier", text)
 	}
 	return oid, nil
 }

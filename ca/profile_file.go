@@ -45,14 +45,14 @@ func LoadProfiles(path string) (*Profiles, error) {
 // pkictl.dev/v1 and kind Profiles. Whatever is not understood is an error of
 // kind Usage that names line and column. The name is what errors call the data.
 func ParseProfiles(data []byte, name string) (*Profiles, error) {
-	d := document{name}
+	d := newDocument(name)
 	root, err := d.parse(data)
 	if err != nil {
 		return nil, err
 	}
 	p := &Profiles{file: name}
 	if root.Kind != yaml.MappingNode {
-		return nil, d.errorAt(root, documentHint, "there are no profiles")
+		return nil, d.ErrorAt(root, documentHint, "there are no profiles")
 	}
 	if hasField(root, "signing") {
 		return p, cfsslConfig{document: d, profiles: p}.read(root)
@@ -111,7 +111,7 @@ func (p *Profiles) add(name string, profile Profile, err error) {
 // checkProfileName keeps names to what fits into a line of a list.
 func checkProfileName(d document, n *yaml.Node, name string) error {
 	if name == profileCA {
-		return d.errorAt(n, "choose another one", "the name %q is that of CA certificates in the inventory", name)
+		return d.ErrorAt(n, "choose another one", "the name %q is that of CA certificates in the inventory", name)
 	}
-	return d.at(n, checkName("name of a profile", name))
+	return d.At(n, checkName("name of a profile", name))
 }

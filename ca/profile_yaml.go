@@ -23,21 +23,21 @@ func (p *Profiles) readOwn(d document, root *yaml.Node) error {
 	var list, def *yaml.Node
 	for _, name := range []string{"apiVersion", "kind", "profiles"} {
 		if !hasField(root, name) {
-			return d.errorAt(root, "begin with apiVersion: "+profilesAPIVersion+" and kind: "+profilesKind+"; a configuration of cfssl has signing",
+			return d.ErrorAt(root, "begin with apiVersion: "+profilesAPIVersion+" and kind: "+profilesKind+"; a configuration of cfssl has signing",
 				"there is no field %q", name)
 		}
 	}
 	err := d.mapping(root, "the file",
 		field{"apiVersion", d.constant(profilesAPIVersion)},
 		field{"kind", d.constant(profilesKind)},
-		field{"default", func(n *yaml.Node) (err error) { def = n; p.def, err = d.text(n, "default"); return err }},
+		field{"default", func(n *yaml.Node) (err error) { def = n; p.def, err = d.Text(n, "default"); return err }},
 		field{"profiles", func(n *yaml.Node) error { list = n; return nil }},
 	)
 	if err != nil {
 		return err
 	}
 	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
-		return d.errorAt(list, "write - name: NAME with usages below it", "profiles is not a list of at least one")
+		return d.ErrorAt(list, "write - name: NAME with usages below it", "profiles is not a list of at least one")
 	}
 	for _, n := range list.Content {
 		r := profileReader{document: d}
@@ -46,7 +46,7 @@ func (p *Profiles) readOwn(d document, root *yaml.Node) error {
 			return err
 		}
 		if p.find(profile.name) {
-			return d.errorAt(n, "give it another name", "there are two profiles %q", profile.name)
+			return d.ErrorAt(n, "give it another name", "there are two profiles %q", profile.name)
 		}
 		p.add(profile.name, profile, nil)
 	}
@@ -55,7 +55,7 @@ func (p *Profiles) readOwn(d document, root *yaml.Node) error {
 	} else if !p.find(p.def) {
 		name := p.def
 		p.def = ""
-		return d.errorAt(def, failure.Suggest(name, p.Names()), "there is no profile %q", name)
+		return d.ErrorAt(def, failure.Suggest(name, p.Names()), "there is no profile %q", name)
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (p *Profiles) find(name string) bool {
 func (d document) constant(want string) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
 		if n.Kind != yaml.ScalarNode || n.Value != want {
-			return d.errorAt(n, "write "+want, "%q is not what this version of pkictl reads", n.Value)
+			return d.ErrorAt(n, "write "+want, "%q is not what this version of pkictl reads", n.Value)
 		}
 		return nil
 	}
@@ -86,7 +86,7 @@ func (r *profileReader) read(n *yaml.Node) (Profile, error) {
 	var requests *yaml.Node
 	err := r.mapping(n, "the profile",
 		field{"name", func(n *yaml.Node) (err error) {
-			if r.name, err = r.text(n, "name"); err != nil {
+			if r.name, err = r.Text(n, "name"); err != nil {
 				return err
 			}
 			return checkProfileName(r.document, n, r.name)
@@ -95,12 +95,12 @@ func (r *profileReader) read(n *yaml.Node) (Profile, error) {
 		field{"validity", r.duration("validity", &r.raw.Expiry)},
 		field{"backdate", r.duration("backdate", &r.raw.Backdate)},
 		field{"key", func(n *yaml.Node) error {
-			text, err := r.text(n, "key")
+			text, err := r.Text(n, "key")
 			if err != nil {
 				return err
 			}
 			r.key, err = ParseKeyKind(text)
-			return r.at(n, err)
+			return r.At(n, err)
 		}},
 		field{"crlURL", r.url("crlURL", &r.raw.CRL)},
 		field{"ocspURL", r.url("ocspURL", &r.raw.OCSP)},
@@ -112,11 +112,11 @@ func (r *profileReader) read(n *yaml.Node) (Profile, error) {
 		return Profile{}, err
 	}
 	if r.name == "" {
-		return Profile{}, r.errorAt(n, "add name: NAME", "the profile has no name")
+		return Profile{}, r.ErrorAt(n, "add name: NAME", "the profile has no name")
 	}
 	profile, err := NewProfile(r.name, r.raw)
 	if err != nil {
-		return Profile{}, r.at(n, err)
+		return Profile{}, r.At(n, err)
 	}
 	profile.key, profile.limits = r.key, r.limits
 	if requests != nil {
@@ -131,11 +131,11 @@ func (r *profileReader) read(n *yaml.Node) (Profile, error) {
 func (r *profileReader) checkSelf(n *yaml.Node, p Profile) error {
 	switch l := p.limits; {
 	case l.maxValidity > 0 && r.raw.Expiry > l.maxValidity:
-		return r.errorAt(n, "make validity at most "+FormatValidity(l.maxValidity), "the validity of profile %q is beyond its maxValidity", p.name)
+		return r.ErrorAt(n, "make validity at most "+FormatValidity(l.maxValidity), "the validity of profile %q is beyond its maxValidity", p.name)
 	case l.maxValidity > 0 && r.raw.Expiry == 0 && DefaultValidity > l.maxValidity:
-		return r.errorAt(n, "add validity: "+FormatValidity(l.maxValidity), "without a validity, that of profile %q is 90d, beyond its maxValidity", p.name)
+		return r.ErrorAt(n, "add validity: "+FormatValidity(l.maxValidity), "without a validity, that of profile %q is 90d, beyond its maxValidity", p.name)
 	case p.key != "" && l.keys != nil && !slices.Contains(l.keys, string(p.key)):
-		return r.errorAt(n, "choose one of "+strings.Join(l.keys, ", "), "the key of profile %q is not among those it allows", p.name)
+		return r.ErrorAt(n, "choose one of "+strings.Join(l.keys, ", "), "the key of profile %q is not among those it allows", p.name)
 	}
 	return nil
 }
@@ -152,9 +152,9 @@ func (r *profileReader) readLimits(n *yaml.Node) error {
 		field{"keys", r.keys},
 		field{"maxValidity", r.duration("maxValidity", &l.maxValidity)},
 		field{"maxNames", func(n *yaml.Node) (err error) {
-			l.maxNames, err = r.number(n, "maxNames", 10000)
+			l.maxNames, err = r.Number(n, "maxNames", 10000)
 			if err == nil && l.maxNames == 0 {
-				return r.errorAt(n, "to allow none, write dns: [], ips: [], uris: [] and emails: []", "maxNames is 0")
+				return r.ErrorAt(n, "to allow none, write dns: [], ips: [], uris: [] and emails: []", "maxNames is 0")
 			}
 			return err
 		}},
@@ -164,16 +164,16 @@ func (r *profileReader) readLimits(n *yaml.Node) error {
 // readRequests reads what the requests of others may ask for.
 func (r *profileReader) readRequests(n *yaml.Node, rules *requestRules) error {
 	return r.mapping(n, "csr",
-		field{"subject", func(n *yaml.Node) (err error) { rules.subject, err = r.boolean(n, "subject"); return err }},
+		field{"subject", func(n *yaml.Node) (err error) { rules.subject, err = r.Boolean(n, "subject"); return err }},
 		field{"names", func(n *yaml.Node) (err error) {
-			names, err := r.boolean(n, "names")
+			names, err := r.Boolean(n, "names")
 			rules.dns, rules.ips, rules.uris, rules.emails = names, names, names, names
 			return err
 		}},
 		field{"allow", func(n *yaml.Node) error {
-			return r.list(n, "allow", func(n *yaml.Node, text string) error {
+			return r.List(n, "allow", func(n *yaml.Node, text string) error {
 				rules.allow = append(rules.allow, text)
-				return r.at(n, checkAllowance(text))
+				return r.At(n, checkAllowance(text))
 			})
 		}},
 	)
@@ -183,9 +183,9 @@ func (r *profileReader) readRequests(n *yaml.Node, rules *requestRules) error {
 // those of cfssl.
 func (d document) usages(n *yaml.Node) ([]string, error) {
 	list := []string{}
-	err := d.list(n, "usages", func(n *yaml.Node, text string) error {
+	err := d.List(n, "usages", func(n *yaml.Node, text string) error {
 		if !slices.Contains(usageNames(), text) {
-			return d.errorAt(n, failure.Suggest(text, usageNames()), "unknown usage %q", text)
+			return d.ErrorAt(n, failure.Suggest(text, usageNames()), "unknown usage %q", text)
 		}
 		list = append(list, text)
 		return nil
@@ -198,19 +198,19 @@ func (d document) duration(what string, to *time.Duration) func(*yaml.Node) erro
 		text := n.Value
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" { // of which ParseValidity says that there is no unit
 			var err error
-			if text, err = d.text(n, what); err != nil {
+			if text, err = d.Text(n, what); err != nil {
 				return err
 			}
 		}
 		var err error
 		*to, err = ParseValidity(text)
-		return d.at(n, err)
+		return d.At(n, err)
 	}
 }
 
 func (d document) url(what string, to *string) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
-		text, err := d.text(n, what)
+		text, err := d.Text(n, what)
 		if err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (d document) url(what string, to *string) func(*yaml.Node) error {
 
 func (d document) urls(what string, to *[]string) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
-		return d.list(n, what, func(n *yaml.Node, text string) error {
+		return d.List(n, what, func(n *yaml.Node, text string) error {
 			*to = append(*to, text)
 			return d.checkURL(n, what, text)
 		})
@@ -233,7 +233,7 @@ func (d document) urls(what string, to *[]string) func(*yaml.Node) error {
 func (d document) checkURL(n *yaml.Node, what, text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ldap") || !isASCII(text) {
-		return d.errorAt(n, "write it like http://pki.example.com/ca.crl", "%s %q is not the address of a server", what, text)
+		return d.ErrorAt(n, "write it like http://pki.example.com/ca.crl", "%s %q is not the address of a server", what, text)
 	}
 	return nil
 }
@@ -241,13 +241,13 @@ func (d document) checkURL(n *yaml.Node, what, text string) error {
 func (r *profileReader) patterns(what, stops string, to *[]pattern) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
 		*to = []pattern{}
-		return r.list(n, what, func(n *yaml.Node, text string) error {
+		return r.List(n, what, func(n *yaml.Node, text string) error {
 			if what == "dns" {
 				text = strings.ToLower(text)
 			}
 			p, err := newPattern(text, stops)
 			if err != nil {
-				return r.errorAt(n, "from ^ to $ it is a regular expression as in https://pkg.go.dev/regexp/syntax", "%q is none: %v", text, err)
+				return r.ErrorAt(n, "from ^ to $ it is a regular expression as in https://pkg.go.dev/regexp/syntax", "%q is none: %v", text, err)
 			}
 			*to = append(*to, p)
 			return nil
@@ -257,16 +257,16 @@ func (r *profileReader) patterns(what, stops string, to *[]pattern) func(*yaml.N
 
 func (r *profileReader) ranges(n *yaml.Node) error {
 	r.limits.ips = []netip.Prefix{}
-	return r.list(n, "ips", func(n *yaml.Node, text string) error {
+	return r.List(n, "ips", func(n *yaml.Node, text string) error {
 		prefix, err := netip.ParsePrefix(text)
 		if addr, addrErr := netip.ParseAddr(text); addrErr == nil && addr.Zone() == "" {
 			prefix, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil {
-			return r.errorAt(n, "write it like 10.0.0.0/8 or fd00::/8", "%q is not a range of IP addresses", text)
+			return r.ErrorAt(n, "write it like 10.0.0.0/8 or fd00::/8", "%q is not a range of IP addresses", text)
 		}
 		if prefix != prefix.Masked() {
-			return r.errorAt(n, "write "+prefix.Masked().String(), "%q has bits behind its prefix", text)
+			return r.ErrorAt(n, "write "+prefix.Masked().String(), "%q has bits behind its prefix", text)
 		}
 		r.limits.ips = append(r.limits.ips, prefix)
 		return nil
@@ -278,10 +278,10 @@ func (r *profileReader) ranges(n *yaml.Node) error {
 func (r *profileReader) keys(n *yaml.Node) (err error) {
 	known := append(KeyKindNames(), "ecdsa-p521", "rsa-8192")
 	r.limits.keys = []string{}
-	return r.list(n, "keys", func(n *yaml.Node, text string) error {
+	return r.List(n, "keys", func(n *yaml.Node, text string) error {
 		r.limits.keys = append(r.limits.keys, text)
 		if !slices.Contains(known, text) {
-			return r.errorAt(n, failure.Suggest(text, known), "unknown key kind %q", text)
+			return r.ErrorAt(n, failure.Suggest(text, known), "unknown key kind %q", text)
 		}
 		return nil
 	})

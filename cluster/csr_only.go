@@ -35,9 +35,14 @@ func (p *initPlan) runRequests() (*InitResult, error) {
 		}
 	}
 	result := &InitResult{Warnings: p.placeWarnings()}
-	if result.Differences = p.wrong(); result.Differences == nil && !p.DryRun {
-		if err := p.makeRequests(result); err != nil {
+	if result.Differences = p.wrong(); result.Differences == nil {
+		if err := p.noteSettings(result); err != nil {
 			return nil, err
+		}
+		if !p.DryRun {
+			if err := p.makeRequests(result); err != nil {
+				return nil, err
+			}
 		}
 	}
 	result.Nodes = p.results()

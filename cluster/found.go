@@ -60,15 +60,22 @@ func (e Entry) Paths(dir string) []string {
 	return []string{e.CertPath(dir), e.KeyPath(dir)}
 }
 
+// ChainPath returns the path of the file with the certificates of a CA and of
+// those above it, which only a CA below another has.
+func (e Entry) ChainPath(dir string) string { return e.below(dir, "-chain.crt") }
+
 // sharedPaths are the paths of all files that nodes share, some of which need
 // not be there.
 func (e Entry) sharedPaths(dir string) []string {
 	paths := e.Paths(dir)
 	if e.Kind == KindCA {
-		paths = append(paths, e.below(dir, "-chain.crt"))
+		paths = append(paths, e.ChainPath(dir))
 	}
 	return paths
 }
+
+// FileMode returns the mode that Init gives a file of a cluster directory.
+func FileMode(path string) fs.FileMode { return modeOf(path) }
 
 // modeOf is the mode of a file of the PKI, as kubeadm has it.
 func modeOf(path string) fs.FileMode {

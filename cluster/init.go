@@ -83,6 +83,9 @@ type InitResult struct {
 	Differences []Difference `json:"differences,omitempty"`
 	// Awaited are the requests for certificates that are among the differences.
 	Awaited []string `json:"awaited,omitempty"`
+	// SettingsFile is the path of cluster.yaml where it was written, or would be;
+	// empty where it says the same already, or is not kept.
+	SettingsFile string `json:"-"`
 }
 
 // NodeDir returns the cluster directory of a node: dir itself where it is alone.
@@ -219,6 +222,9 @@ func (p *initPlan) run() (*InitResult, error) {
 		return nil, err
 	}
 	result.Warnings = slices.Concat(p.newAccountKeys(), p.assumedNames(), p.placeWarnings())
+	if err := p.noteSettings(result); err != nil {
+		return nil, err
+	}
 	if !p.DryRun {
 		if err := p.make(result); err != nil {
 			return nil, err
@@ -226,4 +232,13 @@ func (p *initPlan) run() (*InitResult, error) {
 	}
 	result.Nodes = p.results()
 	return result, nil
+}
+
+// noteSettings says in the result whether cluster.yaml is to be written.
+func (p *initPlan) noteSettings(result *InitResult) error {
+	files, err := p.settingsFile()
+	for _, file := range files {
+		result.SettingsFile = file.Path
+	}
+	return err
 }

@@ -87,6 +87,39 @@ func (s Settings) Resolve() ([]Node, error) {
 	return nodes, checkNames(nodes)
 }
 
+// Check checks the settings but for those of the nodes: those that are empty are
+// no mistake.
+func (s Settings) Check() error {
+	_, err := s.base()
+	return err
+}
+
+// Check checks the name and the address of a node, as far as they are given.
+func (n NodeSettings) Check() error {
+	base := Node{ServiceIP: netip.IPv4Unspecified()} // of the family of the address, whatever the services are
+	if addr, err := netip.ParseAddr(n.Address); err == nil && addr.Unmap().Is6() {
+		base.ServiceIP = netip.IPv6Unspecified()
+	}
+	own := NodeSettings{Name: cmp.Or(n.Name, "node"), Address: cmp.Or(n.Address, "192.0.2.1")} // RFC 5737: in no use
+	_, err := base.named(own)
+	return err
+}
+
+// ThisMachine returns the node that serves where none is named: the name of this
+// machine, and the address of the interface with the default route. What is not
+// known is empty.
+func ThisMachine() NodeSettings {
+	n, err := Node{ServiceIP: netip.IPv4Unspecified()}.named(NodeSettings{Address: "192.0.2.1"})
+	own := NodeSettings{Name: n.Name}
+	if err != nil {
+		own.Name = ""
+	}
+	if ip, err := utilnet.ChooseHostInterface(); err == nil {
+		own.Address = ip.String()
+	}
+	return own
+}
+
 // base is what all nodes have in common.
 func (s Settings) base() (Node, error) {
 	n := Node{

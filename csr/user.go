@@ -54,8 +54,8 @@ func (g UserGrant) Check() error {
 		return failure.New(failure.Usage, "use --role with --namespace for one namespace, --cluster-role for all of them", "--role and --cluster-role exclude each other")
 	case g.Role != "" && g.Namespace == "":
 		return failure.New(failure.Usage, "add --namespace NS, or use --cluster-role "+g.Role+" for the whole cluster", "--role %q needs a namespace", g.Role)
-	case g.Namespace != "" && len(validation.IsDNS1123Label(g.Namespace)) > 0:
-		return failure.New(failure.Usage, "write lower-case letters, digits and '-', at most 63", "%q is not the name of a namespace", g.Namespace)
+	case g.Namespace != "" && CheckNamespace(g.Namespace) != nil:
+		return CheckNamespace(g.Namespace)
 	case g.Via != ViaCSR && g.Via != ViaCA:
 		return failure.New(failure.Usage, "choose csr or ca", "there is no way %q to sign a certificate", g.Via)
 	case g.Via == ViaCSR && g.Lifetime() < MinExpiration:
@@ -63,12 +63,34 @@ func (g UserGrant) Check() error {
 			"the certificates API issues nothing for less than 10 minutes, and %s is", ca.FormatValidity(g.Lifetime()))
 	}
 	for _, role := range []string{g.Role, g.ClusterRole} {
-		if role == "." || role == ".." || strings.ContainsAny(role, "/%") || !isPrintable(role) {
-			return failure.New(failure.Usage, "see: kubectl get clusterroles", "%q cannot be the name of a role", role)
+		if err := CheckRole(role); err != nil {
+			return err
 		}
 	}
 	_, err := ca.ParseKeyKind(g.Key)
 	return err
+}
+
+// CheckNamespace says why a name is not one of a namespace.
+func CheckNamespace(name string) error {
+	if len(validation.IsDNS1123Label(name)) > 0 {
+		return failure.New(failure.Usage, "write lower-case letters, digits and '-', at most 63", "%q is not the name of a namespace", name)
+	}
+	return nil
+}
+
+// CheckRole says why a name is not one of a role or cluster role.
+func CheckRole(name string) error {
+	if name == "." || name == ".." || strings.ContainsAny(name, "/%") || !isPrintable(name) {
+		return failure.New(failure.Usage, "see: kubectl get clusterroles", "%q cannot be the name of a role", name)
+	}
+	return nil
+}
+
+// CheckGroup says why a group is not one that people should have in a
+// certificate that is signed in that way.
+func CheckGroup(group string, via Via) error {
+	return UserGrant{Name: "jane", Groups: []string{group}, Via: via}.checkGroups()
 }
 
 // checkGroups refuses what the API server would, with a way out.

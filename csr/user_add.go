@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -158,10 +159,22 @@ func (a *adder) finish(ctx context.Context) (*Added, error) {
 		return &a.result, nil // store does the rest
 	}
 	_ = a.timed(func() error { a.warnKnown(ctx); return nil }) // it fails with a warning
+	a.warnLifetime()
 	if a.o.DryRun {
 		return &a.result, nil
 	}
 	return &a.result, removePending(a.o.Out)
+}
+
+// warnLifetime warns of a certificate that is shorter than asked, or long.
+func (a *adder) warnLifetime() {
+	if a.result.Shortened {
+		a.warn(fmt.Sprintf("the cluster's signer gives less than the %s that were asked for: it ends %s",
+			ca.FormatValidity(a.o.Lifetime()), ca.FormatTime(a.result.Credential.NotAfter)))
+	}
+	if text := a.o.Caution(); text != "" {
+		a.warn(text)
+	}
 }
 
 func (a *adder) close() {

@@ -16,7 +16,7 @@ func (w *work) pem(name string, kind ca.ItemKind, called string) (item ca.Item, 
 	if found != "" {
 		return ca.Item{}, found
 	}
-	items, err := ca.Decode(data, name)
+	items, err := w.learner.decode(name, data)
 	if err != nil {
 		return ca.Item{}, err.Error()
 	}
@@ -32,6 +32,21 @@ func (w *work) pem(name string, kind ca.ItemKind, called string) (item ca.Item, 
 		}
 	}
 	return ca.Item{}, fmt.Sprintf("%s has no %s, but %s", name, called, strings.Join(distinct(others), " and "))
+}
+
+// decoded is what a file holds: several checks look at one.
+type decoded struct {
+	items []ca.Item
+	err   error
+}
+
+func (l *learner) decode(name string, data []byte) ([]ca.Item, error) {
+	d, ok := l.decoded[name]
+	if !ok {
+		d.items, d.err = ca.Decode(data, name)
+		l.decoded[name] = d
+	}
+	return d.items, d.err
 }
 
 // words name what a file may hold.

@@ -41,7 +41,7 @@ type Session struct {
 }
 
 // ErrNoExam says that there has been no exam.
-var ErrNoExam = errors.New("there is no exam to resume")
+var ErrNoExam = errors.New("no exam has begun there")
 
 func examFile(root string) kept { return kept{root: root, name: "exam.json", kind: "LabExam"} }
 
@@ -104,7 +104,7 @@ func prepareExam(ctx context.Context, o ExamOptions, labs []*Lab) (Exam, error) 
 func ResumeExam(root string) (*Session, error) {
 	exam, err := load[Exam](examFile(root))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, failure.Wrap(ErrNoExam, failure.Usage, "begin one", "nothing in %q", root)
+		return nil, failure.Wrap(ErrNoExam, failure.Usage, "begin one", "cannot resume an exam in %q", root)
 	}
 	if err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ func judge[T any](it T, w *work, conditions []condition[T]) finding {
 		}
 	}
 	if len(failed) == 0 {
-		return finding{true, strings.Join(wanted, "; "), "so it is"}
+		return finding{true, strings.Join(wanted, "; "), "as wanted"}
 	}
 	return finding{false, strings.Join(failed, "; "), strings.Join(found, "; ")}
 }

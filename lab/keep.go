@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -48,9 +49,17 @@ func (k kept) path() string { return filepath.Join(k.root, k.name) }
 // it does not know it refuses: written again it would be lost.
 func load[T any](k kept) (T, error) {
 	var e envelope[T]
-	data, err := store.ReadOwn(k.path(), maxKept)
+	root, err := os.OpenRoot(k.root)
 	if err != nil {
+		return e.Items, store.ReadError(err, k.root)
+	}
+	defer root.Close()
+	data, err := readPlain(root, k.name, maxKept)
+	if errors.Is(err, fs.ErrNotExist) {
 		return e.Items, err
+	}
+	if err != nil {
+		return e.Items, failure.New(failure.Failed, "move it away; then it begins anew", "%q %v", k.path(), err)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()

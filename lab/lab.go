@@ -22,7 +22,8 @@ type Lab struct {
 	// Minutes is how long an exam would give for it.
 	Minutes int `json:"minutes"`
 	// Needs names what a machine must have: some of Needs().
-	Needs    []string `json:"needs,omitempty"`
+	Needs []string `json:"needs,omitempty"`
+	// Scenario, each of Tasks and each of Hints are paragraphs, of one long line each.
 	Scenario string   `json:"scenario"`
 	Tasks    []string `json:"tasks"`
 	Hints    []string `json:"hints"` // each says more than the one before

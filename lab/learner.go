@@ -22,8 +22,13 @@ func isFileName(name string) bool {
 // of it; plain files alone, for a pipe could be waited for without end; and up to a
 // limit.
 type learner struct {
-	root *os.Root
-	read map[string]fileRead // so that checks of one file see the same one
+	root    *os.Root
+	read    map[string]fileRead // so that all checks see the same file
+	decoded map[string]decoded
+}
+
+func newLearner(root *os.Root) *learner {
+	return &learner{root: root, read: map[string]fileRead{}, decoded: map[string]decoded{}}
 }
 
 type fileRead struct {
@@ -37,7 +42,7 @@ func (l *learner) file(name string, max int64) (data []byte, found string) {
 	if r, ok := l.read[name]; ok {
 		return r.data, r.found
 	}
-	data, err := l.open(filepath.FromSlash(name), max)
+	data, err := readPlain(l.root, filepath.FromSlash(name), max)
 	r := fileRead{data: data}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -51,30 +56,31 @@ func (l *learner) file(name string, max int64) (data []byte, found string) {
 	return r.data, r.found
 }
 
-// open's errors go on from the name of the file.
-func (l *learner) open(name string, max int64) ([]byte, error) {
-	info, err := l.root.Stat(name)
+// readPlain reads a plain file of at most max bytes. Errors go on from its name; where
+// there is none it is fs.ErrNotExist.
+func readPlain(root *os.Root, name string, max int64) ([]byte, error) {
+	info, err := root.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, notPlain(info)
 	}
 	if err != nil {
-		return nil, l.cause(name, err)
+		return nil, causeOf(root, name, err)
 	}
 	// Another may have taken its place meanwhile.
-	f, err := l.root.OpenFile(name, os.O_RDONLY|noWait, 0)
+	f, err := root.OpenFile(name, os.O_RDONLY|noWait, 0)
 	if err != nil {
-		return nil, l.cause(name, err)
+		return nil, causeOf(root, name, err)
 	}
 	defer f.Close()
 	if info, err = f.Stat(); err != nil {
-		return nil, l.cause(name, err)
+		return nil, causeOf(root, name, err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, notPlain(info)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, max+1))
 	if err != nil {
-		return nil, l.cause(name, err)
+		return nil, causeOf(root, name, err)
 	}
 	if int64(len(data)) > max {
 		return nil, fmt.Errorf("is larger than %d KiB", max>>10)
@@ -89,10 +95,10 @@ func notPlain(info fs.FileInfo) error {
 	return errors.New("is no plain file")
 }
 
-// cause says why a file cannot be read.
-func (l *learner) cause(name string, err error) error {
+// causeOf says why a file cannot be read.
+func causeOf(root *os.Root, name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		if info, lerr := l.root.Lstat(name); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if info, lerr := root.Lstat(name); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
 			return errors.New("is a link to a file that is not there")
 		}
 		return err
@@ -100,7 +106,7 @@ func (l *learner) cause(name string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return errors.New("may not be read")
 	}
-	if info, lerr := l.root.Lstat(name); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
+	if info, lerr := root.Lstat(name); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return errors.New("is a link that leads out of the workspace")
 	}
 	return fmt.Errorf("cannot be read: %w", store.Cause(err))

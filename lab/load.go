@@ -162,8 +162,14 @@ func (r *reader) paragraph(what string, to *string) func(*yaml.Node) error {
 	}
 }
 
+// maxElements is how many tasks, hints, checks or mutants a lab may have.
+const maxElements = 100
+
 func (r *reader) paragraphs(what string, to *[]string) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
+		if len(n.Content) > maxElements {
+			return r.ErrorAt(n, "make several labs of it", "%s has more than %d elements", what, maxElements)
+		}
 		return r.List(n, what, func(n *yaml.Node, _ string) error {
 			var text string
 			err := r.paragraph("an element of "+what, &text)(n)
@@ -213,6 +219,9 @@ func (r *reader) id(what string, to *string) func(*yaml.Node) error {
 func (r *reader) elements(n *yaml.Node, what string, read func(*yaml.Node) error) error {
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
 		return r.ErrorAt(n, "write - id: NAME with its fields below it", "%s is not a list of at least one", what)
+	}
+	if len(n.Content) > maxElements {
+		return r.ErrorAt(n, "make several labs of it", "%s has more than %d elements", what, maxElements)
 	}
 	for _, element := range n.Content {
 		if err := read(element); err != nil {

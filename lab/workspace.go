@@ -136,12 +136,17 @@ func (w *Workspace) mark() (*mark, error) {
 	if !info.IsDir() {
 		return nil, failure.New(failure.Refused, "move it away", "%q is no directory", w.Dir)
 	}
-	data, err := store.ReadOwn(filepath.Join(w.Dir, markFile), maxMark)
+	root, err := w.open()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	data, err := readPlain(root, markFile, maxMark)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, failure.Wrap(errNoMark, failure.Refused, "move it away, or choose another place for the labs", "%q is there already", w.Dir)
 	}
 	if err != nil {
-		return nil, err
+		return nil, failure.New(failure.Failed, "move it away, and start the lab again", "%q %v", filepath.Join(w.Dir, markFile), err)
 	}
 	var m mark
 	if err := json.Unmarshal(data, &m); err != nil || m.APIVersion != apiVersion || m.Kind != kindWorkspace || m.Lab != w.Lab.ID {
@@ -151,6 +156,20 @@ func (w *Workspace) mark() (*mark, error) {
 }
 
 const maxMark = 64 << 10
+
+// open opens the workspace through the root of all, so that it is no link elsewhere.
+func (w *Workspace) open() (*os.Root, error) {
+	above, err := os.OpenRoot(w.root)
+	if err != nil {
+		return nil, store.ReadError(err, w.root)
+	}
+	defer above.Close()
+	root, err := above.OpenRoot(w.Lab.ID)
+	if err != nil {
+		return nil, store.ReadError(err, w.Dir)
+	}
+	return root, nil
+}
 
 func (w *Workspace) writeMark(m *mark) error {
 	m.APIVersion, m.Kind = apiVersion, kindWorkspace
@@ -211,16 +230,10 @@ func (w *Workspace) Check(ctx context.Context, now time.Time) (*Result, error) {
 	if _, err := w.mark(); err != nil {
 		return nil, err
 	}
-	above, err := os.OpenRoot(w.root)
+	root, err := w.open()
 	if err != nil {
-		return nil, store.ReadError(err, w.root)
-	}
-	defer above.Close()
-	root, err := above.OpenRoot(w.Lab.ID)
-	if err != nil {
-		return nil, store.ReadError(err, w.Dir)
+		return nil, err
 	}
 	defer root.Close()
-	learner := &learner{root: root, read: map[string]fileRead{}}
-	return w.Lab.grade(ctx, &work{learner: learner, lab: w.Lab, now: now})
+	return w.Lab.grade(ctx, &work{learner: newLearner(root), lab: w.Lab, now: now})
 }

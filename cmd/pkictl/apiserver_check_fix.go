@@ -68,11 +68,8 @@ func (a *app) apiserverFix(cmd *cobra.Command, f apiserverCheckFlags) error {
 // mend changes the manifest of kube-apiserver, and rights of files.
 func (a *app) mend(cmd *cobra.Command, f apiserverCheckFlags, report *apiserver.CheckReport, fixes *apiserver.Fixes) error {
 	if len(fixes.Patched) > 0 {
-		o := apiserver.PatchOptions{Manifest: report.Manifest(), Options: fixes.Options, Backups: f.fix.backups, Now: a.now()}
-		o.Dir = f.fix.dir
-		if o.Audit.LogPath == apiserver.DefaultAuditLog {
-			o.Audit.LogPath = f.fix.log
-		}
+		o := fixes.Patch(report, f.fix.dir, f.fix.log)
+		o.Backups, o.Now = f.fix.backups, a.now()
 		quiet := *a // the check that follows is the result
 		if !f.fix.dryRun {
 			quiet.out = io.Discard

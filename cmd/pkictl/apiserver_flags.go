@@ -143,29 +143,12 @@ func (a *app) tellPlan(f *apiserverFlagsFlags, plan *apiserver.Plan, files []api
 		return
 	}
 	for _, file := range files {
-		state := string(file.State)
-		switch {
-		case f.dryRun && file.State == apiserver.FileWritten:
-			state = "would be written"
-		case file.State == apiserver.FileMissing || file.State == apiserver.FileNeeded:
-			state = "has to be on the host"
-		}
-		fmt.Fprintf(a.err, "%s: %s (%s)\n", state, printable(file.At), printable(file.Why))
+		fmt.Fprintf(a.err, "%s: %s (%s)\n", file.StateText(f.dryRun), printable(file.At), printable(file.Why))
 	}
-	if f.out == "" && hasContents(plan) {
+	if f.out == "" && plan.HasContents() {
 		fmt.Fprintln(a.err, "note: the files that these flags need are not written; add --out DIRECTORY")
 	}
 	for _, note := range plan.Notes {
 		fmt.Fprintf(a.err, "note: %s\n", printable(note))
 	}
-}
-
-// hasContents says whether the plan has a file to write.
-func hasContents(plan *apiserver.Plan) bool {
-	for _, file := range plan.Files {
-		if file.Data != nil {
-			return true
-		}
-	}
-	return false
 }

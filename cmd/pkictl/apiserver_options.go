@@ -5,7 +5,6 @@ import (
 
 	"github.com/pkictl/pkictl/apiserver"
 	"github.com/pkictl/pkictl/internal/failure"
-	"github.com/pkictl/pkictl/internal/store"
 )
 
 // apiserverOptions are the flags that say what kube-apiserver is to do, which
@@ -117,11 +116,10 @@ func (o *apiserverOptions) read() (apiserver.Options, error) {
 		if source.path == "" {
 			continue
 		}
-		data, err := store.Read(source.path, store.MaxYAML)
-		if err != nil {
+		var err error
+		if *source.to, err = apiserver.ReadContents(source.path); err != nil {
 			return options, err
 		}
-		*source.to = apiserver.Contents{Name: source.path, Data: data}
 	}
 	if len(o.ciphers) == 1 && o.ciphers[0] == strongCiphers {
 		options.TLS.StrongCiphers = true

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -93,7 +92,7 @@ func (a *app) runPatch(cmd *cobra.Command, f patchFlags, options apiserver.Patch
 		return err
 	}
 	if f.explainRecipe {
-		return a.explain(patch.Explain(diffOf(patch.Path, patch.Path, string(patch.Before), string(patch.After))), nil)
+		return a.explain(patch.Explain(), nil)
 	}
 	for _, problem := range patch.Found {
 		a.warn("written all the same: " + problem.Message)
@@ -172,7 +171,7 @@ type patchResult struct {
 func patchReport(p *apiserver.Patch, dryRun bool, written *apiserver.Written) patchResult {
 	r := patchResult{
 		typeMeta: kind("APIServerPatch"), Manifest: p.Path, DryRun: dryRun, Changed: p.Changes(),
-		Diff: patchDiff(p), Found: p.Found, Warnings: p.Warnings,
+		Diff: p.Diff(), Found: p.Found, Warnings: p.Warnings,
 	}
 	for _, file := range p.Files {
 		r.Files = append(r.Files, file.Path)
@@ -183,22 +182,9 @@ func patchReport(p *apiserver.Patch, dryRun bool, written *apiserver.Written) pa
 	return r
 }
 
-// patchDiff returns the changes as a diff: of the manifest, and of files that
-// are replaced and hold no key.
-func patchDiff(p *apiserver.Patch) string {
-	var b strings.Builder
-	for _, file := range p.Files {
-		if file.Old != nil && !file.Secret {
-			b.WriteString(diffOf(file.Path, file.Path, string(file.Old), string(file.Data)))
-		}
-	}
-	b.WriteString(diffOf(p.Path, p.Path, string(p.Before), string(p.After)))
-	return b.String()
-}
-
 // showPatch shows what would be done.
 func (a *app) showPatch(w io.Writer, p *apiserver.Patch) {
-	a.writeDiff(w, patchDiff(p))
+	a.writeDiff(w, p.Diff())
 	for _, file := range p.Files {
 		verb := "makes"
 		if file.Old != nil {

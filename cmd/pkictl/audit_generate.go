@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,11 +10,10 @@ import (
 	"github.com/pkictl/pkictl/apiserver/audit"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/shell"
-	"github.com/pkictl/pkictl/internal/store"
 )
 
 // configMapForm is the value of -o for a ConfigMap that holds the policy.
-const configMapForm = "configmap"
+const configMapForm = string(audit.FormConfigMap)
 
 type auditGenerateFlags struct {
 	audit.Options
@@ -84,8 +81,8 @@ policy without comments.`,
 	flags.StringArrayVar(&f.Rules, "rule", nil, "`RULE` as key=value pairs; may be given several times")
 	flags.StringVar(&f.out, "out", "", "`FILE` to write, of mode 0600 (default standard output)")
 	flags.BoolVar(&f.force, "force", false, "replace the file")
-	flags.StringVar(&f.name, "name", "audit-policy", "`NAME` of the ConfigMap")
-	flags.StringVar(&f.namespace, "namespace", "kube-system", "`NAMESPACE` of the ConfigMap")
+	flags.StringVar(&f.name, "name", audit.DefaultConfigMap, "`NAME` of the ConfigMap")
+	flags.StringVar(&f.namespace, "namespace", audit.DefaultConfigMapNamespace, "`NAMESPACE` of the ConfigMap")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, write nothing")
 	addExplain(cmd, &f.explain)
 	complete(cmd, "preset", names...)
@@ -110,51 +107,36 @@ func (a *app) auditGenerate(cmd *cobra.Command, f *auditGenerateFlags) error {
 	if f.out == "" && (f.force || f.dryRun) {
 		return failure.New(failure.Usage, "add --out FILE, or leave them out", "--force and --dry-run are for files, and nothing is written")
 	}
-	policy, err := audit.Generate(f.Options)
-	if err != nil {
-		return err
-	}
-	data, err := a.policyForm(f, policy)
+	file, err := audit.NewPolicyFile(f.file(a.output))
 	switch {
 	case err != nil:
 		return err
 	case f.explain:
-		return a.explain(a.explainPolicy(f, policy, data), nil)
+		return a.explain(file.Explain(), nil)
 	case f.out == "":
-		_, err = a.out.Write(data)
+		_, err = a.out.Write(file.Data)
 		return err
-	}
-	if err := writePolicy(f, data); err != nil {
-		return err
-	}
-	return a.printPolicyWritten(f, policy)
-}
-
-// policyForm returns a policy in the form of -o.
-func (a *app) policyForm(f *auditGenerateFlags, policy []byte) ([]byte, error) {
-	switch a.output {
-	case "json":
-		return audit.JSON(policy)
-	case configMapForm:
-		return audit.ConfigMap(policy, f.name, f.namespace)
-	}
-	return policy, nil
-}
-
-func writePolicy(f *auditGenerateFlags, data []byte) error {
-	err := store.CheckTargets(f.force, f.out)
-	switch {
-	case err != nil || f.dryRun:
-	case f.force:
-		return store.WriteFile(f.out, data, 0o600)
+	case f.dryRun:
+		err = file.Check()
 	default:
-		err = store.WriteNew(f.out, data, 0o600)
+		err = file.Write()
 	}
-	var exists *store.ExistsError
-	if errors.As(err, &exists) {
-		return failure.New(failure.Failed, "replace it with --force, or choose another file with --out", "%q exists", f.out)
+	if err != nil {
+		return err
 	}
-	return err
+	return a.printPolicyWritten(f, file)
+}
+
+// file returns which policy is made, in the form of -o.
+func (f *auditGenerateFlags) file(output string) audit.FileOptions {
+	o := audit.FileOptions{Options: f.Options, Name: f.name, Namespace: f.namespace, Out: f.out, Replace: f.force}
+	switch output {
+	case "json":
+		o.Form = audit.FormJSON
+	case configMapForm:
+		o.Form = audit.FormConfigMap
+	}
+	return o
 }
 
 type auditGenerateResult struct {
@@ -166,44 +148,22 @@ type auditGenerateResult struct {
 }
 
 // printPolicyWritten says what was written. -o has said the form of that.
-func (a *app) printPolicyWritten(f *auditGenerateFlags, policy []byte) error {
-	parsed, err := audit.Parse(f.out, policy)
-	if err != nil {
-		return err
-	}
-	result := auditGenerateResult{typeMeta: kind("AuditPolicy"), File: f.out, Preset: f.Preset, Rules: len(parsed.Rules), DryRun: f.dryRun}
-	first, next := "Wrote ", "pkictl apiserver flags --audit-policy-from "+shell.Quote(f.out)
+func (a *app) printPolicyWritten(f *auditGenerateFlags, file *audit.PolicyFile) error {
+	result := auditGenerateResult{typeMeta: kind("AuditPolicy"), File: f.out, Preset: f.Preset, Rules: file.Rules, DryRun: f.dryRun}
+	first := "Wrote "
 	if f.dryRun {
 		first = "Would write "
 	}
-	if a.output == configMapForm {
-		next = "kubectl apply -f " + shell.Quote(f.out)
+	next := file.Next()
+	for i, word := range next {
+		next[i] = shell.Quote(word)
 	}
 	return a.print(result, func(w io.Writer) {
 		fmt.Fprintln(w, first+printable(f.out))
 		printRows(w, "  ",
 			row{"preset", result.Preset},
 			row{"rules", fmt.Sprint(result.Rules)},
-			row{"next", next},
+			row{"next", strings.Join(next, " ")},
 		)
 	})
-}
-
-// explainPolicy is the recipe without pkictl: the policy is the work, and to
-// write it is none.
-func (a *app) explainPolicy(f *auditGenerateFlags, policy, data []byte) string {
-	to := ""
-	if f.out != "" {
-		to = " > " + shell.Quote(f.out)
-	}
-	if a.output == configMapForm {
-		return heredoc(" > "+audit.ConfigMapKey, policy) +
-			fmt.Sprintf("kubectl create configmap %s --namespace %s --from-file=%s --dry-run=client -o yaml%s\n",
-				shell.Quote(f.name), shell.Quote(f.namespace), audit.ConfigMapKey, to)
-	}
-	return heredoc(to, data)
-}
-
-func heredoc(to string, data []byte) string {
-	return "cat" + to + " <<'EOF'\n" + string(bytes.TrimSuffix(data, []byte("\n"))) + "\nEOF\n"
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,26 +76,23 @@ func (a *app) auditLint(file string, f auditLintFlags) error {
 		debug.SetGCPercent(1600) // large trees, and a short life
 	}
 	report := auditLint{typeMeta: kind("AuditLint"), File: name, DryRun: f.dryRun}
-	result := data
+	var mended *audit.Mended
 	if f.fix {
-		if result, report.Fixed, err = audit.Fix(name, data); err != nil {
+		if mended, err = audit.Mend(name, data); err != nil {
 			return err
 		}
-		report.Diff = diffOf(name, name, string(data), string(result))
-	}
-	if f.dryRun {
-		report.Findings, err = audit.Lint(name, data)
-	} else {
-		report.Findings, err = audit.Lint(name, result)
-	}
-	if err != nil {
+		report.Fixed, report.Diff, report.Findings = mended.Fixed, mended.Diff(), mended.Left
+		if f.dryRun {
+			report.Findings = mended.Found
+		}
+	} else if report.Findings, err = audit.Lint(name, data); err != nil {
 		return err
 	}
 	if report.Findings == nil {
 		report.Findings = []audit.Finding{}
 	}
 	if f.fix {
-		err = a.writeFixed(file, result, &report)
+		err = a.writeFixed(file, mended, &report)
 	} else {
 		err = a.print(report, func(w io.Writer) { report.text(w, false) })
 	}
@@ -122,12 +118,12 @@ func (a *app) readPolicyFile(file string) (string, []byte, error) {
 }
 
 // writeFixed writes the mended policy where it came from, and says what is mended.
-func (a *app) writeFixed(file string, fixed []byte, report *auditLint) error {
+func (a *app) writeFixed(file string, mended *audit.Mended, report *auditLint) error {
 	switch {
 	case report.DryRun:
 		return a.print(report, func(w io.Writer) { a.writeDiff(w, report.Diff) })
 	case file == "-":
-		if _, err := a.out.Write(fixed); err != nil {
+		if _, err := a.out.Write(mended.After); err != nil {
 			return err
 		}
 		if !a.quiet {
@@ -135,7 +131,7 @@ func (a *app) writeFixed(file string, fixed []byte, report *auditLint) error {
 		}
 		return nil
 	case report.Diff != "":
-		if err := store.ReplaceFile(store.File{Path: file, Data: fixed, Mode: 0o644, Keep: true}); err != nil {
+		if err := mended.Write(); err != nil {
 			return err
 		}
 	}
@@ -147,36 +143,8 @@ func (a *app) writeFixed(file string, fixed []byte, report *auditLint) error {
 
 // text writes the findings as compilers do, for editors to find their place.
 func (r *auditLint) text(w io.Writer, fix bool) {
-	counts := make(map[audit.Severity]int)
-	fixable := 0
-	for _, f := range r.Findings {
-		fmt.Fprintf(w, "%s:%d:%d: %s: %s [%s]\n", printable(r.File), f.Line, f.Column, f.Severity, printable(f.Message), f.ID)
-		if f.Mend != "" {
-			fmt.Fprintf(w, "  hint: %s\n", printable(f.Mend))
-		}
-		counts[f.Severity]++
-		if f.Fixable {
-			fixable++
-		}
+	for _, line := range audit.FindingLines(r.File, r.Findings) {
+		fmt.Fprintln(w, printable(line))
 	}
-	var parts []string
-	if len(r.Fixed) > 0 {
-		parts = append(parts, fmt.Sprintf("%d mended", len(r.Fixed)))
-	}
-	for _, s := range []audit.Severity{audit.SeverityError, audit.SeverityFinding, audit.SeverityNote} {
-		if n := counts[s]; n > 0 {
-			word := string(s)
-			if n > 1 {
-				word += "s"
-			}
-			parts = append(parts, fmt.Sprintf("%d %s", n, word))
-		}
-	}
-	if len(r.Findings) == 0 {
-		parts = append(parts, "nothing found")
-	}
-	if fixable > 0 && !fix {
-		parts = append(parts, fmt.Sprintf("--fix mends %d", fixable))
-	}
-	fmt.Fprintf(w, "%s: %s\n", printable(r.File), strings.Join(parts, ", "))
+	fmt.Fprintf(w, "%s: %s\n", printable(r.File), audit.Summary(r.Findings, len(r.Fixed), !fix))
 }

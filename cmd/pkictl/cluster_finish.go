@@ -118,91 +118,15 @@ func showEntries(w io.Writer, dryRun bool, result *cluster.InitResult) {
 			if entry.FingerprintSHA256 != "" {
 				end += ", SHA-256 " + entry.FingerprintSHA256
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\n", printable(strings.TrimSuffix(entry.Files[0], ".crt")), state(entry.State, dryRun), end)
+			fmt.Fprintf(t, "%s\t%s\t%s\n", printable(strings.TrimSuffix(entry.Files[0], ".crt")), entry.State.Words(dryRun), end)
 		}
 	}
 	_ = t.Flush() // w is a buffer
 }
 
-// nothingToSign ends the output of what makes requests where it made none.
-func nothingToSign(result *cluster.InitResult) string {
-	for _, node := range result.Nodes {
-		for _, entry := range node.Entries {
-			if entry.State == cluster.StateLater {
-				return "\nNothing is to be signed elsewhere: the CAs for what is missing are here, or will be."
-			}
-		}
-	}
-	return "\nNothing is to be signed: every key has its certificate."
-}
-
 // showRequests says which CA has to sign which request, and how.
 func (a *app) showRequests(w io.Writer, f clusterInitFlags, result *cluster.InitResult) {
-	requests := map[string][]string{}
-	first := ""
-	for _, node := range result.Nodes {
-		for _, entry := range node.Entries {
-			if entry.Request != "" {
-				requests[entry.CA] = append(requests[entry.CA], entry.Request)
-				first = entry.Request
-			}
-		}
-	}
-	if first == "" {
-		fmt.Fprintln(w, nothingToSign(result))
-	}
-	if f.DryRun || first == "" {
-		return
-	}
-	for _, authority := range []string{"", cluster.NameCA, cluster.NameFrontProxyCA, cluster.NameEtcdCA} {
-		if requests[authority] == nil {
-			continue
-		}
-		switch authority {
-		case "":
-			fmt.Fprintf(w, "\nTo be signed by a root CA, as CAs of path length 0:\n")
-		default:
-			entry, _ := cluster.EntryNamed(authority)
-			fmt.Fprintf(w, "\nTo be signed by the CA %s, which %s:\n", authority, entry.Purpose)
-		}
-		for _, path := range requests[authority] {
-			fmt.Fprintf(w, "  %s\n", printable(path))
-		}
-	}
-	days := 365
-	if f.Requests == cluster.RequestCAs {
-		days = 5 * 365
-	} else {
-		fmt.Fprintf(w, "\nThese are three CAs, each with a key of its own.")
-	}
-	fmt.Fprintf(w, `
-With openssl 3, where the CA is:
-  openssl x509 -req -in FILE.csr -CA ca.crt -CAkey ca.key -copy_extensions copyall -days %d -out FILE.crt
-Then put those certificates and the CAs' own into a directory, whatever they are called there:
-  pkictl cluster finish%s --certs DIR
-`, days, dirFlag(a.clusterDir))
-	a.showKnownCAs(w, f, result)
-}
-
-// showKnownCAs says how finish takes no other CAs than those that are known: it
-// has nothing else to tell them from a stranger's.
-func (a *app) showKnownCAs(w io.Writer, f clusterInitFlags, result *cluster.InitResult) {
-	state, suffix, what := cluster.StateElsewhere, ".crt", "certificate of such a CA"
-	if f.Requests == cluster.RequestCAs {
-		state, suffix, what = cluster.StateRequested, "-chain.crt", "root above such a CA"
-	}
-	var paths []string
-	for _, entry := range result.Nodes[0].Entries {
-		isCA := entry.CA == "" && entry.Name != cluster.NameSA
-		if isCA && (entry.State == state || (state == cluster.StateRequested && entry.State == cluster.StateAwaited)) {
-			paths = append(paths, strings.TrimSuffix(entry.Files[0], ".crt")+suffix)
-		}
-	}
-	if paths == nil {
-		return
-	}
-	fmt.Fprintf(w, "Where the %s is known already, put it in its place before, and no other is taken:\n", what)
-	for _, path := range paths {
-		fmt.Fprintf(w, "  %s\n", printable(path))
+	for _, line := range result.RequestLines(f.InitOptions) {
+		fmt.Fprintln(w, printable(line))
 	}
 }

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,8 +10,6 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/cluster"
-	"github.com/pkictl/pkictl/internal/failure"
-	"github.com/pkictl/pkictl/internal/store"
 )
 
 // clusterInitFlags are the flags of cluster init as they are written.
@@ -109,46 +104,13 @@ func clusterKeyKinds() string { return strings.Join(cluster.KeyKindNames(), ", "
 
 // settings are those of the flags over those of the file.
 func (f *clusterInitFlags) settings(dir string) (warnings []string, err error) {
-	s := &f.Settings
-	s.EtcdServerSANs, s.EtcdPeerSANs = f.etcdSANs, f.etcdSANs
-	for _, text := range f.nodes {
-		name, address, _ := strings.Cut(text, "=")
-		s.Nodes = append(s.Nodes, cluster.NodeSettings{Name: name, Address: address})
-	}
-	if f.config == "" {
-		base, isThere, err := cluster.ReadSettings(dir)
-		if err != nil {
-			return nil, err
-		}
-		if !isThere {
-			base, f.FromFiles = cluster.SettingsFromFiles(dir)
-		}
-		*s = s.WithNamesOf(base)
-	} else {
-		data, err := store.Read(f.config, store.MaxYAML)
-		if err != nil {
-			return nil, err
-		}
-		base, warned, err := cluster.ParseSettings(data, f.config)
-		if err != nil {
-			return nil, err
-		}
-		*s, warnings = s.WithNamesOf(base), warned
-	}
+	f.Dir = dir
+	wishes := cluster.Wishes{Settings: f.Settings, NodeNames: f.nodes, Address: f.address, EtcdSANs: f.etcdSANs, Config: f.config}
 	if f.externalEtcd.Changed {
-		s.ExternalEtcd = f.externalEtcd.Value.String() == "true"
+		external := f.externalEtcd.Value.String() == "true"
+		wishes.External = &external
 	}
-	if f.address == "" {
-		return warnings, nil
-	}
-	if len(s.Nodes) > 1 {
-		return nil, failure.New(failure.Usage, "write each as --node NAME=ADDRESS", "--advertise-address is for one node, and there are %d", len(s.Nodes))
-	}
-	if len(s.Nodes) == 0 {
-		s.Nodes = []cluster.NodeSettings{{}}
-	}
-	s.Nodes[0].Address = f.address
-	return warnings, nil
+	return f.Take(wishes)
 }
 
 func (a *app) clusterInit(cmd *cobra.Command, f clusterInitFlags) error {
@@ -191,10 +153,8 @@ func (a *app) showClusterInit(w io.Writer, f clusterInitFlags, result *cluster.I
 		for _, d := range result.Differences {
 			fmt.Fprintf(w, "  %s\n", printable(d.String()))
 		}
-		if result.Awaited != nil {
-			fmt.Fprintf(w, "Bring in what CAs elsewhere have signed with: pkictl cluster finish%s --certs DIR\n", dirFlag(a.clusterDir))
-		} else if f.Requests == "" {
-			fmt.Fprintln(w, repairHint(result.Differences))
+		if result.Awaited != nil || f.Requests == "" {
+			fmt.Fprintln(w, printable(result.Remedy(a.clusterDir)))
 		}
 		return
 	}
@@ -204,37 +164,10 @@ func (a *app) showClusterInit(w io.Writer, f clusterInitFlags, result *cluster.I
 	}
 	if !f.DryRun && len(result.Nodes) > 0 {
 		fmt.Fprintf(w, "\nTry it here: pkictl cluster up%s\n", dirFlag(a.clusterDir))
-		for _, node := range result.Nodes {
-			fmt.Fprintf(w, "On %s: copy %s to /etc/kubernetes", printable(node.Node), printable(node.Dir))
-			if slices.ContainsFunc(node.Entries, func(e cluster.EntryResult) bool { return e.Name == cluster.NameSuperAdmin }) {
-				fmt.Fprintf(w, ", but keep %s away from it", printable(filepath.Join(node.Dir, cluster.NameSuperAdmin)))
-			}
-			fmt.Fprintln(w)
+		for _, line := range result.Places() {
+			fmt.Fprintln(w, printable(line))
 		}
 	}
-}
-
-// repairHint says what can be done about differences: what others rely on comes
-// from a backup alone.
-func repairHint(list []cluster.Difference) string {
-	for _, d := range list {
-		if entry, _ := cluster.EntryNamed(d.Entry); entry.IsShared() && !strings.HasSuffix(d.File, ".pub") {
-			return "Restore " + printable(d.File) + " from a backup, or from another node: what others rely on is not replaced."
-		}
-	}
-	return "Add --repair to replace it."
 }
 
 func dirFlag(dir string) string { return printable(cluster.DirFlag(dir)) }
-
-// state says what happened to an entry, or would.
-func state(s cluster.State, dryRun bool) string {
-	would := map[cluster.State]string{
-		cluster.StateMade: "would be made", cluster.StateCopied: "would be copied", cluster.StateRepaired: "would be repaired",
-		cluster.StateRequested: "would be requested", cluster.StatePlaced: "would be placed",
-	}
-	if dryRun {
-		return cmp.Or(would[s], string(s))
-	}
-	return string(s)
-}

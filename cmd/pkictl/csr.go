@@ -8,7 +8,6 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/csr"
-	"github.com/pkictl/pkictl/internal/shell"
 )
 
 func (a *app) csrCmd() *cobra.Command {
@@ -32,16 +31,7 @@ func addKubectlRecipe(cmd *cobra.Command, flag *bool) {
 }
 
 // kubectl is how the recipes call it, to reach the same cluster.
-func (c *connection) kubectl() string {
-	words := []string{"kubectl"}
-	if c.file != "" {
-		words = append(words, "--kubeconfig", shell.Quote(c.file))
-	}
-	if c.context != "" {
-		words = append(words, "--context", shell.Quote(c.context))
-	}
-	return strings.Join(words, " ")
-}
+func (c *connection) kubectl() string { return csr.Kubectl(c.file, c.context) }
 
 // csrResult is one certificate signing request in JSON and YAML.
 type csrResult struct {

@@ -270,16 +270,8 @@ func verdict(r *csr.Review) string {
 		return "logs nobody in"
 	case r.User == nil || r.User.Access == nil:
 		return "not known what it allows"
-	case len(r.User.Access.Dangers) > 0:
-		var dangers []string
-		for _, d := range r.User.Access.Dangers {
-			dangers = append(dangers, danger(d))
-		}
-		return "DANGER: " + some(dangers, 2)
-	case len(r.User.Access.May) == 0:
-		return "allows nothing yet"
 	}
-	return "may " + grant(r.User.Access.May[0])
+	return r.User.Access.Short()
 }
 
 func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }

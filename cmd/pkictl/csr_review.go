@@ -198,6 +198,9 @@ func oneName(name string) string {
 	return name
 }
 
+// shownBindings is how many bindings a line names; the JSON has all.
+const shownBindings = 8
+
 func bindings(list []csr.Binding) string {
 	if list == nil {
 		return "not known: listing them is not allowed"
@@ -207,7 +210,7 @@ func bindings(list []csr.Binding) string {
 	}
 	var shown []string
 	for i, b := range list {
-		if i == shownResources {
+		if i == shownBindings {
 			shown = append(shown, fmt.Sprintf("and %d more", len(list)-i))
 			break
 		}

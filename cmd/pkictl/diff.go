@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/aymanbagabas/go-udiff"
 )
 
 // Colors of a diff on a terminal, as git has them.
@@ -16,11 +14,6 @@ const (
 	colorNew    = "\x1b[32m"
 	colorNormal = "\x1b[m"
 )
-
-// diffOf returns the unified diff of two texts, "" where they are the same.
-func diffOf(oldName, newName, before, after string) string {
-	return udiff.Unified(oldName, newName, before, after)
-}
 
 // writeDiff writes a unified diff, in color on a terminal unless NO_COLOR is set
 // (https://no-color.org). What the terminal would act on is escaped.

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,7 +11,6 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
-	"github.com/pkictl/pkictl/internal/store"
 )
 
 // exportEnv has the password of PKCS#12 files.
@@ -109,32 +108,22 @@ func (a *app) checkExport(cmd *cobra.Command, f *issueFlags) error {
 func (a *app) planExport(f *issueFlags) error {
 	e := &f.export
 	if e.file == "" {
-		e.file = f.Prefix() + e.form.Extension()
+		e.file = e.form.PathFor(f.IssueOptions)
 	}
 	if err := a.checkExportFile(f); err != nil {
 		return err
 	}
 	if e.form.IsSecret() {
-		e.export.Name, e.export.Namespace = e.secretName, e.namespace
-		if e.export.Name == "" {
-			e.export.Name = ca.SecretName(filepath.Base(f.Prefix()))
-		}
-		if e.export.Namespace == "" {
-			e.export.Namespace = f.entry.Namespace
-		}
+		e.export.Namespace = cmp.Or(e.namespace, f.entry.Namespace)
+		e.export = e.export.Named(e.secretName, f.Prefix())
 	}
-	if f.explain && e.form == ca.ExportPKCS12 {
+	switch {
+	case f.explain && e.form == ca.ExportPKCS12:
 		return nil // openssl reads the password itself
+	case e.file == "-":
+		return e.export.IssueThrough(func(data []byte) { e.data = data }, &f.IssueOptions)
 	}
-	if err := e.export.Validate(); err != nil {
-		return err
-	}
-	kubeconfigs := f.Also
-	f.Also = func(c ca.Credential) ([]store.File, error) { return e.files(c, kubeconfigs) }
-	if e.file != "-" {
-		f.AlsoPaths = append(f.AlsoPaths, e.file)
-	}
-	return nil
+	return e.export.IssueTo(e.file, &f.IssueOptions)
 }
 
 // checkFlags refuses flags that say something of a form that was not asked for.
@@ -166,13 +155,7 @@ func (a *app) checkExportFile(f *issueFlags) error {
 		}
 		return nil
 	}
-	prefix := f.Prefix()
-	for _, other := range []string{prefix + ".crt", prefix + ".key", f.kubeconfig} {
-		if other != "" && filepath.Clean(e.file) == filepath.Clean(other) {
-			return failure.New(failure.Usage, "choose different names", "%q would hold two things at once", e.file)
-		}
-	}
-	return nil
+	return e.export.CheckPath(e.file, f.IssueOptions)
 }
 
 // readExportPassword reads the password of a PKCS#12 file. --explain needs
@@ -214,27 +197,6 @@ func (a *app) askPKCS12(ctx context.Context) ca.Passphrase {
 	}
 }
 
-// files encodes the export and returns it with the files that others write.
-func (e *exportFlags) files(c ca.Credential, kubeconfigs func(ca.Credential) ([]store.File, error)) ([]store.File, error) {
-	var files []store.File
-	if kubeconfigs != nil {
-		var err error
-		if files, err = kubeconfigs(c); err != nil {
-			return nil, err
-		}
-		e.export.Kubeconfig = files[0].Data
-	}
-	data, err := e.export.Encode(c)
-	if err != nil {
-		return nil, err
-	}
-	if e.file == "-" {
-		e.data = data
-		return files, nil
-	}
-	return append(files, store.File{Path: e.file, Data: data, Mode: 0o600}), nil
-}
-
 // explain returns the recipe for the export.
 func (e *exportFlags) explain(f *issueFlags) string {
 	if e.form == "" {
@@ -268,12 +230,5 @@ func (e *exportFlags) rows() []row {
 	if where == "-" {
 		where = "standard output"
 	}
-	if e.form.IsSecret() {
-		name := e.export.Name
-		if e.export.Namespace != "" {
-			name = e.export.Namespace + "/" + name
-		}
-		where = name + " in " + where
-	}
-	return []row{{e.form.Title(), where}}
+	return []row{{e.form.Title(), e.export.Place(where)}}
 }

@@ -214,7 +214,9 @@ func (a *app) printCA(r *ca.InitResult, dryRun bool) error {
 			row{"chain", r.ChainPath},
 		)
 		if r.Imported != nil {
-			rows = append(rows, importedRows(result.Imported, dryRun)...)
+			for _, line := range r.Imported.Summary(dryRun) {
+				rows = append(rows, row{line[0], line[1]})
+			}
 		}
 		printRows(w, "  ", rows...)
 	})
@@ -233,39 +235,6 @@ func caHeadline(r *ca.InitResult, dryRun bool) string {
 		return "Would " + would + " a certificate authority" + from + " (dry run: nothing was written)"
 	}
 	return did + " a certificate authority" + from
-}
-
-func importedRows(i *importedResult, dryRun bool) []row {
-	recorded := "recorded"
-	if dryRun {
-		recorded = "to record"
-	}
-	text := certificates(i.Recorded)
-	if i.Revoked > 0 {
-		text += fmt.Sprintf(", of which %d revoked", i.Revoked)
-	}
-	rows := []row{{recorded, text}}
-	if i.Known > 0 {
-		rows = append(rows, row{"known before", certificates(i.Known)})
-	}
-	if i.RevokedSince > 0 {
-		rows = append(rows, row{"revoked since", certificates(i.RevokedSince)})
-	}
-	for n, passed := range i.PassedOver {
-		label := ""
-		if n == 0 {
-			label = "passed over"
-		}
-		rows = append(rows, row{label, fmt.Sprintf("%d %s", passed.Count, passed.Reason)})
-	}
-	return rows
-}
-
-func certificates(n int) string {
-	if n == 1 {
-		return "1 certificate"
-	}
-	return fmt.Sprintf("%d certificates", n)
 }
 
 // explain prints a recipe.

@@ -85,7 +85,7 @@ again after an interruption: who has a kubeconfig is skipped.`,
 }
 
 func (a *app) userAdd(cmd *cobra.Command, args []string, f userAddFlags) error {
-	lifetime, err := parseFor(f.lifetime)
+	lifetime, err := csr.ParseFor(f.lifetime)
 	if err != nil {
 		return err
 	}
@@ -113,8 +113,8 @@ func (a *app) userAdd(cmd *cobra.Command, args []string, f userAddFlags) error {
 	}
 	steps := a.newSteps()
 	defer steps.clear()
-	f.Begin = func(step csr.Step) { steps.begin("%s", beginWords[step]) }
-	f.Done = func(step csr.Step, detail string) { steps.done("%s", doneWords(step, detail)) }
+	f.Begin = func(step csr.Step) { steps.begin("%s", step.Doing()) }
+	f.Done = func(step csr.Step, detail string) { steps.done("%s", printable(step.Did(detail))) }
 	f.Notify = func(text string) { steps.clear(); a.warn(text) }
 	f.Waiting = func() { a.waitingFor(f.Out) }
 	added, err := csr.AddUser(cmd.Context(), client, f.AddOptions)
@@ -123,66 +123,13 @@ func (a *app) userAdd(cmd *cobra.Command, args []string, f userAddFlags) error {
 		return err
 	}
 	a.warn(added.Warnings...)
-	a.warnLifetime(added, lifetime)
 	return a.printAdded(f, added)
-}
-
-// parseFor reads the value of --for.
-func parseFor(text string) (time.Duration, error) {
-	d, err := ca.ParseValidity(text)
-	if err != nil {
-		return 0, failure.New(failure.Usage, "write it like 8h, 90m or 7d", "--for %q is not a length of time", text)
-	}
-	return d, nil
 }
 
 // login returns what connects with a kubeconfig that was written.
 func (a *app) login(c *connection) func(string) (*kubeclient.Client, error) {
 	return func(path string) (*kubeclient.Client, error) {
 		return a.connect(&connection{file: path, timeout: c.timeout})
-	}
-}
-
-// What a step is called while it is under way.
-var beginWords = map[csr.Step]string{
-	csr.StepKey: "making a key", csr.StepSubmit: "sending the request", csr.StepApprove: "approving it",
-	csr.StepIssue: "waiting for the certificate", csr.StepKubeconfig: "writing the kubeconfig",
-	csr.StepBinding: "binding the user", csr.StepCheck: "calling the API server as the user",
-}
-
-// doneWords says what a step has done.
-func doneWords(step csr.Step, detail string) string {
-	detail = printable(detail)
-	switch step {
-	case csr.StepKey:
-		if detail != "" {
-			return "going on with the request that was begun " + detail
-		}
-		return "key and request made"
-	case csr.StepSubmit:
-		return "request sent: " + detail
-	case csr.StepApprove:
-		return "approved"
-	case csr.StepIssue:
-		return "certificate issued: serial " + detail
-	case csr.StepKubeconfig:
-		return "kubeconfig written: " + detail
-	case csr.StepBinding:
-		return "bound to " + detail
-	}
-	return "the API server answers " + detail
-}
-
-// longLifetime is for how long people should not have a certificate that
-// nothing takes back.
-const longLifetime = 7 * ca.Day
-
-func (a *app) warnLifetime(added *csr.Added, asked time.Duration) {
-	if added.Shortened {
-		a.warn(fmt.Sprintf("the cluster's signer gives less than the %s that were asked for: it ends %s", ca.FormatValidity(asked), utc(added.Credential.NotAfter)))
-	}
-	if asked > longLifetime {
-		a.warn("the certificate of " + added.Grant.Name + " cannot be taken back before it ends; a shorter --for, and pkictl user renew, is safer")
 	}
 }
 
@@ -215,7 +162,7 @@ func (a *app) printAdded(f userAddFlags, added *csr.Added) error {
 			first = "Would add " + name + " (dry run: nothing was sent or written)"
 		}
 		fmt.Fprintln(w, first)
-		rows := []row{{"groups", strings.Join(r.Groups, ", ")}, {"binding", boundTo(added)}}
+		rows := []row{{"groups", strings.Join(r.Groups, ", ")}, {"binding", added.BoundTo()}}
 		if r.Certificate != nil {
 			rows = append(rows, row{"serial", r.Certificate.Serial}, row{"ends", ends(r.Certificate.NotAfter, a.now()) + "; nothing takes it back before"})
 		}
@@ -227,17 +174,6 @@ func (a *app) printAdded(f userAddFlags, added *csr.Added) error {
 			fmt.Fprintf(w, "Next: kubectl --kubeconfig %s get pods\n", shellWord(r.KubeconfigFile))
 		}
 	})
-}
-
-// boundTo says what the user got, and what it means if that is nothing.
-func boundTo(added *csr.Added) string {
-	switch {
-	case added.Binding != nil:
-		return added.Binding.String()
-	case len(added.Grant.Groups) > 0:
-		return "none (what is allowed comes from bindings of the groups)"
-	}
-	return "none (it may do what everybody may; use --role or --cluster-role)"
 }
 
 // shellWord quotes a word for a shell where it has to be.

@@ -105,8 +105,8 @@ func (a *app) renewFile(ctx context.Context, client *kubeclient.Client, f userRe
 		steps := a.newSteps()
 		defer steps.clear()
 		o := f.RenewUserOptions
-		o.Begin = func(step csr.Step) { steps.begin("%s", beginWords[step]) }
-		o.Done = func(step csr.Step, detail string) { steps.done("%s", doneWords(step, detail)) }
+		o.Begin = func(step csr.Step) { steps.begin("%s", step.Doing()) }
+		o.Done = func(step csr.Step, detail string) { steps.done("%s", printable(step.Did(detail))) }
 		o.Notify = func(text string) { steps.clear(); a.warn(text) }
 		o.Waiting = func() { a.waitingFor(f.File) }
 		return csr.RenewUser(ctx, client, o)
@@ -125,7 +125,7 @@ func (f *userRenewFlags) check() error {
 	case f.via != "" && f.via != string(csr.ViaCSR) && f.via != string(csr.ViaCA):
 		return failure.New(failure.Usage, "choose csr or ca", "there is no way %q to sign a certificate", f.via)
 	case f.lifetime != "":
-		f.For, err = parseFor(f.lifetime)
+		f.For, err = csr.ParseFor(f.lifetime)
 	}
 	return err
 }

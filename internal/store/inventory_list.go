@@ -62,6 +62,29 @@ func (inv *Inventory) List(ctx context.Context, f Filter) ([]Row, error) {
 	return rows, inventoryError(err, "")
 }
 
+// Each has yield called with each record that List would return, in its order,
+// until there is an error. The row is another's as soon as yield returns. As
+// long as it runs nobody can write: yield does not wait for anything.
+func (inv *Inventory) Each(ctx context.Context, f Filter, yield func(*Row) error) error {
+	query, args := f.query()
+	rows, err := inv.db.QueryxContext(ctx, query, args...)
+	if err != nil {
+		return inventoryError(err, "")
+	}
+	defer rows.Close()
+	var row Row
+	for rows.Next() {
+		row = Row{}
+		if err := rows.StructScan(&row); err != nil {
+			return inventoryError(err, "")
+		}
+		if err := yield(&row); err != nil {
+			return err
+		}
+	}
+	return inventoryError(rows.Err(), "")
+}
+
 // query returns the SQL for a filter, and its arguments.
 func (f Filter) query() (string, []any) {
 	var where []string

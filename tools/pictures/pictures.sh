@@ -1,0 +1,43 @@
+# Pictures of the wizard for the README: the real program in a real terminal, tmux,
+# captured and drawn by freeze. `make pictures` runs this.
+set -eu
+
+out=$(mkdir -p "$1" && cd "$1" && pwd)
+home=$(mktemp -d)
+socket=$home/.tmux
+trap 'tmux -S "$socket" kill-server 2>/dev/null || true; rm -rf "$home"' EXIT
+export HOME=$home LC_ALL=C.UTF-8 TERM=xterm-256color COLORTERM=truecolor
+unset KUBECONFIG PKICTL_DIR NO_COLOR
+cd "$home"
+
+terminal() { tmux -u -f /dev/null -S "$socket" "$@"; }
+
+# keys presses keys by tmux's names, text types letters.
+keys() { terminal send-keys "$@"; }
+text() { terminal send-keys -l -- "$1"; }
+
+# see waits until a text is on the screen.
+see() {
+    for _ in $(seq 200); do
+        if terminal capture-pane -p | grep -qF -- "$1"; then return; fi
+        sleep 0.05
+    done
+    echo "error: there is no \"$1\" on the screen:" >&2
+    terminal capture-pane -p >&2
+    exit 1
+}
+
+# picture draws the screen.
+picture() {
+    sleep 0.3 # what is loading is there
+    terminal capture-pane -p -e >"$home/$1.ansi"
+    freeze "$home/$1.ansi" --language ansi --theme github-dark --background '#0d1117' \
+        --window --padding 16 --font.size 14 --output "$out/$1.png" >/dev/null
+    echo "made $1.png"
+}
+
+wizard() {
+    terminal kill-server 2>/dev/null || true
+    terminal new-session -d -x 100 -y 30 -c "$home" pkictl wizard "$@"
+    terminal set-option -g status off
+}

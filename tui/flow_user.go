@@ -1,0 +1,358 @@
+package tui
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/csr"
+	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
+)
+
+// flowUser gives a person access to a cluster: pkictl user add.
+type flowUser struct {
+	w *world
+
+	where         string // flowUserFile, flowUserContext and a name, or empty: the current context
+	file, context string // of another kubeconfig
+
+	name   string
+	groups []string
+
+	access           string // one of flowUserAccess
+	namespace        string // of the role
+	contextNamespace string // where no role is bound in one
+	role             string
+	clusterRole      string
+
+	lifetime, otherLifetime string
+	via, dir, key           string
+	out                     string
+	force                   bool
+
+	mu       sync.Mutex // of what follows: it is loaded while the fields are drawn
+	contexts []kubeclient.Context
+	reached  flowUserConnection // as the fields had it when they were looked at last
+	offered  *csr.Offered
+	from     flowUserConnection // where offered is from
+}
+
+// Values of where beside the empty one.
+const (
+	flowUserFile    = "file"
+	flowUserContext = "context:"
+)
+
+// What a user may get, beside the cluster roles that every cluster has.
+const (
+	flowUserRole    = "role"
+	flowUserCluster = "cluster"
+	flowUserNothing = "none"
+)
+
+// flowUserOther is a lifetime that is typed.
+const flowUserOther = "other"
+
+// flowUserOfferTimeout is how long the cluster is waited for before the names in
+// it are typed without help.
+const flowUserOfferTimeout = 5 * time.Second
+
+// flowUserConnection says which cluster, as the flags do.
+type flowUserConnection struct{ file, context string }
+
+func newFlowUser(w *world) flow {
+	return &flowUser{
+		w: w, access: csr.RoleView, namespace: "default", clusterRole: csr.RoleView,
+		lifetime: ca.FormatValidity(csr.DefaultFor), via: string(csr.ViaCSR), key: string(ca.ECDSAP256), offered: &csr.Offered{},
+	}
+}
+
+func (f *flowUser) title() string { return "User for a cluster" }
+
+// connection is that of the cluster that was chosen.
+func (f *flowUser) connection() flowUserConnection {
+	if f.where == flowUserFile {
+		return flowUserConnection{f.file, f.context}
+	}
+	name, _ := strings.CutPrefix(f.where, flowUserContext)
+	return flowUserConnection{context: name}
+}
+
+// flags are those of every command that talks to the cluster.
+func (c flowUserConnection) flags() []string {
+	return slices.Concat(flowUserFlag("--kubeconfig", c.file), flowUserFlag("--context", c.context))
+}
+
+// flowUserFlag is a flag with its value, nothing where that is empty.
+func flowUserFlag(name, value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{name, value}
+}
+
+// grant is what the answers ask for.
+func (f *flowUser) grant() (csr.UserGrant, error) {
+	g := csr.UserGrant{Name: f.name, Groups: slices.Clone(f.groups), Via: csr.Via(f.via), Key: f.key, Namespace: f.contextNamespace}
+	switch f.access {
+	case flowUserCluster:
+		g.ClusterRole = f.clusterRole
+	case flowUserNothing:
+	case flowUserRole:
+		g.Namespace, g.Role = f.namespace, f.role
+	default:
+		g.Namespace, g.Role = f.namespace, f.access
+	}
+	lifetime, err := csr.ParseFor(f.asked())
+	g.Seconds = int64(lifetime / time.Second)
+	return g, err
+}
+
+// asked is for how long the certificate is asked.
+func (f *flowUser) asked() string {
+	if f.lifetime == flowUserOther {
+		return f.otherLifetime
+	}
+	return f.lifetime
+}
+
+// pkiDir is that of the CA that signs, or else the one whose inventory is looked
+// into.
+func (f *flowUser) pkiDir() string {
+	if f.via == string(csr.ViaCA) {
+		return cmp.Or(f.dir, f.w.Dir)
+	}
+	return f.w.Dir
+}
+
+func (f *flowUser) options() (csr.AddOptions, error) {
+	grant, err := f.grant()
+	if err != nil {
+		return csr.AddOptions{}, err
+	}
+	o := csr.AddOptions{
+		UserGrant: grant, Out: f.path(), Force: f.force, Now: f.w.Now(), Dir: f.pkiDir(),
+		Login: func(path string) (*kubeclient.Client, error) { return f.w.Connect(path, "") },
+	}
+	return o, o.Check()
+}
+
+// path is that of the kubeconfig.
+func (f *flowUser) path() string {
+	if f.out != "" || f.name == "" {
+		return f.out
+	}
+	return csr.UserFile("", f.name)
+}
+
+func (f *flowUser) command() []string {
+	f.look()
+	c := f.connection()
+	args := []string{"user", "add"}
+	if f.name != "" {
+		args = append(args, f.name)
+	}
+	for _, group := range f.groups {
+		args = append(args, "--group", group)
+	}
+	g, _ := f.grant() // what cannot be read is shown as it was typed
+	args = slices.Concat(args, flowUserFlag("--namespace", g.Namespace), flowUserFlag("--role", g.Role), flowUserFlag("--cluster-role", g.ClusterRole))
+	if asked := f.asked(); asked != ca.FormatValidity(csr.DefaultFor) {
+		args = append(args, flowUserFlag("--for", asked)...)
+	}
+	if f.via != string(csr.ViaCSR) {
+		args = append(args, "--via", f.via)
+	}
+	if f.key != string(ca.ECDSAP256) {
+		args = append(args, "--key", f.key)
+	}
+	args = append(args, flowUserFlag("--out", f.out)...)
+	if f.force {
+		args = append(args, "--force")
+	}
+	if f.pkiDir() != ca.DefaultDir || f.w.Dir != ca.DefaultDir {
+		args = append(args, "--dir", f.pkiDir())
+	}
+	return append(args, c.flags()...)
+}
+
+func (f *flowUser) explain(context.Context) (string, error) {
+	o, err := f.options()
+	if err != nil {
+		return "", err
+	}
+	c := f.connection()
+	client, err := f.w.Connect(c.file, c.context)
+	if err != nil {
+		return "", err
+	}
+	return csr.ExplainAdd(client, o, csr.Kubectl(c.file, c.context))
+}
+
+func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
+	o, client, err := f.open(j)
+	if err != nil {
+		return nil, err
+	}
+	o.DryRun = true
+	j.begin("asking the cluster whether all of it is there")
+	added, err := csr.AddUser(ctx, client, o)
+	if err != nil {
+		return nil, err
+	}
+	ends := ca.FormatEnd(o.Now.Add(o.Lifetime()), o.Now)
+	return &review{
+		rows: []row{
+			{"user", o.Name}, {"groups", strings.Join(o.Groups, ", ")},
+			{"cluster", "context " + client.Context + ", " + kubeclient.ShowURL(client.Server())},
+			{"gets", added.BoundTo()},
+			{"certificate", "signed by " + f.signer() + ", " + o.Key}, {"ends", ends + "; nothing takes it back before"},
+		},
+		writes: f.writes(o), sends: f.sends(o, added), warnings: append(o.Reach(), added.Warnings...),
+		question: "Add " + o.Name + "?",
+	}, nil
+}
+
+// open checks the answers, and connects; nothing is sent yet.
+func (f *flowUser) open(j *job) (csr.AddOptions, *kubeclient.Client, error) {
+	o, err := f.options()
+	if err != nil {
+		return o, nil, err
+	}
+	o.Passphrase = j.passphrase
+	o.Begin = func(step csr.Step) { j.begin(step.Doing()) }
+	o.Done = func(step csr.Step, detail string) { j.done(step.Did(detail)) }
+	o.Notify = j.warn
+	o.Waiting = func() { j.waiting(o.Out) }
+	c := f.connection()
+	client, err := f.w.Connect(c.file, c.context)
+	return o, client, err
+}
+
+func (f *flowUser) signer() string {
+	if f.via == string(csr.ViaCA) {
+		return "the CA in " + f.pkiDir()
+	}
+	return "the cluster"
+}
+
+// writes are the files that a user takes.
+func (f *flowUser) writes(o csr.AddOptions) []fileToBe {
+	var files []fileToBe
+	if o.Via == csr.ViaCA {
+		prefix := ca.IssueOptions{Dir: o.Dir, CommonName: o.Name}.Prefix()
+		files = append(files, fileToBe{path: prefix + ".key", mode: 0o600, what: "the key"}, fileToBe{path: prefix + ".crt", mode: 0o644, what: "the certificate"})
+	}
+	files = append(files, fileToBe{path: o.Out, mode: 0o600, what: "the kubeconfig, with certificate and key"})
+	for i := range files {
+		_, err := os.Lstat(files[i].path)
+		files[i].replaces = err == nil
+	}
+	return files
+}
+
+// sends are the requests to the cluster, in words.
+func (f *flowUser) sends(o csr.AddOptions, added *csr.Added) []string {
+	var sends []string
+	if o.Via == csr.ViaCSR {
+		sends = append(sends, "create a CertificateSigningRequest for "+csr.SignerClient, "approve it, and wait for the certificate")
+	}
+	if b := added.Binding; b != nil {
+		where := ""
+		if b.Namespace != "" {
+			where = " in namespace " + b.Namespace
+		}
+		sends = append(sends, "create "+b.Kind+" "+b.Name+where+", unless it is there")
+	}
+	return append(sends, "ask as "+o.Name+" what is allowed")
+}
+
+func (f *flowUser) run(ctx context.Context, j *job) (*outcome, error) {
+	o, client, err := f.open(j)
+	if err != nil {
+		return nil, err
+	}
+	added, err := csr.AddUser(ctx, client, o)
+	if err != nil {
+		return nil, err
+	}
+	result := &outcome{
+		headline: "Added " + o.Name,
+		rows: []row{
+			{"groups", strings.Join(o.Groups, ", ")}, {"binding", added.BoundTo()}, {"serial", added.Credential.Serial},
+			{"ends", ca.FormatEnd(added.Credential.NotAfter, o.Now) + "; nothing takes it back before"}, {"kubeconfig", added.Out},
+		},
+		warnings: added.Warnings,
+	}
+	if added.Access != nil {
+		result.text = strings.Join(added.Access.Lines(), "\n")
+	}
+	flags := f.connection().flags()
+	result.next = []nextStep{
+		{why: "Try it", args: []string{"kubectl", "--kubeconfig", added.Out, "get", "pods"}},
+		{why: "Before it ends, renew it", args: append([]string{f.w.Program, "user", "renew", added.Out}, flags...)},
+		{why: "Take the access back; the certificate still logs in until it ends", args: append([]string{f.w.Program, "user", "remove", o.Name}, flags...)},
+	}
+	return result, nil
+}
+
+// look notes which cluster is chosen, for what is loaded beside the fields.
+func (f *flowUser) look() {
+	c := f.connection()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reached = c
+}
+
+// loadContexts reads the kubeconfigs that kubectl would read.
+func (f *flowUser) loadContexts(context.Context) error {
+	contexts, err := kubeclient.Contexts(kubeclient.Options{Paths: f.w.Kubeconfigs})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.contexts = contexts
+	return err
+}
+
+// loadOffer asks the cluster for the names that the fields offer.
+func (f *flowUser) loadOffer(ctx context.Context) error {
+	f.mu.Lock()
+	c, known := f.reached, f.from == f.reached && f.offered.Namespaces != nil
+	f.mu.Unlock()
+	if known {
+		return nil
+	}
+	client, err := f.w.Connect(c.file, c.context)
+	if err != nil {
+		return err
+	}
+	timed, cancel := context.WithTimeout(ctx, flowUserOfferTimeout)
+	defer cancel()
+	offered, err := csr.Offer(timed, client)
+	if timed.Err() != nil && ctx.Err() == nil {
+		err = failure.New(failure.Failed, "type the names; what is wrong shows at the end", "the API server %s gave no answer within %s",
+			kubeclient.ShowURL(client.Server()), flowUserOfferTimeout)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.offered, f.from = &csr.Offered{}, c
+	if offered != nil {
+		f.offered = offered
+	}
+	return err
+}
+
+// offer returns what the chosen cluster has, as far as it is known.
+func (f *flowUser) offer() *csr.Offered {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.from != f.reached {
+		return &csr.Offered{}
+	}
+	return f.offered
+}

@@ -1,0 +1,400 @@
+package tui
+
+import (
+	"context"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
+
+// formScreen asks for what a flow needs, a step at a time.
+type formScreen struct {
+	*world
+	flow   flow
+	steps  []formStep
+	at     int // the step that is shown
+	cmd    []string
+	loads  *formLoad // of the step that was entered last
+	err    error     // of a step's check; gone with the next key
+	top    int       // the first line of the fields that is shown
+	active bool      // has been on top once
+}
+
+// formStep is a step with its fields as they are edited.
+type formStep struct {
+	step
+	fields []*formField
+	focus  int   // index of the field under the cursor
+	loaded error // of the last load
+}
+
+// formLoad is a load under way.
+type formLoad struct {
+	cancel context.CancelFunc
+	done   chan struct{} // closed when it has ended
+	step   int
+	frame  int // of the spinner
+}
+
+type (
+	formLoadedMsg struct {
+		form *formScreen
+		load *formLoad
+		err  error
+	}
+	formTickMsg struct {
+		form *formScreen
+		load *formLoad
+	}
+)
+
+// newForm returns the screen that asks the questions of a flow; the review and
+// what follows come after it.
+func newForm(w *world, f flow) screen {
+	s := &formScreen{world: w, flow: f}
+	for _, each := range f.steps() {
+		made := formStep{step: each}
+		for i := range each.fields {
+			made.fields = append(made.fields, newFormField(&each.fields[i]))
+		}
+		s.steps = append(s.steps, made)
+	}
+	s.at = s.nextStep(-1)
+	return s
+}
+
+// Init loads what the first step offers.
+func (s *formScreen) Init() tea.Cmd {
+	s.active = true
+	s.refresh()
+	if s.at >= len(s.steps) { // nothing to ask
+		return s.toReview()
+	}
+	return s.enter(s.at)
+}
+
+// Title names the flow.
+func (s *formScreen) Title() string { return s.flow.title() }
+
+func (s *formScreen) step() *formStep { return &s.steps[s.at] }
+
+// nextStep returns the first step behind i that is not hidden, len(steps) where
+// there is none.
+func (s *formScreen) nextStep(i int) int {
+	for i++; i < len(s.steps); i++ {
+		if !s.steps[i].isHidden() {
+			break
+		}
+	}
+	return i
+}
+
+// stepBefore returns the last step before i that is not hidden, -1 where there
+// is none.
+func (s *formScreen) stepBefore(i int) int {
+	for i--; i >= 0; i-- {
+		if !s.steps[i].isHidden() {
+			break
+		}
+	}
+	return i
+}
+
+func (st *formStep) isHidden() bool { return st.hidden != nil && st.hidden() }
+
+// place returns the number of the step that is shown, and of all.
+func (s *formScreen) place() (number, all int) {
+	for i := range s.steps {
+		if s.steps[i].isHidden() && i != s.at {
+			continue
+		}
+		all++
+		if i <= s.at {
+			number++
+		}
+	}
+	return number, all
+}
+
+// Update takes a key for the field under the cursor, or what was loaded.
+func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
+	switch msg := msg.(type) {
+	case formLoadedMsg:
+		if msg.form == s && msg.load == s.loads {
+			s.steps[msg.load.step].loaded = msg.err
+			s.loads = nil
+			s.refresh()
+		}
+	case formTickMsg:
+		if msg.form == s && msg.load == s.loads {
+			s.loads.frame++
+			return s, s.tick()
+		}
+	case resumedMsg:
+		s.refresh()
+	case tea.PasteMsg:
+		if f := s.focused(); f != nil && f.paste(msg) {
+			s.changed()
+		}
+	case tea.KeyPressMsg:
+		return s, s.press(msg)
+	}
+	return s, nil
+}
+
+// press handles a key: the field under the cursor has the first word.
+func (s *formScreen) press(msg tea.KeyPressMsg) tea.Cmd {
+	if s.at >= len(s.steps) {
+		return pop
+	}
+	s.err = nil
+	f := s.focused()
+	if f != nil && f.press(msg) {
+		s.changed()
+		return nil
+	}
+	s.refresh() // enter and tab choose on their way
+	switch msg.String() {
+	case "esc":
+		return s.back()
+	case "enter":
+		if s.move(1) {
+			return nil
+		}
+		return s.forward()
+	case "tab", "down":
+		s.move(1)
+	case "shift+tab", "up":
+		s.move(-1)
+	case "pgdown":
+		s.focusOn(len(s.step().fields) - 1)
+	case "pgup":
+		s.focusOn(0)
+	}
+	return nil
+}
+
+// changed follows the answers after one of them is another.
+func (s *formScreen) changed() {
+	s.refresh()
+	if f := s.focused(); f != nil {
+		f.settle()
+	}
+}
+
+// refresh reads what the flow says now: values, options, checks, the command.
+func (s *formScreen) refresh() {
+	s.cmd = s.flow.command()
+	if s.at < 0 || s.at >= len(s.steps) {
+		return
+	}
+	st := s.step()
+	for _, f := range st.fields {
+		if !f.isHidden() {
+			f.refresh(s.loads == nil)
+		}
+	}
+	if n := len(st.fields); n > 0 && st.fields[st.focus].isHidden() {
+		s.focusNear()
+	}
+}
+
+// focusNear leaves a field that is hidden now.
+func (s *formScreen) focusNear() {
+	st := s.step()
+	for i := st.focus; i < len(st.fields); i++ {
+		if !st.fields[i].isHidden() {
+			st.focus = i
+			return
+		}
+	}
+	for i := st.focus; i >= 0; i-- {
+		if !st.fields[i].isHidden() {
+			st.focus = i
+			return
+		}
+	}
+}
+
+// focused returns the field under the cursor, nil where a step has none.
+func (s *formScreen) focused() *formField {
+	if s.at >= len(s.steps) || len(s.step().fields) == 0 {
+		return nil
+	}
+	f := s.step().fields[s.step().focus]
+	if f.isHidden() {
+		return nil
+	}
+	return f
+}
+
+// move goes to the next or previous field that is not hidden, and says whether
+// there is one.
+func (s *formScreen) move(by int) bool {
+	st := s.step()
+	for i := st.focus + by; i >= 0 && i < len(st.fields); i += by {
+		if !st.fields[i].isHidden() {
+			if f := s.focused(); f != nil {
+				f.leave()
+			}
+			st.focus = i
+			st.fields[i].enter()
+			return true
+		}
+	}
+	return false
+}
+
+// focusOn goes to a field, or the one nearest to it.
+func (s *formScreen) focusOn(i int) {
+	st := s.step()
+	if len(st.fields) == 0 {
+		return
+	}
+	if f := s.focused(); f != nil {
+		f.leave()
+	}
+	st.focus = max(0, min(i, len(st.fields)-1))
+	s.focusNear()
+	st.fields[st.focus].enter()
+}
+
+// back goes to the step before, and leaves from the first.
+func (s *formScreen) back() tea.Cmd {
+	i := s.stepBefore(s.at)
+	if i < 0 {
+		s.stopLoad()
+		return pop
+	}
+	return s.enter(i)
+}
+
+// forward goes to the next step if the answers of this one are right, and to the
+// review from the last.
+func (s *formScreen) forward() tea.Cmd {
+	s.refresh()
+	st := s.step()
+	for i, f := range st.fields {
+		if f.isHidden() {
+			continue
+		}
+		if f.judge(); f.err != nil {
+			s.focusOn(i)
+			f.told = true
+			return nil
+		}
+	}
+	if st.check != nil {
+		if s.err = st.check(); s.err != nil {
+			return nil
+		}
+	}
+	if i := s.nextStep(s.at); i < len(s.steps) {
+		s.steps[i].focus = 0
+		return s.enter(i)
+	}
+	return s.toReview()
+}
+
+func (s *formScreen) toReview() tea.Cmd {
+	loading := s.loads
+	s.stopLoad()
+	return push(newReview(s.world, s.flow, func() {
+		if loading != nil {
+			<-loading.done
+		}
+	}))
+}
+
+// enter shows a step, and has what it offers loaded.
+func (s *formScreen) enter(i int) tea.Cmd {
+	before := s.loads
+	s.stopLoad()
+	s.at, s.top, s.err = i, 0, nil
+	st := s.step()
+	if st.load != nil {
+		return s.load(i, before)
+	}
+	s.refresh()
+	s.focusOn(st.focus)
+	return nil
+}
+
+// load starts a step's load, after the one before has come to its end: they may
+// fill the same lists.
+func (s *formScreen) load(i int, before *formLoad) tea.Cmd {
+	ctx, cancel := context.WithCancel(s.ctx)
+	l := &formLoad{cancel: cancel, done: make(chan struct{}), step: i}
+	s.loads = l
+	load := s.steps[i].load
+	s.refresh()
+	s.focusOn(s.step().focus)
+	return tea.Batch(s.tick(), func() tea.Msg {
+		defer cancel()
+		defer close(l.done)
+		if before != nil {
+			<-before.done
+		}
+		return formLoadedMsg{s, l, load(ctx)}
+	})
+}
+
+func (s *formScreen) stopLoad() {
+	if s.loads != nil {
+		s.loads.cancel()
+		s.loads = nil
+	}
+}
+
+func (s *formScreen) tick() tea.Cmd {
+	l := s.loads
+	return spinnerTick(func() tea.Msg { return formTickMsg{s, l} })
+}
+
+// isTyping says that letters are text on the field under the cursor.
+func (s *formScreen) isTyping() bool {
+	f := s.focused()
+	return f != nil && f.yes == nil
+}
+
+// Keys are those of the field under the cursor, and of the form.
+func (s *formScreen) Keys() []key.Binding {
+	var keys []key.Binding
+	next := "next step"
+	if s.nextStep(s.at) >= len(s.steps) {
+		next = "review"
+	}
+	if f := s.focused(); f != nil {
+		if st := s.step(); !st.isLast(st.focus) {
+			next = "next"
+		}
+		keys = f.keys()
+	}
+	keys = append([]key.Binding{binding(next, "enter")}, keys...)
+	leave := "step before"
+	if s.stepBefore(s.at) < 0 {
+		leave = "leave"
+	}
+	return append(keys, binding(leave, "esc"), key.NewBinding(key.WithKeys("tab", "shift+tab"), key.WithHelp("tab shift+tab", "move")))
+}
+
+// isLast says whether no field that is shown follows.
+func (st *formStep) isLast(i int) bool {
+	for i++; i < len(st.fields); i++ {
+		if !st.fields[i].isHidden() {
+			return false
+		}
+	}
+	return true
+}
+
+// errorLines draws an error and its hint.
+func (w *world) errorLines(err error, width, most int) []string {
+	out := w.wrapStyled(w.theme.Bad, "✗ ", err.Error(), width, most)
+	if hint := failure.HintOf(err); hint != "" {
+		out = append(out, w.wrapStyled(w.theme.Faint, "  ", hint, width, most)...)
+	}
+	return out
+}

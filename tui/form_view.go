@@ -1,0 +1,208 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// panelFrom is the width from which help stands to the right of the fields.
+const panelFrom = 100
+
+// View draws the step, help for the field under the cursor, and the command so
+// far.
+func (s *formScreen) View(width, height int) string {
+	if s.at < 0 || s.at >= len(s.steps) {
+		return ""
+	}
+	inner := min(width-4, 150)
+	roomy := height >= 18
+	head := s.head(inner, height)
+	foot := s.commandLines(s.cmd, inner, 2)
+	if roomy {
+		foot = append([]string{""}, foot...)
+	}
+	left := height - len(head) - len(foot)
+	var body []string
+	if width >= panelFrom {
+		fields := inner * 3 / 5
+		body = s.fieldLines(fields-3, left)
+		body = s.beside(body, s.help(inner-fields-2, left), fields)
+	} else {
+		help := s.help(inner, min(5, max(2, height/6)))
+		if roomy && len(help) > 0 {
+			help = append([]string{""}, help...)
+		}
+		body = append(fill(s.fieldLines(inner, left-len(help)), left-len(help)), help...)
+	}
+	all := append(append(head, fill(body, left)...), foot...)
+	return strings.Join(indent(all, 2), "\n")
+}
+
+// head is the step's title and what it is about.
+func (s *formScreen) head(width, height int) []string {
+	st := s.step()
+	number, all := s.place()
+	place := s.theme.Faint.Render(fmt.Sprintf("step %d of %d", number, all))
+	title := s.theme.Strong.Render(clip(st.title, width-ansi.StringWidth(place)-2))
+	head := []string{pad(title, width-ansi.StringWidth(place)) + place}
+	most := 3
+	if height < 18 {
+		most = 2
+		if st.focus > 0 { // it has been read
+			most = 1
+		}
+	}
+	for _, line := range wrap(st.intro, min(width, 100), most) {
+		if line != "" {
+			head = append(head, s.theme.Faint.Render(line))
+		}
+	}
+	switch {
+	case s.loads != nil:
+		head = append(head, s.theme.Accent.Render(spinner(s.loads.frame))+s.theme.Faint.Render(" loading what there is to choose from ..."))
+	case st.loaded != nil:
+		head = append(head, s.theme.Warn.Render("! ")+clip("not loaded: "+st.loaded.Error(), width-2))
+	}
+	return append(head, "")
+}
+
+// beside puts the panel to the right of the fields.
+func (s *formScreen) beside(left, right []string, width int) []string {
+	if len(right) == 0 {
+		return left
+	}
+	bar := s.theme.Faint.Render("│ ")
+	n := max(len(left), len(right))
+	left, right = fill(left, n), fill(right, n)
+	out := make([]string, n)
+	for i := range out {
+		out[i] = pad(left[i], width) + strings.TrimRight(bar+right[i], " ")
+	}
+	return out
+}
+
+// help is what the field under the cursor means.
+func (s *formScreen) help(width, most int) []string {
+	f := s.focused()
+	if f == nil || most < 1 {
+		return nil
+	}
+	var out []string
+	add := func(text string) {
+		for _, line := range wrap(text, width, most) {
+			out = append(out, s.theme.Faint.Render(line))
+		}
+	}
+	if o := f.current(); o != nil && o.help != "" {
+		add(o.name() + ": " + o.help)
+	}
+	if f.help != "" {
+		add(f.help)
+	}
+	if known := f.knownWords(); known != "" {
+		add(known)
+	}
+	if len(out) > most {
+		out = out[:most]
+	}
+	return out
+}
+
+// fieldLines draws the fields, and of more than there is room for those around
+// the cursor.
+func (s *formScreen) fieldLines(width, height int) []string {
+	if height < 1 {
+		return nil
+	}
+	st := s.step()
+	label := s.labelWidth(width)
+	var foot []string
+	if s.err != nil {
+		foot = s.errorLines(s.err, width, 3)
+		foot = foot[:min(len(foot), max(height-2, 0))]
+		height -= len(foot)
+	}
+	var blocks [][]string
+	total, focus, cursor := 0, 0, 0
+	for i, f := range st.fields {
+		if f.isHidden() {
+			continue
+		}
+		var block []string
+		if i == st.focus {
+			focus = len(blocks)
+			block, cursor = s.block(f, true, label, width, height)
+		} else {
+			block, _ = s.block(f, false, label, width, height)
+		}
+		blocks = append(blocks, block)
+		total += len(block)
+	}
+	gap := 0
+	if total+len(blocks)-1 <= height {
+		gap = 1
+	}
+	var all []string
+	first, last := 0, 0
+	for i, block := range blocks {
+		if i > 0 && gap > 0 {
+			all = append(all, "")
+		}
+		if i == focus {
+			first, cursor = len(all), len(all)+cursor
+			last = len(all) + len(block) - 1
+		}
+		all = append(all, block...)
+	}
+	if len(all) > height {
+		s.scroll(first, last, cursor, len(all), height)
+		all = s.marked(all, height)
+	} else {
+		s.top = 0
+	}
+	return append(all, foot...)
+}
+
+// scroll moves so that the field under the cursor is seen, or of a longer one the
+// line of the cursor.
+func (s *formScreen) scroll(first, last, cursor, total, height int) {
+	if last > s.top+height-2 {
+		s.top = last - height + 2
+	}
+	if first-1 < s.top {
+		s.top = first - 1
+	}
+	if cursor > s.top+height-2 {
+		s.top = cursor - height + 2
+	}
+	s.top = max(0, min(s.top, total-height))
+}
+
+// marked cuts the lines out that are seen. A mark says that there are more; it
+// never hides the line of the cursor, which scroll keeps off both ends.
+func (s *formScreen) marked(all []string, height int) []string {
+	shown := append([]string(nil), all[s.top:s.top+height]...)
+	if height < 3 {
+		return shown
+	}
+	if s.top > 0 {
+		shown[0] = s.theme.Faint.Render("  ↑ more")
+	}
+	if s.top+height < len(all) {
+		shown[height-1] = s.theme.Faint.Render("  ↓ more")
+	}
+	return shown
+}
+
+// labelWidth is that of the column of titles.
+func (s *formScreen) labelWidth(width int) int {
+	widest := 0
+	for _, f := range s.step().fields {
+		if !f.isHidden() {
+			widest = max(widest, ansi.StringWidth(text(f.title)))
+		}
+	}
+	return min(widest, width*2/5, 32)
+}

@@ -1,0 +1,3 @@
+package tui
+
+func newInventoryDetails(w *world, id inventoryID) screen { return newHome(w) }
