@@ -15,7 +15,7 @@ import (
 // colour, no boxes, and nothing is said that was not asked for. It returns when the
 // user goes back, and with an error at the end of input or of ctx.
 func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error {
-	p := &labPlain{world: w, in: w.answersFrom(in), out: out}
+	p := &labPlain{world: w, in: labAnswersFrom(in), out: out}
 	p.say("Practice labs")
 	for filter := ""; ; {
 		state, err := loadLabs(w)
@@ -50,7 +50,7 @@ func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error
 // labPlain asks and says.
 type labPlain struct {
 	*world
-	in  *answerReader
+	in  *labAnswers
 	out io.Writer
 }
 
@@ -72,7 +72,7 @@ func (p *labPlain) ask(ctx context.Context, question string) (string, error) {
 	line, err := p.in.line(ctx)
 	if err != nil {
 		p.say("")
-		return "", noAnswer(err, question)
+		return "", labNoAnswer(err, question)
 	}
 	return strings.TrimSpace(line), nil
 }
