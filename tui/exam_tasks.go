@@ -197,7 +197,6 @@ func (s *examTasks) key(name string) tea.Cmd {
 		return s.answer(name)
 	}
 	if name == "esc" {
-		s.stop()
 		return pop
 	}
 	if s.ending {
@@ -276,12 +275,12 @@ func (s *examTasks) cd() string { return "cd " + shell.Quote(s.task().Dir) }
 // flag flags the task, or takes its flag away. It is drawn at once, and true when it
 // is on the disk.
 func (s *examTasks) flag() tea.Cmd {
-	ctx, work := s.begins()
+	_, work := s.begins() // it is short, and not cancelled
 	s.flagging++
 	t := &s.found.exam.Tasks[s.at]
 	t.Flagged = !t.Flagged
 	id, flagged := t.Lab, t.Flagged
-	return s.work(func(context.Context) tea.Msg {
+	return s.work(func(ctx context.Context) tea.Msg {
 		found, err := examFlag(ctx, s.world, id, flagged)
 		return examFlaggedMsg{s, work, found, err}
 	})

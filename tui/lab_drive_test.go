@@ -124,8 +124,8 @@ func labTestKey(name string) tea.KeyPressMsg {
 	return tea.KeyPressMsg{Code: []rune(name)[0], Text: name}
 }
 
-// screen is what is drawn, without styles.
-func (d *labDriver) screen() string { return ansi.Strip(d.root.top().View(100, 40)) }
+// screen is what is drawn, without styles, where there is room for all.
+func (d *labDriver) screen() string { return ansi.Strip(d.root.top().View(100, 400)) }
 
 // wantScreen waits until a text is drawn.
 func (d *labDriver) wantScreen(wants ...string) {
