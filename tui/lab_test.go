@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/pkictl/pkictl/lab"
 )
@@ -314,4 +316,38 @@ func TestLabWrap(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
 	}
+}
+
+// With all labs that there will be, the one that the cursor is on is always seen, with
+// its domain where that is above it.
+func TestLabsScroll(t *testing.T) {
+	t.Parallel()
+	s := newLabs(labTestWorld(t, t.TempDir(), newLabTestClock())).(*labsScreen)
+	domains := lab.Domains()
+	for i := range 31 {
+		s.labs = append(s.labs, &lab.Lab{ID: fmt.Sprintf("lab-%02d", i), Title: fmt.Sprintf("Number %02d.", i), Domain: domains[i%len(domains)].ID})
+	}
+	s.loaded = true
+	s.arrange()
+	for _, key := range []string{"up", "down"} {
+		for range 40 {
+			s.key(labTestKey(key))
+			drawn := ansi.Strip(s.View(60, 12))
+			row := s.selected()
+			switch {
+			case row.lab != nil && !strings.Contains(drawn, row.lab.Title+" "):
+				t.Fatalf("%s is not seen in\n%s", row.lab.Title, drawn)
+			case row.isExam() && !strings.Contains(drawn, "› ○ Exam"):
+				t.Fatalf("the exam is not seen in\n%s", drawn)
+			}
+			if row.lab != nil && s.rows[s.cursor-1].domain != nil && !strings.Contains(drawn, s.rows[s.cursor-1].domain.Title[:8]) {
+				t.Fatalf("the domain of %s is not seen in\n%s", row.lab.Title, drawn)
+			}
+		}
+	}
+	s.setFilter("number 30")
+	if len(s.rows) != 2 || s.selected().lab.ID != "lab-30" {
+		t.Errorf("number 30 finds %d rows", len(s.rows))
+	}
+	checkFits(t, s)
 }
