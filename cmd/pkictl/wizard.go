@@ -37,5 +37,6 @@ func (a *app) wizard(cmd *cobra.Command) error {
 		},
 		Kubeconfigs:     a.kubeconfigPaths(),
 		GivenPassphrase: func(string) ([]byte, error) { return a.givenPassphrase(a.passphraseFile, envVariable) },
+		AskPassphrase:   a.askPassphrase,
 	})
 }
