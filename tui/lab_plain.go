@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 // colour, no boxes, and nothing is said that was not asked for. It returns when the
 // user goes back, and with an error at the end of input or of ctx.
 func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error {
-	p := &labPlain{world: w, in: labAnswersFrom(in), out: out}
+	p := &labPlain{world: w, in: w.answersFrom(in), out: out}
 	p.say("Practice labs")
 	for filter := ""; ; {
 		state, err := loadLabs(w)
@@ -50,7 +51,7 @@ func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error
 // labPlain asks and says.
 type labPlain struct {
 	*world
-	in  *labAnswers
+	in  *answerReader
 	out io.Writer
 }
 
@@ -70,9 +71,13 @@ func (p *labPlain) sayLines(s string) {
 func (p *labPlain) ask(ctx context.Context, question string) (string, error) {
 	fmt.Fprint(p.out, question+": ")
 	line, err := p.in.line(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, errLongAnswer):
+		p.say("That is too long.")
+		return p.ask(ctx, question)
+	case err != nil:
 		p.say("")
-		return "", labNoAnswer(err, question)
+		return "", noAnswer(err, question)
 	}
 	return strings.TrimSpace(line), nil
 }
