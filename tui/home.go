@@ -116,7 +116,7 @@ func (h *homeScreen) search() {
 	h.cursor, h.top = 0, 0
 }
 
-func (h *homeScreen) open(i int) tea.Cmd { return push(h.ways[i].open(h.world)) }
+func (h *homeScreen) open(i int) tea.Cmd { return push(h.ways[i].screen(h.world)) }
 
 func (h *homeScreen) Title() string { return "Home" }
 
