@@ -41,10 +41,8 @@ func (s *labScreen) head(width int) []string {
 		state = labStarted
 	}
 	left := s.theme.Strong.Render(state.sign() + " " + state.word())
-	points, total := 0, labPoints(s.lab)
-	if s.result != nil {
-		points, total = s.result.Points, s.result.Total
-		left += fmt.Sprintf("  %d of %d points ", points, total) + labBar(s.theme, points, total, 10)
+	if r := s.result; r != nil {
+		left += fmt.Sprintf("  %d of %s ", r.Points, labCount(r.Total, "point")) + labBar(s.theme, r.Points, r.Total, 10)
 	}
 	right := fmt.Sprintf("%d minutes in an exam", s.lab.Minutes)
 	if s.space != nil {
