@@ -144,7 +144,7 @@ func (s *examReport) View(width, height int) string {
 	if s.reported == nil {
 		return s.theme.Faint.Render("Grading…")
 	}
-	inner := width - 2
+	inner := min(width-2, labMeasure)
 	list := append(s.verdict(inner), "")
 	for _, d := range s.reported.report.Domains {
 		list = append(list, s.drawDomain(d, inner))

@@ -351,3 +351,53 @@ func TestLabsScroll(t *testing.T) {
 	}
 	checkFits(t, s)
 }
+
+// Where progress cannot be kept that is said, once; nobody is held for it.
+func TestLabSaveFails(t *testing.T) {
+	t.Parallel()
+	dir, clock := labTestDir(t), newLabTestClock()
+	d := driveLabs(t, dir, clock)
+	s := d.open(labTestID)
+	clock.goOn(2 * time.Second)
+	d.handle(labTickMsg{s, s.ticks})
+	path := filepath.Join(dir, "progress.json")
+	if err := os.WriteFile(path, []byte("{half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := s.ticks
+	d.keys("s", "y")
+	d.wantScreen("✗ cannot read", "progress.json")
+	if d.root.top() != screen(s) || s.covered || s.ticks == before {
+		t.Error("the lab does not go on")
+	}
+	if s.elapsed() != 2*time.Second {
+		t.Errorf("%s have elapsed", s.elapsed())
+	}
+	d.keys("esc")
+	d.until("the catalogue is back", func() bool { _, ok := d.root.top().(*labsScreen); return ok })
+	if data, err := os.ReadFile(path); err != nil || string(data) != "{half" {
+		t.Errorf("the file has become %q, %v", data, err)
+	}
+}
+
+// What a check finds that was cancelled counts no more.
+func TestLabStaleCheck(t *testing.T) {
+	t.Parallel()
+	d := driveLabs(t, labTestDir(t), newLabTestClock())
+	s := d.open(labTestID)
+	cmd := s.check()
+	s.cancelCheck()
+	if cmd == nil || s.checking {
+		t.Fatal("no check was begun and cancelled")
+	}
+	before := s.result
+	s.Update(labCheckedMsg{of: s, check: s.checks - 1, result: &lab.Result{Points: 99}})
+	if s.result != before {
+		t.Error("a result came from a check that was cancelled")
+	}
+	d.start(s.check())
+	d.until("the next check has ended", func() bool { return !s.checking })
+	if s.result == before || s.err != nil {
+		t.Errorf("the next check found nothing: %v", s.err)
+	}
+}
