@@ -401,3 +401,34 @@ func TestLabStaleCheck(t *testing.T) {
 		t.Errorf("the next check found nothing: %v", s.err)
 	}
 }
+
+// A lab whose state is in a cluster is checked again though no file changes, and not
+// while a check is under way.
+func TestLabCluster(t *testing.T) {
+	t.Parallel()
+	clock := newLabTestClock()
+	d := driveLabs(t, labTestDir(t), clock)
+	s := d.open(labTestID)
+	l := *s.lab
+	l.Needs = []string{lab.NeedsCluster}
+	s.lab = &l
+	clock.goOn(labClusterPoll - time.Second)
+	d.handle(labTickMsg{s, s.ticks})
+	if s.checking {
+		t.Error("the cluster is asked too often")
+	}
+	clock.goOn(time.Second)
+	s.looking = false
+	d.handle(labTickMsg{s, s.ticks})
+	if !s.checking {
+		t.Fatal("the cluster is not asked")
+	}
+	run := s.checks
+	clock.goOn(labClusterPoll)
+	d.handle(labTickMsg{s, s.ticks})
+	d.handle(labSeenMsg{s, "other files"})
+	if s.checks != run || s.looking {
+		t.Error("two checks are under way")
+	}
+	d.wantScreen("every 10 seconds for the cluster")
+}
