@@ -152,7 +152,7 @@ func (s *labScreen) prepare(doing string, do labWork) tea.Cmd {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.doing, s.cancel, s.err, s.note = doing, cancel, nil, ""
 	space := s.space
-	return s.world.work(func(context.Context) tea.Msg {
+	return s.work(func(context.Context) tea.Msg {
 		defer cancel()
 		space, progress, err := do(ctx, s.world, s.lab, space)
 		return labOpenedMsg{s, space, progress, err}
@@ -183,7 +183,7 @@ func (s *labScreen) check() tea.Cmd {
 	s.checking, s.forget = true, cancel
 	check := s.checks
 	space := s.space
-	return s.world.work(func(context.Context) tea.Msg {
+	return s.work(func(context.Context) tea.Msg {
 		defer cancel()
 		msg := labCheckedMsg{of: s, check: check, stamp: space.Stamp()}
 		msg.result, msg.progress, msg.err = labCheck(ctx, s.world, s.lab, space)
@@ -288,7 +288,7 @@ func (s *labScreen) save(change func(*lab.Progress), then tea.Cmd) tea.Cmd {
 	s.progress.Spent += counted
 	s.unsaved = 0
 	s.saving++
-	return s.world.work(func(ctx context.Context) tea.Msg {
+	return s.work(func(ctx context.Context) tea.Msg {
 		progress, err := labSave(ctx, s.world, s.lab, func(p *lab.Progress) {
 			p.Spent += counted
 			if change != nil {

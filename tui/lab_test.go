@@ -68,7 +68,7 @@ func TestLabTime(t *testing.T) {
 	t.Parallel()
 	dir, clock := labTestDir(t), newLabTestClock()
 	d := driveLabs(t, dir, clock)
-	s := d.open(labTestID)
+	s := d.open()
 	tick := func() tea.Cmd { _, cmd := s.Update(labTickMsg{s, s.ticks}); return cmd }
 	for range 4 {
 		clock.goOn(time.Second)
@@ -89,7 +89,7 @@ func TestLabTime(t *testing.T) {
 		}
 	}
 
-	s = d.open(labTestID)
+	s = d.open()
 	d.wantScreen("00:09 of 7 min")
 	clock.goOn(time.Second)
 	d.start(tick())
@@ -104,7 +104,7 @@ func TestLabTime(t *testing.T) {
 func TestLabStopsWhenCovered(t *testing.T) {
 	t.Parallel()
 	d := driveLabs(t, labTestDir(t), newLabTestClock())
-	s := d.open(labTestID)
+	s := d.open()
 	d.keys("s")
 	d.wantScreen("Give up and show the solution?")
 	d.keys("enter")
@@ -135,7 +135,7 @@ func TestLabHintsSolutionReset(t *testing.T) {
 	dir := labTestDir(t)
 	d := driveLabs(t, dir, newLabTestClock())
 	l := labTestNamed(t, labTestID)
-	s := d.open(labTestID)
+	s := d.open()
 	d.keys("h", "h")
 	d.wantScreen("Hint 1 of 3", "Hint 2 of 3")
 	d.until("hints are saved", func() bool { return s.saving == 0 })
@@ -185,7 +185,7 @@ func TestLabDirectoryGone(t *testing.T) {
 	t.Parallel()
 	dir := labTestDir(t)
 	d := driveLabs(t, dir, newLabTestClock())
-	s := d.open(labTestID)
+	s := d.open()
 	if err := os.RemoveAll(s.space.Dir); err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func TestLabFits(t *testing.T) {
 	t.Parallel()
 	clock := newLabTestClock()
 	d := driveLabs(t, labTestDir(t), clock)
-	s := d.open(labTestID)
+	s := d.open()
 	l := *s.lab
 	l.Title = labHostile()[0] + strings.Repeat("long ", 100)
 	l.Scenario = strings.Join(labHostile(), "\n") + "\n\n    " + strings.Repeat("code ", 200)
@@ -266,6 +266,10 @@ func TestLabFits(t *testing.T) {
 	l.Solution.Tools = strings.Join(labHostile(), "\n")
 	s.lab, s.next, s.progress.Hints = &l, &l, 99
 	s.progress.Spent = 100 * time.Hour
+	labTestFits(t, s)
+	plain := l
+	plain.Tasks, plain.Hints, plain.Scenario = l.Tasks[:1], nil, "short"
+	s.lab = &plain
 	for _, found := range labHostile() {
 		for i := range s.result.Checks {
 			s.result.Checks[i].Name, s.result.Checks[i].Found, s.result.Checks[i].Wanted = found, found, found
@@ -281,7 +285,7 @@ func TestLabFits(t *testing.T) {
 		labTestFits(t, s)
 		s.question = nil
 	}
-	s.space = nil
+	s.lab, s.space = &l, nil
 	labTestFits(t, s)
 	labTestFits(t, newLabSolution(d.w, &l))
 	labTestFits(t, newLab(d.w, &l))
@@ -357,7 +361,7 @@ func TestLabSaveFails(t *testing.T) {
 	t.Parallel()
 	dir, clock := labTestDir(t), newLabTestClock()
 	d := driveLabs(t, dir, clock)
-	s := d.open(labTestID)
+	s := d.open()
 	clock.goOn(2 * time.Second)
 	d.handle(labTickMsg{s, s.ticks})
 	path := filepath.Join(dir, "progress.json")
@@ -384,7 +388,7 @@ func TestLabSaveFails(t *testing.T) {
 func TestLabStaleCheck(t *testing.T) {
 	t.Parallel()
 	d := driveLabs(t, labTestDir(t), newLabTestClock())
-	s := d.open(labTestID)
+	s := d.open()
 	cmd := s.check()
 	s.cancelCheck()
 	if cmd == nil || s.checking {
@@ -408,7 +412,7 @@ func TestLabCluster(t *testing.T) {
 	t.Parallel()
 	clock := newLabTestClock()
 	d := driveLabs(t, labTestDir(t), clock)
-	s := d.open(labTestID)
+	s := d.open()
 	l := *s.lab
 	l.Needs = []string{lab.NeedsCluster}
 	s.lab = &l
