@@ -43,5 +43,6 @@ func (a *app) wizard(cmd *cobra.Command) error {
 			}
 			return a.givenPassphrase(a.passphraseFile, envVariable)
 		},
+		AskPassphrase: a.askPassphrase,
 	})
 }
