@@ -1,12 +1,12 @@
 package tui
 
 import (
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // What the environment may give, as the command line knows it.
@@ -150,10 +150,18 @@ func flag(name string, values ...string) []string {
 	return args
 }
 
+// recordedRow names the inventory that is there and gets a line more.
+func recordedRow(dir string) []row {
+	path := store.InventoryPath(dir)
+	if !isThere(path) {
+		return nil
+	}
+	return []row{{"recorded in", path}}
+}
+
 // fileWritten says of a file that it is made, or replaced where it is there.
 func fileWritten(path string, mode uint32, what string) fileToBe {
-	_, err := os.Lstat(path)
-	return fileToBe{path: path, mode: mode, what: what, replaces: err == nil}
+	return fileToBe{path: path, mode: mode, what: what, replaces: isThere(path)}
 }
 
 // someRows are the rows that have a value.
