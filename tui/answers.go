@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"os"
 	"slices"
 	"strings"
 
@@ -153,15 +154,21 @@ func flag(name string, values ...string) []string {
 // recordedRow names the inventory that is there and gets a line more.
 func recordedRow(dir string) []row {
 	path := store.InventoryPath(dir)
-	if !isThere(path) {
+	if !hasPath(path) {
 		return nil
 	}
 	return []row{{"recorded in", path}}
 }
 
+// hasPath says whether there is something of that name.
+func hasPath(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
 // fileWritten says of a file that it is made, or replaced where it is there.
 func fileWritten(path string, mode uint32, what string) fileToBe {
-	return fileToBe{path: path, mode: mode, what: what, replaces: isThere(path)}
+	return fileToBe{path: path, mode: mode, what: what, replaces: hasPath(path)}
 }
 
 // someRows are the rows that have a value.

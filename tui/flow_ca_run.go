@@ -161,7 +161,7 @@ func (f *flowCA) writes(o ca.InitOptions, r *ca.InitResult) []fileToBe {
 		}
 		files = append(files, fileWritten(r.CertPath, 0o644, "its certificate, for all who are to trust it"))
 	}
-	if path := store.InventoryPath(o.Dir); !isThere(path) {
+	if path := store.InventoryPath(o.Dir); !hasPath(path) {
 		files = append(files, fileToBe{path: path, mode: 0o600, what: "record of what it issues"})
 	}
 	return files
