@@ -86,7 +86,9 @@ func (f *flowCluster) wishes() (cluster.Wishes, error) {
 	case flowClusterOne:
 		w.NodeNames, w.Address = f.oneNode()
 	case flowClusterSeveral:
-		w.NodeNames = slices.Clone(f.several)
+		if w.NodeNames = slices.Clone(f.several); len(f.several) == 0 {
+			return w, failure.New(failure.Usage, "write NAME=ADDRESS of each", "no node is named")
+		}
 	}
 	if f.isSignedHere() {
 		w.Validity, w.CAValidity = f.validity, f.caValidity

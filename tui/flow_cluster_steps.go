@@ -234,7 +234,7 @@ func (f *flowCluster) timeStep() step {
 	notHere := func() bool { return !f.isSignedHere() }
 	return step{
 		title: "Keys and time",
-		intro: "When a certificate of the control plane ends, the cluster stands still until it is renewed: cluster renew does that. CAs are not renewed: they are replaced, with everything that they have signed.",
+		intro: "When these certificates end, the cluster stands still: " + f.w.Program + " cluster renew renews them in time. A CA is replaced, with all that it has signed.",
 		fields: []field{
 			{
 				key: "key", title: "Keys", choice: &f.key, options: f.keysToChoose,

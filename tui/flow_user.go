@@ -41,6 +41,8 @@ type flowUser struct {
 	reached  flowUserConnection // as the fields had it when they were looked at last
 	offered  *csr.Offered
 	from     flowUserConnection // where offered is from
+	asked    bool               // from was asked, and answered with failed
+	failed   error
 }
 
 // Values of where beside the empty one.
@@ -109,13 +111,16 @@ func (f *flowUser) grant() (csr.UserGrant, error) {
 	default:
 		g.Namespace, g.Role = f.namespace, f.access
 	}
-	lifetime, err := csr.ParseFor(f.asked())
+	lifetime, err := csr.ParseFor(f.lasts())
 	g.Seconds = int64(lifetime / time.Second)
+	if err == nil && f.access != flowUserNothing && g.Role == "" && g.ClusterRole == "" {
+		err = failure.New(failure.Usage, "name one, or choose another kind of access", "no role is named")
+	}
 	return g, err
 }
 
-// asked is for how long the certificate is asked.
-func (f *flowUser) asked() string {
+// lasts is for how long the certificate is asked.
+func (f *flowUser) lasts() string {
 	if f.lifetime == flowUserOther {
 		return f.otherLifetime
 	}
@@ -163,7 +168,7 @@ func (f *flowUser) command() []string {
 	}
 	g, _ := f.grant() // what cannot be read is shown as it was typed
 	args = slices.Concat(args, flowUserFlag("--namespace", g.Namespace), flowUserFlag("--role", g.Role), flowUserFlag("--cluster-role", g.ClusterRole))
-	if asked := f.asked(); asked != ca.FormatValidity(csr.DefaultFor) {
+	if asked := f.lasts(); asked != ca.FormatValidity(csr.DefaultFor) {
 		args = append(args, flowUserFlag("--for", asked)...)
 	}
 	if f.via != string(csr.ViaCSR) {
@@ -322,28 +327,43 @@ func (f *flowUser) loadContexts(context.Context) error {
 	return err
 }
 
-// loadOffer asks the cluster for the names that the fields offer.
+// loadOffer asks the cluster for the names that the fields offer, unless it has
+// answered already.
 func (f *flowUser) loadOffer(ctx context.Context) error {
 	f.mu.Lock()
-	c, known := f.reached, f.from == f.reached && f.offered.Namespaces != nil
+	c, known, err := f.reached, f.asked && f.from == f.reached, f.failed
 	f.mu.Unlock()
 	if known {
-		return nil
-	}
-	client, err := f.w.Connect(c.file, c.context)
-	if err != nil {
 		return err
 	}
-	timed, cancel := context.WithTimeout(ctx, flowUserOfferTimeout)
-	defer cancel()
-	offered, err := csr.Offer(timed, client)
-	if timed.Err() != nil && ctx.Err() == nil {
-		err = failure.New(failure.Failed, "type the names; what is wrong shows at the end", "the API server %s gave no answer within %s",
-			kubeclient.ShowURL(client.Server()), flowUserOfferTimeout)
+	return f.ask(ctx, c)
+}
+
+// reloadOffer is loadOffer for a cluster that may be reachable by now.
+func (f *flowUser) reloadOffer(ctx context.Context) error {
+	f.mu.Lock()
+	f.asked = f.asked && f.failed == nil
+	f.mu.Unlock()
+	return f.loadOffer(ctx)
+}
+
+func (f *flowUser) ask(ctx context.Context, c flowUserConnection) error {
+	offered := &csr.Offered{}
+	client, err := f.w.Connect(c.file, c.context)
+	if err == nil {
+		timed, cancel := context.WithTimeout(ctx, flowUserOfferTimeout)
+		defer cancel()
+		if offered, err = csr.Offer(timed, client); timed.Err() != nil && ctx.Err() == nil {
+			err = failure.New(failure.Failed, "type the names; what is wrong shows at the end", "the API server %s gave no answer within %s",
+				kubeclient.ShowURL(client.Server()), flowUserOfferTimeout)
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.offered, f.from = &csr.Offered{}, c
+	f.asked, f.from, f.failed, f.offered = true, c, err, &csr.Offered{}
 	if offered != nil {
 		f.offered = offered
 	}

@@ -18,7 +18,7 @@ func (f *flowUser) clusterStep() step {
 	notOther := func() bool { return !isOther() }
 	return step{
 		title: "Cluster",
-		intro: "A person gets a key, a certificate that the cluster knows, a kubeconfig with both, and a role. It takes rights in the cluster: to approve requests, and to bind roles.",
+		intro: "A person gets a key, a certificate, a kubeconfig with both, and a role. You need the rights to approve requests and to bind roles.",
 		fields: []field{
 			{
 				key: "context", title: "Which cluster", choice: &f.where, options: f.clusters,
@@ -70,6 +70,7 @@ func (f *flowUser) personStep() step {
 				help:  "Groups of that person, with commas between, as in developers, oncall. What is bound to a group is for all in it. They stay in the certificate until it ends.",
 			},
 		},
+		load: f.reloadOffer, // for the next step: while a name is typed
 	}
 }
 
@@ -129,7 +130,7 @@ func (f *flowUser) certificateStep() step {
 	isCA := func() bool { return f.via == string(csr.ViaCA) }
 	return step{
 		title: "Certificate",
-		intro: "No API server reads a revocation list: nothing takes a client certificate back before it ends. user remove deletes the bindings; the certificate still logs in, with its groups. So let it be short, and renew it.",
+		intro: "Nothing takes a client certificate back before it ends: user remove deletes bindings, but the certificate still logs in. So let it be short, and renew it.",
 		fields: []field{
 			{
 				key: "for", title: "Valid for", choice: &f.lifetime, options: flowUserLifetimes,
