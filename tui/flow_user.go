@@ -3,7 +3,6 @@ package tui
 import (
 	"cmp"
 	"context"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -88,15 +87,7 @@ func (f *flowUser) connection() flowUserConnection {
 
 // flags are those of every command that talks to the cluster.
 func (c flowUserConnection) flags() []string {
-	return slices.Concat(flowUserFlag("--kubeconfig", c.file), flowUserFlag("--context", c.context))
-}
-
-// flowUserFlag is a flag with its value, nothing where that is empty.
-func flowUserFlag(name, value string) []string {
-	if value == "" {
-		return nil
-	}
-	return []string{name, value}
+	return slices.Concat(flag("kubeconfig", c.file), flag("context", c.context))
 }
 
 // grant is what the answers ask for.
@@ -163,13 +154,11 @@ func (f *flowUser) command() []string {
 	if f.name != "" {
 		args = append(args, f.name)
 	}
-	for _, group := range f.groups {
-		args = append(args, "--group", group)
-	}
+	args = append(args, flag("group", f.groups...)...)
 	g, _ := f.grant() // what cannot be read is shown as it was typed
-	args = slices.Concat(args, flowUserFlag("--namespace", g.Namespace), flowUserFlag("--role", g.Role), flowUserFlag("--cluster-role", g.ClusterRole))
+	args = slices.Concat(args, flag("namespace", g.Namespace), flag("role", g.Role), flag("cluster-role", g.ClusterRole))
 	if asked := f.lasts(); asked != ca.FormatValidity(csr.DefaultFor) {
-		args = append(args, flowUserFlag("--for", asked)...)
+		args = append(args, flag("for", asked)...)
 	}
 	if f.via != string(csr.ViaCSR) {
 		args = append(args, "--via", f.via)
@@ -177,14 +166,11 @@ func (f *flowUser) command() []string {
 	if f.key != string(ca.ECDSAP256) {
 		args = append(args, "--key", f.key)
 	}
-	args = append(args, flowUserFlag("--out", f.out)...)
+	args = append(args, flag("out", f.out)...)
 	if f.force {
 		args = append(args, "--force")
 	}
-	if f.pkiDir() != ca.DefaultDir || f.w.Dir != ca.DefaultDir {
-		args = append(args, "--dir", f.pkiDir())
-	}
-	return append(args, c.flags()...)
+	return slices.Concat(args, f.w.dirFlag(f.pkiDir()), c.flags())
 }
 
 func (f *flowUser) explain(context.Context) (string, error) {
@@ -213,7 +199,7 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 	}
 	ends := ca.FormatEnd(o.Now.Add(o.Lifetime()), o.Now)
 	return &review{
-		rows: flowRows(
+		rows: someRows(
 			row{"user", o.Name}, row{"groups", strings.Join(o.Groups, ", ")},
 			row{"cluster", "context " + client.Context + ", " + kubeclient.ShowURL(client.Server())},
 			row{"gets", added.BoundTo()},
@@ -252,14 +238,9 @@ func (f *flowUser) writes(o csr.AddOptions) []fileToBe {
 	var files []fileToBe
 	if o.Via == csr.ViaCA {
 		prefix := ca.IssueOptions{Dir: o.Dir, CommonName: o.Name}.Prefix()
-		files = append(files, fileToBe{path: prefix + ".key", mode: 0o600, what: "the key"}, fileToBe{path: prefix + ".crt", mode: 0o644, what: "the certificate"})
+		files = append(files, fileWritten(prefix+".key", 0o600, "the key"), fileWritten(prefix+".crt", 0o644, "the certificate"))
 	}
-	files = append(files, fileToBe{path: o.Out, mode: 0o600, what: "the kubeconfig, with certificate and key"})
-	for i := range files {
-		_, err := os.Lstat(files[i].path)
-		files[i].replaces = err == nil
-	}
-	return files
+	return append(files, fileWritten(o.Out, 0o600, "the kubeconfig, with certificate and key"))
 }
 
 // sends are the requests to the cluster, in words.
@@ -289,7 +270,7 @@ func (f *flowUser) run(ctx context.Context, j *job) (*outcome, error) {
 	}
 	result := &outcome{
 		headline: "Added " + o.Name,
-		rows: flowRows(
+		rows: someRows(
 			row{"groups", strings.Join(o.Groups, ", ")}, row{"binding", added.BoundTo()}, row{"serial", added.Credential.Serial},
 			row{"ends", ca.FormatEnd(added.Credential.NotAfter, o.Now) + "; nothing takes it back before"}, row{"kubeconfig", added.Out},
 		),
@@ -378,9 +359,4 @@ func (f *flowUser) offer() *csr.Offered {
 		return &csr.Offered{}
 	}
 	return f.offered
-}
-
-// flowRows are the rows that have a value.
-func flowRows(rows ...row) []row {
-	return slices.DeleteFunc(rows, func(r row) bool { return r.value == "" })
 }
