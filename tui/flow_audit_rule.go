@@ -45,14 +45,14 @@ func (f *flowAudit) ruleStep(i int) step {
 	r := &f.rules[i]
 	s := step{
 		title:  fmt.Sprintf("Rule %d", i+1),
-		intro:  "What is left empty is not looked at: no verbs are all verbs. A user must be among the users, and in one of the groups, where both are given.",
+		intro:  "What is left empty counts as all. Where users and groups are given, a user must match both.",
 		hidden: func() bool { return f.isLint() || i >= f.ruleCount() },
 		fields: []field{
 			{title: "What is logged", choice: &r.level, options: auditLevelOptions},
 			{title: "Verbs", many: &r.verbs, options: auditVerbOptions, help: "What is done. Who deletes many with one request does it with deletecollection."},
 			{title: "Resources", list: &r.resources, suggestions: audit.ResourceNames,
 				check: r.checkPart(func(name string) audit.Asked { return audit.Asked{Resources: []string{name}, Level: r.level} }),
-				help:  "As kubectl takes them: pods, deploy, pods/exec, pods/* (pods and all below), widgets.example.com; or paths: /healthz, /logs*"},
+				help:  "As for kubectl: pods, deploy, pods/exec, pods/*, widgets.example.com; or paths: /healthz, /logs*"},
 			{title: "Namespaces", list: &r.namespaces,
 				check: r.checkPart(func(name string) audit.Asked {
 					return audit.Asked{Resources: []string{"any"}, Namespaces: []string{name}, Level: "Metadata"}
@@ -111,7 +111,7 @@ func auditLevelOptions() []option {
 	for _, l := range audit.LevelRows() {
 		o := option{l.Name, l.Name, l.What}
 		if l.Name == "None" {
-			o.label = "None (ignore)"
+			o.label = "None"
 		}
 		list = append(list, o)
 	}
