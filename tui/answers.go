@@ -118,6 +118,27 @@ func (w *world) isGiven(name string) (bool, error) {
 	return passphrase != nil, err
 }
 
+// askLater is for the review of what a CA signs: the passphrase of its key is
+// asked for once, when it signs. It notes the name of that key.
+func (w *world) askLater(j *job, asked *string) ca.Passphrase {
+	return func(name string) ([]byte, error) {
+		if given, err := w.isGiven(name); given || err != nil {
+			return j.passphrase(name)
+		}
+		*asked = name
+		return nil, ca.ErrAskLater
+	}
+}
+
+// laterRow says that a passphrase is going to be asked for; nothing of one that
+// is not.
+func laterRow(asked string) []row {
+	if asked == "" {
+		return nil
+	}
+	return []row{{"passphrase", "of " + asked + ", which is asked for next"}}
+}
+
 // flag is a flag for each of the values that are not empty.
 func flag(name string, values ...string) []string {
 	var args []string

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,17 +69,29 @@ func (s *formScreen) complaint(f *formField, focused bool, width int) []string {
 // editedLine draws a line with the cursor in it.
 func (s *formScreen) editedLine(f *formField, width int) string {
 	value := []rune(f.input.Value())
-	drawn := s.lineWindow(value, f.input.Position(), width)
-	used := ansi.StringWidth(drawn)
 	if len(value) == 0 {
-		if rest := s.placeholder(f, width-used); rest != "" {
-			return drawn + rest
-		}
+		return s.emptyLine(f, width)
 	}
+	drawn := s.lineWindow(value, f.input.Position(), width)
 	if whole := f.offered(); len(whole) > len(string(value)) {
-		drawn += s.theme.Faint.Render(clip(whole[len(string(value)):], width-used))
+		drawn += s.theme.Faint.Render(clip(whole[len(string(value)):], width-ansi.StringWidth(drawn)))
 	}
 	return drawn
+}
+
+// emptyLine draws the cursor on the first letter of what stands in the place of
+// an answer.
+func (s *formScreen) emptyLine(f *formField, width int) string {
+	shown := s.placeholder(f)
+	if f.pick != 0 {
+		shown = f.offered()
+	}
+	shown = clip(shown, width)
+	if shown == "" {
+		return s.theme.Selected.Render(" ")
+	}
+	first := []rune(shown)[0]
+	return s.theme.Selected.Render(string(first)) + s.theme.Faint.Render(shown[len(string(first)):])
 }
 
 // lineWindow draws the part of a line that is around the cursor. Each character
@@ -131,13 +144,13 @@ func cell(r rune) string {
 	return shown
 }
 
-// placeholder is the default of an empty line.
-func (s *formScreen) placeholder(f *formField, width int) string {
+// placeholder is what stands in the place of an empty line.
+func (s *formScreen) placeholder(f *formField) string {
 	switch fallback := f.fallbackText(); {
 	case fallback != "":
-		return s.theme.Faint.Render(clip(fallback+"  (default)", width))
+		return fallback + "  (default)"
 	case f.required:
-		return s.theme.Faint.Render(clip("required", width))
+		return "required"
 	}
 	return ""
 }
@@ -145,10 +158,7 @@ func (s *formScreen) placeholder(f *formField, width int) string {
 // restingLine draws a line that the cursor is not on.
 func (s *formScreen) restingLine(f *formField, width int) string {
 	if f.input.Value() == "" {
-		if shown := s.placeholder(f, width); shown != "" {
-			return shown
-		}
-		return s.theme.Faint.Render("–")
+		return s.theme.Faint.Render(clip(cmp.Or(s.placeholder(f), "–"), width))
 	}
 	return clip(f.input.Value(), width)
 }

@@ -10,7 +10,7 @@ import (
 // what would be written or sent, and does it. It is data and glue; the engine in
 // form.go draws it, on a terminal and in plain prompts.
 type flow interface {
-	// title names it: "Credential".
+	// title names it, always the same: "Credential".
 	title() string
 	// steps are asked in their order. They are made once; their fields point into
 	// the flow, which therefore keeps what was typed.
@@ -34,10 +34,13 @@ type step struct {
 	intro  string // a sentence or two: what this is about, and what to know before
 	fields []field
 	hidden func() bool // nil: never
-	// load fetches what the fields offer, such as namespaces, when the step is
-	// entered. An error is shown; the fields work without.
+	// load fetches what the fields offer, such as namespaces, each time the step is
+	// entered. An error is shown; the fields work without. It runs beside the update
+	// loop: meanwhile no options and no suggestions are asked for, so that these may
+	// read what it fills, and nothing else may. It changes no answer.
 	load func(ctx context.Context) error
-	// check looks at the fields together, before the next step.
+	// check looks at the fields together, before the next step. It runs in the
+	// update loop: no disk, no network.
 	check func() error
 }
 
@@ -59,9 +62,10 @@ type field struct {
 	suggestions func() []string
 	// fallback is what serves where a text is left empty; it is shown in its place.
 	fallback func() string
-	// check judges a text while it is typed, or each of a list.
+	// check judges a text while it is typed, or each of a list; an empty one it is
+	// not asked about. It runs in the update loop, after every key.
 	check func(value string) error
-	// required says that an empty text is not enough.
+	// required says that an empty answer is not enough, where there is no fallback.
 	required bool
 	hidden   func() bool
 }

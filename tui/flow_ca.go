@@ -120,7 +120,7 @@ func (f *flowCA) stepName() step {
 		hidden: f.isImport,
 		fields: []field{
 			{
-				key: "cn", title: "Name of the CA (common name)", text: &f.commonName, check: typedCheck(ca.CheckCommonName),
+				key: "cn", title: "Common name", text: &f.commonName, check: typedCheck(ca.CheckCommonName),
 				help: "What people see as the issuer of its certificates.",
 				fallback: func() string {
 					if f.is(flowCAIntermediate) {
@@ -160,7 +160,7 @@ func (f *flowCA) stepLimits() step {
 		hidden: f.isImport,
 		fields: []field{
 			{
-				key: "path-length", title: "CAs that may stand below it (path length)", text: &f.pathLength, check: typedCheck(flowCACheckPathLength),
+				key: "path-length", title: "CAs below it (path length)", text: &f.pathLength, check: typedCheck(flowCACheckPathLength),
 				help: "0 if it is to sign no other CA, 1 if those below it are to sign none.",
 				fallback: func() string {
 					if f.is(flowCAIntermediate) {

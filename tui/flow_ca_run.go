@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"crypto/rand"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -74,9 +75,11 @@ func (f *flowCA) commandMade() []string {
 		args = append(args, flag("key", f.keyKind)...)
 	}
 	args = append(args, flag("validity", f.validity)...)
-	if n, err := strconv.Atoi(f.pathLength); err == nil {
-		args = append(args, "--path-length", strconv.Itoa(n))
+	pathLength := f.pathLength
+	if n, err := strconv.Atoi(pathLength); err == nil {
+		pathLength = strconv.Itoa(n) // a leading 0 would make it octal
 	}
+	args = append(args, flag("path-length", pathLength)...)
 	args = append(args, flag("permit-dns", f.permitDNS...)...)
 	return append(args, flag("permit-ip", f.permitIP...)...)
 }
@@ -127,13 +130,16 @@ func (f *flowCA) review(ctx context.Context, j *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.DryRun = true
+	asked := ""
+	if o.DryRun = true; !f.isImport() { // of what is taken over the key is looked at
+		o.Passphrase = f.askLater(j, &asked)
+	}
 	j.begin("Checking what would be made")
 	result, err := ca.Init(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	r := &review{rows: f.rows(result, true), writes: f.writes(o, result), warnings: result.Warnings, question: "Make this CA?"}
+	r := &review{rows: append(f.rows(result, o), laterRow(asked)...), writes: f.writes(o, result), warnings: result.Warnings, question: "Make this CA?"}
 	if result.Imported != nil {
 		r.question = "Take over this CA?"
 	}
@@ -185,11 +191,11 @@ func (f *flowCA) run(ctx context.Context, j *job) (*outcome, error) {
 		}
 	}
 	j.done(did)
-	return &outcome{headline: did, rows: f.rows(result, false), warnings: result.Warnings, text: f.advice(result), next: f.next(o, result)}, nil
+	return &outcome{headline: did, rows: f.rows(result, o), warnings: result.Warnings, text: f.advice(result), next: f.next(o, result)}, nil
 }
 
 // rows are those of init-ca.
-func (f *flowCA) rows(r *ca.InitResult, dryRun bool) []row {
+func (f *flowCA) rows(r *ca.InitResult, o ca.InitOptions) []row {
 	cert := r.Certificate
 	issuer, pathLength, fingerprint := ca.FormatName(cert.RawIssuer), "", ""
 	if issuer == ca.FormatName(cert.RawSubject) {
@@ -198,7 +204,7 @@ func (f *flowCA) rows(r *ca.InitResult, dryRun bool) []row {
 	if cert.MaxPathLen >= 0 {
 		pathLength = strconv.Itoa(cert.MaxPathLen)
 	}
-	if !dryRun || r.Imported != nil {
+	if !o.DryRun || r.Imported != nil {
 		fingerprint = ca.Fingerprint(cert)
 	}
 	keyPath := r.KeyPath
@@ -209,7 +215,7 @@ func (f *flowCA) rows(r *ca.InitResult, dryRun bool) []row {
 		{"subject", ca.FormatName(cert.RawSubject)},
 		{"issuer", issuer},
 		{"key", ca.KeyName(cert.PublicKey)},
-		{"ends", ca.FormatEnd(cert.NotAfter, f.Now())},
+		{"ends", ca.FormatEnd(cert.NotAfter, o.Now)},
 		{"path length", pathLength},
 		{"permitted names", strings.Join(ca.PermittedNames(cert), ", ")},
 		{"SHA-256", fingerprint},
@@ -218,7 +224,7 @@ func (f *flowCA) rows(r *ca.InitResult, dryRun bool) []row {
 		{"chain", r.ChainPath},
 	}
 	if r.Imported != nil {
-		for _, line := range r.Imported.Summary(dryRun) {
+		for _, line := range r.Imported.Summary(o.DryRun) {
 			rows = append(rows, row{line[0], line[1]})
 		}
 	}
@@ -242,12 +248,12 @@ func (f *flowCA) next(o ca.InitOptions, r *ca.InitResult) []nextStep {
 
 // advice says what no command does.
 func (f *flowCA) advice(r *ca.InitResult) string {
-	text := "Keep a copy of " + r.KeyPath + " offline. Whoever has it can make themselves administrator of everything that trusts this CA."
+	lines := []string{"Keep a copy of the key offline. Whoever has it can make", "themselves administrator of all that trusts this CA."}
 	if r.Encrypted {
-		text = "Keep a copy of " + r.KeyPath + " offline, and its passphrase elsewhere. Without them this CA can issue nothing more."
+		lines = []string{"Keep a copy of the key offline, and its passphrase", "elsewhere. Without both this CA can issue nothing more."}
 	}
 	if r.ChainPath != "" {
-		text += "\nGive " + r.ChainPath + " to those who are to trust this CA. Whoever trusts the root accepts what it issues without."
+		lines = append(lines, "Who is to trust this CA alone needs "+filepath.Base(r.ChainPath)+".", "Whoever trusts the root accepts what it issues.")
 	}
-	return text
+	return strings.Join(lines, "\n")
 }

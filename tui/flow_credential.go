@@ -76,13 +76,13 @@ func (f *flowCredential) stepProfile() step {
 		load:  f.loadCA,
 		fields: []field{
 			{
-				key: "profile", title: "It is for", choice: &f.profile, options: flowCredentialProfiles,
-				help: "Kubernetes does not take client certificates back: they work until they end. Give people short ones.",
+				key: "profile", title: "For", choice: &f.profile, options: flowCredentialProfiles,
+				help: "A certificate cannot be taken back from a user. Give people short ones.",
 			},
 			{
-				key: "dir", title: "Directory of the CA that signs", text: &f.dir, check: typedCheck(ca.CheckHasCA),
+				key: "dir", title: "Directory of the CA", text: &f.dir, check: typedCheck(ca.CheckHasCA),
 				fallback: func() string { return f.Dir },
-				help:     "The files go there, too, unless you say otherwise, and the certificate is recorded there.",
+				help:     "It signs and records the certificate. The files go there, too, unless you say otherwise.",
 			},
 		},
 	}
@@ -90,9 +90,9 @@ func (f *flowCredential) stepProfile() step {
 
 func flowCredentialProfiles() []option {
 	return []option{
-		{ca.ProfileClient, "A person or program that logs in to a cluster", "A client certificate. Its common name is the user, its organizations are the groups."},
-		{ca.ProfileServer, "A server", "A server certificate, for what others connect to by a DNS name or an IP address."},
-		{ca.ProfilePeer, "Both, as the members of etcd", "It may stand for a server and for a client."},
+		{ca.ProfileClient, "Who logs in to a cluster", "A person or a program (client). Its common name is the user, its organizations are the groups."},
+		{ca.ProfileServer, "A server", "What others connect to by a DNS name or an IP address (server)."},
+		{ca.ProfilePeer, "Both, as members of etcd", "It may stand for a server and for a client (peer)."},
 	}
 }
 
@@ -114,20 +114,22 @@ func (f *flowCredential) stepName() step {
 		check: f.checkRequest,
 		fields: []field{
 			{
-				key: "cn", title: "Common name", text: &f.commonName, required: true, check: typedCheck(ca.CheckCommonName),
-				help: "Kubernetes takes it for the name of the user; of a server it is a DNS name or an address, and counts as an alternative name. " +
-					"Names that begin with system: belong to parts of a cluster, as system:node:w1 to the kubelet of node w1.",
+				key: "cn", title: "User (common name)", text: &f.commonName, required: true, check: typedCheck(ca.CheckCommonName), hidden: f.isServer,
+				help: "What Kubernetes calls them. Names that begin with system: are parts of a cluster, as system:node:w1 is the kubelet of node w1.",
+			},
+			{
+				key: "cn", title: "Server (common name)", text: &f.commonName, required: true, check: typedCheck(ca.CheckCommonName), hidden: not(f.isServer),
+				help: "A DNS name or an IP address counts as an alternative name, too. Clients look at those alone.",
 			},
 			{
 				key: "group", title: "Groups (organizations)", list: &f.groups, check: ca.CheckGroup,
 				suggestions: fixed("developers", "oncall", "cluster-admins", ca.GroupMasters),
-				help: "Roles are bound to groups, so developers is a good one. " + ca.GroupMasters + " passes every authorizer, and nothing but a new CA takes it back; " +
-					"for daily work use a group that is bound to a role, as cluster-admins with a ClusterRoleBinding.",
+				help:        "Roles are bound to them. " + ca.GroupMasters + " passes every authorizer, and only a new CA takes it back: better bind cluster-admins to a role.",
 			},
 			{
 				key: "dns", title: "Alternative DNS names", list: &f.dns, check: ca.CheckDNS, hidden: not(f.isServer),
 				suggestions: fixed("localhost", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"),
-				help:        "All names that clients connect to, as in web.example.com or *.apps.example.com. Clients look at nothing else. URIs and e-mail addresses: --uri and --email of the command line.",
+				help:        "All that clients connect to, as in web.example.com or *.apps.example.com. URIs and e-mail addresses: --uri and --email of the command line.",
 			},
 			{
 				key: "ip", title: "Alternative IP addresses", list: &f.ips, check: ca.CheckIP, hidden: not(f.isServer),
@@ -154,7 +156,7 @@ func (f *flowCredential) stepKey() step {
 			{
 				key: "validity", title: "Valid for", text: &f.validity, check: typedCheck(checkValidity),
 				fallback: func() string { return ca.FormatValidity(ca.DefaultValidity) + ", or until the CA ends" },
-				help:     "As in 90d, 8h or 1y. Until it ends nothing stops it from logging in: an API server reads no revocation list.",
+				help:     "As in 90d, 8h or 1y. It works until it ends: an API server reads no revocation list.",
 			},
 		},
 	}
@@ -169,7 +171,7 @@ func (f *flowCredential) stepKubeconfig() step {
 		load:   f.loadServer,
 		check:  f.checkEntry,
 		fields: []field{
-			{title: "Write a kubeconfig, too?", yes: &f.withKubeconfig, help: "It trusts this CA for the server, so it is for a cluster whose API server has a certificate of this CA."},
+			{title: "Write one?", yes: &f.withKubeconfig, help: "It trusts this CA for the server, so the API server needs a certificate of this CA."},
 			{
 				key: "kubeconfig", title: "File", text: &f.kubeconfig, hidden: none, check: typedCheck(nil), fallback: f.kubeconfigFallback,
 				help: "A new file of its own. To bring it into another there is: " + f.Program + " kubeconfig merge",

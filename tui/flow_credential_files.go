@@ -16,7 +16,7 @@ func (f *flowCredential) stepExport() step {
 		intro: "Key and certificate are always written as two files in PEM, which servers and kubectl read.",
 		check: f.checkExport,
 		fields: []field{
-			{key: "output", title: "Write them to one file, too?", choice: &f.form, options: flowCredentialForms},
+			{key: "output", title: "One file, too?", choice: &f.form, options: flowCredentialForms},
 			{
 				key: "secret-name", title: "Name of the Secret", text: &f.secretName, hidden: not(f.isSecret), check: typedCheck(flowCredentialCheckSecret),
 				fallback: func() string { return f.plainExport().Name }, help: "As in web-tls: lower-case letters, digits, '-' and '.'.",
@@ -83,7 +83,7 @@ func (f *flowCredential) stepFiles() step {
 				fallback: func() string { return f.options().Prefix() }, help: "The path without its end: .crt and .key are added.",
 			},
 			{
-				key: "force", title: "There are such files. Replace them?", yes: &f.force, hidden: not(f.targetExists),
+				key: "force", title: "Replace what is there?", yes: &f.force, hidden: not(f.targetExists),
 				help: "All of them in one step. The certificate that is replaced still works until it ends.",
 			},
 		},

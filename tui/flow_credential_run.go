@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pkictl/pkictl/ca"
@@ -12,9 +13,6 @@ import (
 	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
-
-// nameExport is what the password of a PKCS#12 file is asked for as.
-const nameExport = "the PKCS#12 file"
 
 // options are what issue would be given, without kubeconfig and export.
 func (f *flowCredential) options() ca.IssueOptions {
@@ -136,14 +134,14 @@ func (f *flowCredential) password(j *job, ask ca.Passphrase) ([]byte, error) {
 	if f.form != string(ca.ExportPKCS12) {
 		return nil, nil
 	}
-	given, err := f.isGiven(nameExport)
+	given, err := f.isGiven(ca.ExportName)
 	if err != nil {
 		return nil, err
 	}
 	if given {
 		ask = j.newPassphrase
 	}
-	password, err := ask(nameExport)
+	password, err := ask(ca.ExportName)
 	if errors.Is(err, ca.ErrNoPassphrase) {
 		return nil, failure.New(failure.Usage, "put it in a file for --export-passphrase-file, or in "+variableExportPassword, "a PKCS#12 file needs a password")
 	}
@@ -161,14 +159,15 @@ func (f *flowCredential) review(ctx context.Context, j *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.DryRun, o.Passphrase, o.Waiting = true, j.passphrase, func() { j.waiting(o.Dir) }
+	asked := ""
+	o.DryRun, o.Passphrase, o.Waiting = true, f.askLater(j, &asked), func() { j.waiting(o.Dir) }
 	j.begin("Checking the certificate")
 	result, err := ca.Issue(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	return &review{
-		rows: append(f.rows(result, export, true), f.meanings()...), writes: f.writes(o, result),
+		rows: slices.Concat(f.rows(result, export, o), f.meanings(), laterRow(asked)), writes: f.writes(o, result),
 		warnings: result.Warnings, question: "Issue it?",
 	}, nil
 }
@@ -220,16 +219,16 @@ func (f *flowCredential) run(ctx context.Context, j *job) (*outcome, error) {
 	}
 	j.done("Issued " + f.commonName)
 	return &outcome{
-		headline: "Issued " + f.commonName, rows: f.rows(result, export, false), warnings: result.Warnings,
+		headline: "Issued " + f.commonName, rows: f.rows(result, export, o), warnings: result.Warnings,
 		text: f.advice(), next: f.next(result),
 	}, nil
 }
 
 // rows are those of issue.
-func (f *flowCredential) rows(r *ca.IssueResult, export ca.Export, dryRun bool) []row {
+func (f *flowCredential) rows(r *ca.IssueResult, export ca.Export, o ca.IssueOptions) []row {
 	cert := r.Certificate
 	serial, fingerprint, kubeconfigPath, place := "", "", "", ""
-	if !dryRun {
+	if !o.DryRun {
 		serial, fingerprint = ca.FormatSerial(cert.SerialNumber), ca.Fingerprint(cert)
 	}
 	if f.hasKubeconfig() {
@@ -244,7 +243,7 @@ func (f *flowCredential) rows(r *ca.IssueResult, export ca.Export, dryRun bool) 
 		row{"names", strings.Join(ca.SANsOf(cert).Strings(), ", ")},
 		row{"key", ca.KeyName(cert.PublicKey)},
 		row{"serial", serial},
-		row{"ends", ca.FormatEnd(cert.NotAfter, f.Now())},
+		row{"ends", ca.FormatEnd(cert.NotAfter, o.Now)},
 		row{"SHA-256", fingerprint},
 		row{"certificate", r.CertPath},
 		row{"private key", r.KeyPath},
@@ -256,11 +255,11 @@ func (f *flowCredential) rows(r *ca.IssueResult, export ca.Export, dryRun bool) 
 func (f *flowCredential) advice() string {
 	switch {
 	case !f.isClient():
-		return "Clients that trust this CA accept the server by the names above, and by no other."
+		return "Clients that trust this CA accept the server by the names\nabove, and by no other."
 	case ca.UserMeaning(f.commonName) != "":
 		return ""
 	}
-	return "A certificate says who somebody is, not what they may do: bind a role to the user, or to a group."
+	return "A certificate says who somebody is, not what they may do:\nbind a role to the user, or to a group."
 }
 
 func (f *flowCredential) next(r *ca.IssueResult) []nextStep {

@@ -59,12 +59,12 @@ func flowCredentialCases() []sameCase {
 			f.commonName, f.cluster, f.namespace = "o'hara x", "prod \U0001f9ea", "shop"
 		})},
 		{
-			name: "p12", env: exportPassword, asks: []string{"new " + nameExport},
+			name: "p12", env: exportPassword, asks: []string{"new " + ca.ExportName},
 			flow: flowCredentialWith(func(f *flowCredential, _ string) { f.form = string(ca.ExportPKCS12) }),
 		},
 		{
-			name: "p12 with a given password", env: exportPassword, given: map[string]string{nameExport: testPassword},
-			asks: []string{"new " + nameExport, "new " + nameExport},
+			name: "p12 with a given password", env: exportPassword, given: map[string]string{ca.ExportName: testPassword},
+			asks: []string{"new " + ca.ExportName, "new " + ca.ExportName},
 			flow: flowCredentialWith(func(f *flowCredential, root string) {
 				f.form, f.export = string(ca.ExportPKCS12), filepath.Join(root, "jane.p12")
 			}),
@@ -84,8 +84,14 @@ func flowCredentialCases() []sameCase {
 		},
 		{
 			name: "encrypted CA", prepare: hasCA(ca.InitOptions{NewPassphrase: withPassphrase}), env: []string{variablePassphrase + "=" + testPassword},
-			asks: []string{`old key "ROOT/pki/ca.key"`, `old key "ROOT/pki/ca.key"`},
+			asks: []string{`old key "ROOT/pki/ca.key"`},
 			flow: flowCredentialWith(func(*flowCredential, string) {}),
+		},
+		{
+			name: "encrypted CA with a given passphrase", prepare: hasCA(ca.InitOptions{NewPassphrase: withPassphrase}), env: []string{variablePassphrase + "=" + testPassword},
+			given: map[string]string{`key "ROOT/pki/ca.key"`: testPassword},
+			asks:  []string{`old key "ROOT/pki/ca.key"`, `old key "ROOT/pki/ca.key"`}, // the engine answers
+			flow:  flowCredentialWith(func(*flowCredential, string) {}),
 		},
 		{
 			name: "from an intermediate CA, the directory by the environment", env: []string{variableDir + "=ROOT/team"},

@@ -12,14 +12,14 @@ import (
 // formScreen asks for what a flow needs, a step at a time.
 type formScreen struct {
 	*world
-	flow   flow
-	steps  []formStep
-	at     int // the step that is shown
-	cmd    []string
-	loads  *formLoad // of the step that was entered last
-	err    error     // of a step's check; gone with the next key
-	top    int       // the first line of the fields that is shown
-	active bool      // has been on top once
+	flow  flow
+	steps []formStep
+	at    int // the step that is shown
+	cmd   []string
+	loads *formLoad // of the step that was entered last
+	err   error     // of a step's check; gone with the next key
+	top   int       // the first line of the fields that is shown
+	gone  bool      // another screen has been asked for: keys typed ahead are not for this one
 }
 
 // formStep is a step with its fields as they are edited.
@@ -67,7 +67,6 @@ func newForm(w *world, f flow) screen {
 
 // Init loads what the first step offers.
 func (s *formScreen) Init() tea.Cmd {
-	s.active = true
 	s.refresh()
 	if s.at >= len(s.steps) { // nothing to ask
 		return s.toReview()
@@ -133,20 +132,27 @@ func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 			return s, s.tick()
 		}
 	case resumedMsg:
+		s.gone = false
 		s.refresh()
 	case tea.PasteMsg:
+		if s.gone {
+			return s, nil
+		}
 		if f := s.focused(); f != nil && f.paste(msg) {
 			s.changed()
 		}
 	case tea.KeyPressMsg:
-		return s, s.press(msg)
+		if !s.gone {
+			return s, s.press(msg)
+		}
 	}
 	return s, nil
 }
 
 // press handles a key: the field under the cursor has the first word.
 func (s *formScreen) press(msg tea.KeyPressMsg) tea.Cmd {
-	if s.at >= len(s.steps) {
+	if s.at >= len(s.steps) { // back from the review, and there is nothing to ask
+		s.gone = true
 		return pop
 	}
 	s.err = nil
@@ -266,6 +272,7 @@ func (s *formScreen) back() tea.Cmd {
 	i := s.stepBefore(s.at)
 	if i < 0 {
 		s.stopLoad()
+		s.gone = true
 		return pop
 	}
 	return s.enter(i)
@@ -301,6 +308,7 @@ func (s *formScreen) forward() tea.Cmd {
 func (s *formScreen) toReview() tea.Cmd {
 	loading := s.loads
 	s.stopLoad()
+	s.gone = true
 	return push(newReview(s.world, s.flow, func() {
 		if loading != nil {
 			<-loading.done

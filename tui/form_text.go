@@ -30,9 +30,8 @@ func wrap(s string, width, most int) []string {
 	if width < 1 || most < 1 {
 		return nil
 	}
-	shown := text(s)
 	// More than this is not drawn anyway, and wrapping it would take its time.
-	shown = ansi.Truncate(shown, width*(most+1), "")
+	shown := ansi.Truncate(text(firstRunes(s, 4*width*(most+1)+64)), width*(most+1), "")
 	out := strings.Split(ansi.Wrap(shown, width, ""), "\n")
 	if len(out) > most {
 		out = out[:most]

@@ -10,6 +10,9 @@ import (
 // panelFrom is the width from which help stands to the right of the fields.
 const panelFrom = 100
 
+// maxLabel is how wide the column of titles becomes.
+const maxLabel = 32
+
 // View draws the step, help for the field under the cursor, and the command so
 // far.
 func (s *formScreen) View(width, height int) string {
@@ -28,9 +31,9 @@ func (s *formScreen) View(width, height int) string {
 	if width >= panelFrom {
 		fields := inner * 3 / 5
 		body = s.fieldLines(fields-3, left)
-		body = s.beside(body, s.help(inner-fields-2, left), fields)
+		body = s.beside(body, s.help(inner-fields-2, left, true), fields)
 	} else {
-		help := s.help(inner, min(5, max(2, height/6)))
+		help := s.help(inner, min(5, max(2, height/6)), false)
 		if roomy && len(help) > 0 {
 			help = append([]string{""}, help...)
 		}
@@ -49,7 +52,6 @@ func (s *formScreen) head(width, height int) []string {
 	head := []string{pad(title, width-ansi.StringWidth(place)) + place}
 	most := 3
 	if height < 18 {
-		most = 2
 		if st.focus > 0 { // it has been read
 			most = 1
 		}
@@ -84,16 +86,18 @@ func (s *formScreen) beside(left, right []string, width int) []string {
 }
 
 // help is what the field under the cursor means.
-func (s *formScreen) help(width, most int) []string {
+func (s *formScreen) help(width, most int, beside bool) []string {
 	f := s.focused()
 	if f == nil || most < 1 {
 		return nil
 	}
-	var out []string
+	var parts [][]string
 	add := func(text string) {
+		var part []string
 		for _, line := range wrap(text, width, most) {
-			out = append(out, s.theme.Faint.Render(line))
+			part = append(part, s.theme.Faint.Render(line))
 		}
+		parts = append(parts, part)
 	}
 	if o := f.current(); o != nil && o.help != "" {
 		add(o.name() + ": " + o.help)
@@ -104,10 +108,14 @@ func (s *formScreen) help(width, most int) []string {
 	if known := f.knownWords(); known != "" {
 		add(known)
 	}
-	if len(out) > most {
-		out = out[:most]
+	var out []string
+	for i, part := range parts {
+		if i > 0 && beside {
+			out = append(out, "")
+		}
+		out = append(out, part...)
 	}
-	return out
+	return out[:min(len(out), most)]
 }
 
 // fieldLines draws the fields, and of more than there is room for those around
@@ -201,8 +209,8 @@ func (s *formScreen) labelWidth(width int) int {
 	widest := 0
 	for _, f := range s.step().fields {
 		if !f.isHidden() {
-			widest = max(widest, ansi.StringWidth(text(f.title)))
+			widest = max(widest, ansi.StringWidth(clip(f.title, maxLabel)))
 		}
 	}
-	return min(widest, width*2/5, 32)
+	return min(widest, width*2/5)
 }

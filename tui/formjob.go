@@ -58,12 +58,12 @@ type (
 func (w *world) startWork(run func(ctx context.Context, j *job) formEndMsg) (*formWork, tea.Cmd) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	work := &formWork{world: w, cancel: cancel, running: true}
-	return work, tea.Batch(work.tick(), func() tea.Msg {
+	return work, tea.Batch(work.tick(), w.work(func(context.Context) tea.Msg {
 		defer cancel()
 		end := run(ctx, work.job(ctx))
 		end.work = work
 		return end
-	})
+	}))
 }
 
 func (wk *formWork) tick() tea.Cmd {

@@ -23,6 +23,7 @@ type resultScreen struct {
 	err     error
 	at      int // the next step that the cursor is on
 	moved   bool
+	gone    bool // has been left: keys typed ahead are not for it
 	page    pager
 	note    string
 }
@@ -52,7 +53,7 @@ func (s *resultScreen) next() []nextStep {
 // Update takes a key.
 func (s *resultScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 	k, ok := msg.(tea.KeyPressMsg)
-	if !ok {
+	if !ok || s.gone {
 		return s, nil
 	}
 	s.note = ""
@@ -68,6 +69,7 @@ func (s *resultScreen) pressAfterError(k string) (screen, tea.Cmd) {
 		again := newReview(s.world, s.flow, func() {})
 		return again, again.Init()
 	case "esc", "enter":
+		s.gone = true
 		return s, pop
 	case "c":
 		s.note = copiedNote
@@ -81,8 +83,10 @@ func (s *resultScreen) press(k string) tea.Cmd {
 	next := s.next()
 	switch k {
 	case "esc":
+		s.gone = true
 		return home
 	case "enter":
+		s.gone = true
 		if s.at < len(next) && next[s.at].open != nil {
 			return tea.Sequence(home, push(next[s.at].open(s.world)))
 		}

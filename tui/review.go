@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type reviewScreen struct {
 	err     error
 	yes     bool // the cursor is on yes
 	leaving bool // as soon as the work has ended
+	gone    bool // has been left: keys typed ahead are not for it
 	page    pager
 	note    string
 
@@ -76,7 +78,7 @@ func (s *reviewScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 func (s *reviewScreen) ended(msg formEndMsg) tea.Cmd {
 	s.work.ended()
 	if s.leaving {
-		return pop
+		return s.back()
 	}
 	if s.explains {
 		s.recipe, s.recipeErr = lines(msg.text), msg.err
@@ -89,9 +91,16 @@ func (s *reviewScreen) ended(msg formEndMsg) tea.Cmd {
 	return nil
 }
 
+func (s *reviewScreen) back() tea.Cmd {
+	s.gone = true
+	return pop
+}
+
 func (s *reviewScreen) press(k string) (screen, tea.Cmd) {
 	s.note = ""
 	switch {
+	case s.gone:
+		return s, nil
 	case s.isBusy():
 		if k == "esc" {
 			s.leaving = true
@@ -110,7 +119,7 @@ func (s *reviewScreen) press(k string) (screen, tea.Cmd) {
 	}
 	switch k {
 	case "esc":
-		return s, pop
+		return s, s.back()
 	case "c":
 		s.note = copiedNote
 		return s, tea.SetClipboard(s.commandLine(s.cmd))
@@ -139,14 +148,14 @@ func (s *reviewScreen) answer(k string) (screen, tea.Cmd) {
 	case "left", "right", "tab", "shift+tab":
 		s.yes = !s.yes
 	case "n":
-		return s, pop
+		return s, s.back()
 	case "y":
 		return s.do()
 	case "enter":
 		if s.yes {
 			return s.do()
 		}
-		return s, pop
+		return s, s.back()
 	}
 	return s, nil
 }
@@ -290,7 +299,7 @@ func (w *world) rowLines(rows []row, width int) []string {
 	label = min(label, width/3)
 	var out []string
 	for _, r := range rows {
-		for i, line := range wrap(r.value, width-label-2, 4) {
+		for i, line := range wrap(cmp.Or(r.value, "–"), width-label-2, 4) {
 			name := strings.Repeat(" ", label)
 			if i == 0 {
 				name = w.theme.Faint.Render(pad(clip(r.label, label), label))
@@ -303,29 +312,37 @@ func (w *world) rowLines(rows []row, width int) []string {
 
 // fileLines draws files with what happens to them.
 func (w *world) fileLines(files []fileToBe, width int) []string {
+	const before = 14 // what happens, and the mode
+	column := 0
+	for _, f := range files {
+		column = max(column, ansi.StringWidth(clip(f.path, width)))
+	}
+	column = min(column, (width-before)*3/5)
 	var out []string
 	for _, f := range files {
-		what := "new      "
-		style := w.theme.Good
+		sign := w.theme.Good.Render("new      ")
 		if f.replaces {
-			what, style = "replaced ", w.theme.Warn
+			sign = w.theme.Warn.Render("replaced ")
 		}
 		mode := "     "
 		if f.mode != 0 {
 			mode = fmt.Sprintf("%04o ", f.mode)
 		}
-		line := f.path
-		if f.what != "" {
-			line += "  " + f.what
+		sign += w.theme.Faint.Render(mode)
+		path := wrap(f.path, width-before, 3)
+		if len(path) == 1 && ansi.StringWidth(path[0]) <= column {
+			out = append(out, sign+pad(path[0], column)+"  "+w.theme.Faint.Render(clip(f.what, width-before-column-2)))
+			continue
 		}
-		path := wrap(line, width-len(what)-len(mode), 3)
+		if f.what != "" {
+			path = append(path, w.theme.Faint.Render(clip(f.what, width-before)))
+		}
 		for i, part := range path {
 			if i == 0 {
-				part = style.Render(what) + w.theme.Faint.Render(mode) + part
+				out = append(out, sign+part)
 			} else {
-				part = strings.Repeat(" ", len(what)+len(mode)) + part
+				out = append(out, strings.Repeat(" ", before)+part)
 			}
-			out = append(out, part)
 		}
 	}
 	return out

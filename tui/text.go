@@ -14,15 +14,27 @@ const maxRunes = 4096
 
 // text shows a string from outside on one line: nothing in it acts on a terminal.
 func text(s string) string {
-	if runes := []rune(s); len(runes) > maxRunes {
-		s = string(runes[:maxRunes]) + "..."
+	return show.Text(firstRunes(s, maxRunes))
+}
+
+// firstRunes cuts a string that has more characters than that, and says so.
+func firstRunes(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	return show.Text(s)
+	for i := range s {
+		if n--; n < 0 {
+			return s[:i] + "..."
+		}
+	}
+	return s
 }
 
 // clip is text cut to a number of cells, with an ellipsis where it is longer.
 func clip(s string, width int) string {
-	return ansi.Truncate(text(s), max(width, 0), "…")
+	width = max(width, 0)
+	// Most of a long string would be escaped and measured to be thrown away.
+	return ansi.Truncate(text(firstRunes(s, 4*width+64)), width, "…")
 }
 
 // lines is text of several lines, as of a file; tabs are widened.

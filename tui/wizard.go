@@ -47,6 +47,9 @@ type Options struct {
 	// GivenPassphrase returns the passphrase of a file or of the environment, nil
 	// where there is neither and it has to be asked for.
 	GivenPassphrase func(name string) ([]byte, error)
+	// AskPassphrase asks for one on the terminal without echo, twice for a new one,
+	// where prompts are plain lines.
+	AskPassphrase func(ctx context.Context, name string, isNew bool) ([]byte, error)
 }
 
 // world is what all screens share.
@@ -57,6 +60,8 @@ type world struct {
 	// send has a message delivered to the update loop, from any goroutine.
 	send func(tea.Msg)
 	jobs jobs
+	// answers reads what is typed at plain prompts; answersFrom makes it.
+	answers *answerReader
 }
 
 // work returns a command that does what has to come to its end before the program

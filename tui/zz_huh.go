@@ -1,3 +1,0 @@
-package tui
-
-import _ "charm.land/huh/v2"
