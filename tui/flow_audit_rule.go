@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -81,8 +82,18 @@ func (r *auditRule) checkPart(of func(name string) audit.Asked) func(string) err
 		if err := of(name).AddTo(&o); err != nil {
 			return err
 		}
-		return o.Check()
+		return withoutRule(o.Check())
 	}
+}
+
+// withoutRule is an error without the rule that it is about, which is on the
+// screen.
+func withoutRule(err error) error {
+	var known *failure.Error
+	if errors.As(err, &known) && known.Err != nil {
+		return failure.New(known.Kind, known.Hint, "%v", known.Err)
+	}
+	return err
 }
 
 // checkRules says whether a policy can be made with the rules so far.
