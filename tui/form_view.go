@@ -33,14 +33,21 @@ func (s *formScreen) View(width, height int) string {
 		body = s.fieldLines(fields-3, left)
 		body = s.beside(body, s.help(inner-fields-2, left, true), fields)
 	} else {
-		help := s.help(inner, min(5, max(2, height/6)), false)
-		if roomy && len(help) > 0 {
-			help = append([]string{""}, help...)
-		}
-		body = append(fill(s.fieldLines(inner, left-len(help)), left-len(help)), help...)
+		body = s.above(inner, left, height)
 	}
 	all := append(append(head, fill(body, left)...), foot...)
 	return strings.Join(indent(all, 2), "\n")
+}
+
+// above puts the help below the fields. It has two lines and more, up to what the
+// fields leave of the room.
+func (s *formScreen) above(width, room, height int) []string {
+	least := min(5, max(2, height/6))
+	help := s.help(width, least+6, false)
+	least = min(least, len(help))
+	fields := s.fieldLines(width, room-least-1)
+	help = help[:min(len(help), max(least, room-len(fields)-1))]
+	return append(fill(fields, room-len(help)), help...)
 }
 
 // head is the step's title and what it is about.
