@@ -202,25 +202,21 @@ func (s *formScreen) refresh() {
 			f.refresh(s.loads == nil)
 		}
 	}
-	if n := len(st.fields); n > 0 && st.fields[st.focus].isHidden() {
+	if len(st.fields) > 0 {
 		s.focusNear()
 	}
 }
 
-// focusNear leaves a field that is hidden now.
+// focusNear leaves a field that is hidden.
 func (s *formScreen) focusNear() {
 	st := s.step()
-	for i := st.focus; i < len(st.fields); i++ {
-		if !st.fields[i].isHidden() {
-			st.focus = i
-			return
-		}
+	if !st.fields[st.focus].isHidden() {
+		return
 	}
-	for i := st.focus; i >= 0; i-- {
-		if !st.fields[i].isHidden() {
-			st.focus = i
-			return
-		}
+	if i := st.next(st.focus, 1); i < len(st.fields) {
+		st.focus = i
+	} else if i := st.next(st.focus, -1); i >= 0 {
+		st.focus = i
 	}
 }
 
@@ -240,17 +236,12 @@ func (s *formScreen) focused() *formField {
 // there is one.
 func (s *formScreen) move(by int) bool {
 	st := s.step()
-	for i := st.focus + by; i >= 0 && i < len(st.fields); i += by {
-		if !st.fields[i].isHidden() {
-			if f := s.focused(); f != nil {
-				f.leave()
-			}
-			st.focus = i
-			st.fields[i].enter()
-			return true
-		}
+	i := st.next(st.focus, by)
+	if i < 0 || i == len(st.fields) {
+		return false
 	}
-	return false
+	s.focusOn(i)
+	return true
 }
 
 // focusOn goes to a field, or the one nearest to it.
@@ -375,7 +366,7 @@ func (s *formScreen) Keys() []key.Binding {
 		next = "review"
 	}
 	if f := s.focused(); f != nil {
-		if st := s.step(); !st.isLast(st.focus) {
+		if st := s.step(); st.next(st.focus, 1) < len(st.fields) {
 			next = "next"
 		}
 		keys = f.keys()
@@ -388,14 +379,15 @@ func (s *formScreen) Keys() []key.Binding {
 	return append(keys, binding(leave, "esc"), key.NewBinding(key.WithKeys("tab", "shift+tab"), key.WithHelp("tab shift+tab", "move")))
 }
 
-// isLast says whether no field that is shown follows.
-func (st *formStep) isLast(i int) bool {
-	for i++; i < len(st.fields); i++ {
+// next returns the next field that is not hidden, -1 or the number of fields where
+// there is none.
+func (st *formStep) next(i, by int) int {
+	for i += by; i >= 0 && i < len(st.fields); i += by {
 		if !st.fields[i].isHidden() {
-			return false
+			return i
 		}
 	}
-	return true
+	return max(-1, min(i, len(st.fields)))
 }
 
 // errorLines draws an error and its hint.
