@@ -2,6 +2,7 @@ package ca
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -24,6 +25,9 @@ const (
 	// ExportOpaqueSecret is a Kubernetes Secret of type Opaque.
 	ExportOpaqueSecret ExportForm = "opaque-secret"
 )
+
+// ExportName is what the password of a PKCS#12 file is asked for as.
+const ExportName = "the PKCS#12 file"
 
 // ExportForms lists the forms.
 func ExportForms() []ExportForm {
@@ -114,6 +118,8 @@ func exportFormNames() string {
 type ExportPaths struct {
 	Dir      string // PKI directory
 	Prefix   string // of PREFIX.crt and PREFIX.key
+	Cert     string // the certificate's file, where it is not PREFIX.crt
+	Key      string // the key's, where it is not PREFIX.key
 	File     string // where the export goes; empty: standard output
 	Password string // argument of openssl -passout; empty: openssl asks
 	// Kubeconfig goes into an Opaque Secret; may be empty.
@@ -125,7 +131,7 @@ type ExportPaths struct {
 func (e Export) Explain(p ExportPaths) string {
 	var b bytes.Buffer
 	b.WriteString("# the same as one file: " + string(e.Form) + "\n(umask 077\n")
-	cert, key := shell.Quote(p.Prefix+".crt"), shell.Quote(p.Prefix+".key")
+	cert, key := shell.Quote(cmp.Or(p.Cert, p.Prefix+".crt")), shell.Quote(cmp.Or(p.Key, p.Prefix+".key"))
 	switch e.Form {
 	case ExportPKCS12:
 		b.WriteString(explainPKCS12(p, cert, key))

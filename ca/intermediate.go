@@ -44,7 +44,7 @@ func initIntermediate(ctx context.Context, o InitOptions) (*InitResult, error) {
 	if err := parent.mayHaveBelow(&req, o.Now); err != nil {
 		return nil, err
 	}
-	if err := parent.LoadKey(o.Passphrase); err != nil {
+	if err := parent.loadKeyFor(o.DryRun, o.Passphrase); err != nil {
 		return nil, err
 	}
 	defer parent.Close()

@@ -182,7 +182,7 @@ func Issue(ctx context.Context, o IssueOptions) (*IssueResult, error) {
 	if err := o.checkTargets(result); err != nil {
 		return nil, err // before anybody types a passphrase
 	}
-	if err := authority.LoadKey(o.Passphrase); err != nil {
+	if err := authority.loadKeyFor(o.DryRun, o.Passphrase); err != nil {
 		return nil, err
 	}
 	defer authority.Close()

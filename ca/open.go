@@ -234,6 +234,15 @@ func (c *CA) LoadKey(ask Passphrase) error {
 	return nil
 }
 
+// loadKeyFor is LoadKey, but for a dry run that is to do without the key.
+func (c *CA) loadKeyFor(dryRun bool, ask Passphrase) error {
+	err := c.LoadKey(ask)
+	if dryRun && errors.Is(err, ErrAskLater) {
+		return nil
+	}
+	return err
+}
+
 // Close ends the session with a PKCS#11 token that LoadKey began, if there is
 // one. The CA can be used again.
 func (c *CA) Close() {

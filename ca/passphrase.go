@@ -20,6 +20,10 @@ type Passphrase func(name string) ([]byte, error)
 // caller says what that means for what it does.
 var ErrNoPassphrase = errors.New("there is no passphrase")
 
+// ErrAskLater is what a Passphrase returns to a dry run that is to do without
+// the key of the CA: whether it can be read turns out when it is used.
+var ErrAskLater = errors.New("the passphrase is asked for later")
+
 const hintEncrypted = "pass --passphrase-file, or set PKICTL_PASSPHRASE"
 
 // MinPassphrase is how many characters a new passphrase has at least. It

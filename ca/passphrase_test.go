@@ -3,6 +3,7 @@ package ca_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,6 +111,26 @@ func TestNewPassphraseRefused(t *testing.T) {
 		}
 		if _, err := os.Lstat(dir); err == nil {
 			t.Errorf("%q: something was made", given)
+		}
+	}
+}
+
+// TestAskLater: a dry run checks all but the key, and nothing else does without.
+func TestAskLater(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "pki")
+	encrypt := func(string) ([]byte, error) { return []byte("three words or more"), nil }
+	if _, err := ca.Init(t.Context(), ca.InitOptions{Dir: dir, Now: now, NewPassphrase: encrypt}); err != nil {
+		t.Fatal(err)
+	}
+	later := func(string) ([]byte, error) { return nil, ca.ErrAskLater }
+	for _, dryRun := range []bool{true, false} {
+		_, issued := ca.Issue(t.Context(), ca.IssueOptions{Dir: dir, CommonName: "jane", Now: now, DryRun: dryRun, Passphrase: later})
+		_, made := ca.Init(t.Context(), ca.InitOptions{Dir: dir + "2", Parent: dir, Now: now, DryRun: dryRun, Passphrase: later})
+		for _, err := range []error{issued, made} {
+			if dryRun && err != nil || !dryRun && !errors.Is(err, ca.ErrAskLater) {
+				t.Errorf("dry run %v: %v", dryRun, err)
+			}
 		}
 	}
 }

@@ -19,6 +19,12 @@ func (a *Access) Lines() []string {
 	for _, d := range a.Dangers {
 		lines = append(lines, "DANGER: "+d.String(), "        "+d.Why+" ("+d.Source+")")
 	}
+	return append(lines, a.Rights()...)
+}
+
+// Rights are the lines but for the dangers.
+func (a *Access) Rights() []string {
+	var lines []string
 	for i, g := range a.May {
 		if i == shownGrants {
 			lines = append(lines, fmt.Sprintf("may     %d more such lines: -o json has all", len(a.May)-i))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pkictl/pkictl/internal/failure"
@@ -33,10 +34,12 @@ type ExamOptions struct {
 }
 
 // Session is an exam as it goes on. What happens in it is on the disk before a
-// method returns; ResumeExam goes on with it after any end of the process.
-// Its methods are not for several goroutines at once.
+// method returns; ResumeExam goes on with it after any end of the process. Several
+// goroutines may use it at once, and several processes the same exam.
 type Session struct {
 	root string
+
+	mu   sync.Mutex // guards exam
 	exam Exam
 }
 
@@ -55,6 +58,9 @@ func NewExam(ctx context.Context, o ExamOptions) (*Session, error) {
 	}
 	if o.Minutes == 0 {
 		o.Minutes = DefaultExamMinutes
+	}
+	if o.Root, err = absolute(o.Root); err != nil {
+		return nil, err
 	}
 	chosen := choose(labs, o)
 	if len(chosen) == 0 {
@@ -114,6 +120,8 @@ func ResumeExam(root string) (*Session, error) {
 
 // Exam returns the exam as it is.
 func (s *Session) Exam() Exam {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	exam := s.exam
 	exam.Tasks = slices.Clone(exam.Tasks)
 	return exam
@@ -121,21 +129,25 @@ func (s *Session) Exam() Exam {
 
 // Remaining returns how much time is left: none when the exam has ended.
 func (s *Session) Remaining(now time.Time) time.Duration {
-	if !s.exam.EndedAt.IsZero() {
+	exam := s.Exam()
+	if !exam.EndedAt.IsZero() {
 		return 0
 	}
-	return max(0, s.exam.EndsAt.Sub(now))
+	return max(0, exam.EndsAt.Sub(now))
 }
 
 // change changes the exam on the disk, which another process may have changed.
 func (s *Session) change(ctx context.Context, change func(*Exam) error) error {
+	begun := s.Exam().StartedAt
 	return update(ctx, examFile(s.root), func(exam *Exam, found bool) error {
-		if !found || !exam.StartedAt.Equal(s.exam.StartedAt) {
+		if !found || !exam.StartedAt.Equal(begun) {
 			return failure.New(failure.Refused, "resume that one", "another exam has taken the place of this one")
 		}
 		if err := change(exam); err != nil {
 			return err
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.exam = *exam
 		return nil
 	})
@@ -167,7 +179,7 @@ func (s *Session) Workspace(id string) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range s.exam.Tasks {
+	for _, t := range s.Exam().Tasks {
 		if t.Lab == id {
 			return openWorkspace(filepath.Dir(t.Dir), lab)
 		}
@@ -211,7 +223,8 @@ func (s *Session) Finish(ctx context.Context, now time.Time) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.exam.Report(), nil
+	exam := s.Exam()
+	return exam.Report(), nil
 }
 
 // settle grades a task for good.
@@ -220,15 +233,16 @@ func (s *Session) settle(ctx context.Context, exam *Exam, t *ExamTask, now time.
 		return nil
 	}
 	w, err := s.Workspace(t.Lab)
-	if err != nil {
-		return nil //nolint:nilerr // the learner has taken it away: the last grade counts
+	if err == nil {
+		var result *Result
+		if result, err = w.Check(ctx, exam.EndedAt); err == nil {
+			t.Points, t.Total = result.Points, result.Total
+		}
 	}
-	result, err := w.Check(ctx, exam.EndedAt)
-	if err != nil {
-		return err
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	t.Points, t.Total = result.Points, result.Total
-	return nil
+	return nil // where the learner has taken the workspace away the last grade counts
 }
 
 // maxLooked is how many files are looked at for a change.

@@ -1,6 +1,8 @@
 package lab_test
 
 import (
+	"crypto/rand"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,17 +15,16 @@ import (
 	"github.com/pkictl/pkictl/lab"
 )
 
-// pkictl builds the program that the solutions run, once.
-var pkictl = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "pkictl-lab-test-")
+// programs is the directory of the program that the solutions run.
+var programs = filepath.Join(os.TempDir(), "pkictl-lab-test-"+rand.Text())
+
+// pkictl builds it, once.
+var pkictl = sync.OnceValue(func() error {
+	out, err := exec.Command("go", "build", "-o", programs+string(filepath.Separator), "github.com/pkictl/pkictl/cmd/pkictl").CombinedOutput()
 	if err != nil {
-		return "", err
+		return fmt.Errorf("%w\n%s", err, out)
 	}
-	out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "pkictl"), "github.com/pkictl/pkictl/cmd/pkictl").CombinedOutput()
-	if err != nil {
-		err = &exec.Error{Name: "go build: " + string(out), Err: err}
-	}
-	return dir, err
+	return nil
 })
 
 func TestMain(m *testing.M) {
@@ -31,9 +32,7 @@ func TestMain(m *testing.M) {
 		child()
 	}
 	code := m.Run()
-	if dir, err := pkictl(); err == nil && code == 0 {
-		_ = os.RemoveAll(dir)
-	}
+	_ = os.RemoveAll(programs) // where it was made
 	os.Exit(code)
 }
 
@@ -141,8 +140,7 @@ func wantLost(t *testing.T, result *lab.Result, want []string) {
 // run runs commands in a workspace, as a learner does.
 func run(t *testing.T, w *lab.Workspace, script string) {
 	t.Helper()
-	dir, err := pkictl()
-	if err != nil {
+	if err := pkictl(); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("sh", "-eu", "-c", script)
@@ -151,7 +149,7 @@ func run(t *testing.T, w *lab.Workspace, script string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = []string{"PATH=" + strings.Join([]string{dir, os.Getenv("PATH"), tools}, string(os.PathListSeparator)), "HOME=" + t.TempDir()}
+	cmd.Env = []string{"PATH=" + strings.Join([]string{programs, os.Getenv("PATH"), tools}, string(os.PathListSeparator)), "HOME=" + t.TempDir()}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, script, out)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/pkictl/pkictl/internal/store"
 )
@@ -103,8 +104,11 @@ func causeOf(root *os.Root, name string, err error) error {
 		}
 		return err
 	}
-	if errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
 		return errors.New("may not be read")
+	case errors.Is(err, syscall.ELOOP):
+		return errors.New("is a link that leads round in circles")
 	}
 	if info, lerr := root.Lstat(name); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return errors.New("is a link that leads out of the workspace")

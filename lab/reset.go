@@ -25,19 +25,9 @@ func (w *Workspace) Reset(ctx context.Context, now time.Time) (movedTo string, e
 		if err != nil {
 			return err
 		}
-		m.Unfinished = true
-		if err := w.writeMark(m); err != nil {
-			return err
-		}
-		if movedTo, err = w.moveAway(); err != nil {
-			return err
-		}
 		m.StartedAt = now
-		if err := w.begin(m); err != nil {
-			return err
-		}
-		w.StartedAt, w.Resumed = now, false
-		return nil
+		movedTo, err = w.begin(m)
+		return err
 	})
 	return movedTo, err
 }

@@ -30,7 +30,8 @@ type mark struct {
 	Unfinished bool `json:"unfinished,omitempty"`
 }
 
-// Workspace is a directory in which a learner works on a lab.
+// Workspace is a directory in which a learner works on a lab. Its methods do not
+// change it: after a Reset, open it again.
 type Workspace struct {
 	Lab       *Lab
 	Dir       string
@@ -60,15 +61,23 @@ func Start(ctx context.Context, o StartOptions) (*Workspace, error) {
 			return nil, err
 		}
 	}
-	if o.Root == "" {
-		return nil, failure.New(failure.Usage, "name the directory for all labs", "lab %q has no place", lab.ID)
-	}
-	w := &Workspace{Lab: lab, Dir: filepath.Join(o.Root, lab.ID), root: o.Root}
-	err := locked(ctx, o.Root, func() error { return w.start(o.Now) })
+	root, err := absolute(o.Root)
 	if err != nil {
 		return nil, err
 	}
+	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), root: root}
+	if err := locked(ctx, root, func() error { return w.start(o.Now) }); err != nil {
+		return nil, err
+	}
 	return w, nil
+}
+
+// absolute returns the root of all workspaces so that it is found from anywhere.
+func absolute(root string) (string, error) {
+	if root == "" {
+		return "", failure.New(failure.Usage, "name one, such as ~/pkictl-labs", "there is no directory for the labs")
+	}
+	return filepath.Abs(root)
 }
 
 // start makes the workspace, or completes it. The root is locked.
@@ -89,7 +98,8 @@ func (w *Workspace) start(now time.Time) error {
 	if w.Resumed {
 		return nil
 	}
-	return w.begin(m)
+	_, err = w.begin(m)
+	return err
 }
 
 func isEmpty(dir string) bool {
@@ -101,6 +111,9 @@ func isEmpty(dir string) bool {
 // reads.
 func OpenWorkspace(root, id string) (*Workspace, error) {
 	lab, err := Named(id)
+	if err == nil {
+		root, err = absolute(root)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -183,19 +196,19 @@ func (w *Workspace) writeMark(m *mark) error {
 // begin writes the files that the lab begins with. What was in the workspace is
 // moved away before, so that no link in it is followed. A kill leaves a mark that
 // has Start begin again.
-func (w *Workspace) begin(m *mark) error {
+func (w *Workspace) begin(m *mark) (movedTo string, err error) {
 	m.Unfinished = true
 	if err := w.writeMark(m); err != nil {
-		return err
+		return "", err
 	}
-	if _, err := w.moveAway(); err != nil {
-		return err
+	if movedTo, err = w.moveAway(); err != nil {
+		return "", err
 	}
 	if err := w.writeGiven(); err != nil {
-		return err
+		return movedTo, err
 	}
 	m.Unfinished = false
-	return w.writeMark(m)
+	return movedTo, w.writeMark(m)
 }
 
 func (w *Workspace) writeGiven() error {

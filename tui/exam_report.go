@@ -22,6 +22,8 @@ type examReport struct {
 	expanded map[int]bool
 	pane     labPane
 	moved    bool // the cursor: it is to be seen
+
+	first, last int // the lines of the task that the cursor is on, as drawn last
 }
 
 type examReportedMsg struct {
@@ -88,9 +90,9 @@ func (s *examReport) key(name string) tea.Cmd {
 	last := len(s.reported.report.Tasks) - 1
 	switch name {
 	case "up", "k":
-		s.moveTo(max(s.cursor-1, 0))
+		s.up()
 	case "down", "j":
-		s.moveTo(min(s.cursor+1, last))
+		s.down(last)
 	case "enter", "space":
 		s.expanded[s.cursor] = !s.expanded[s.cursor]
 		s.moved = true
@@ -112,13 +114,23 @@ func (s *examReport) key(name string) tea.Cmd {
 	return nil
 }
 
-// moveTo moves the cursor, and at the first task shows what is above it too.
-func (s *examReport) moveTo(i int) {
-	if i == s.cursor && i == 0 {
-		s.pane.top = 0
+// up goes to the task above, once all of this one that is above was seen; at the
+// first it goes on to the verdict.
+func (s *examReport) up() {
+	if s.cursor == 0 || s.first < s.pane.top {
+		s.pane.key("up")
 		return
 	}
-	s.cursor, s.moved = i, true
+	s.cursor, s.moved = s.cursor-1, true
+}
+
+// down goes to the task below, once all of this one was seen.
+func (s *examReport) down(last int) {
+	if s.cursor == last || s.last >= s.pane.top+s.pane.height {
+		s.pane.key("down")
+		return
+	}
+	s.cursor, s.moved = s.cursor+1, true
 }
 
 func (s *examReport) lab() *lab.Lab {
@@ -138,18 +150,17 @@ func (s *examReport) View(width, height int) string {
 		list = append(list, s.drawDomain(d, inner))
 	}
 	list = append(list, "")
-	first, last := 0, 0
 	for i, t := range s.reported.report.Tasks {
 		drawn := s.drawTask(i, t, inner)
 		if i == s.cursor {
-			first, last = len(list), len(list)+len(drawn)-1
+			s.first, s.last = len(list), len(list)+len(drawn)-1
 		}
 		list = append(list, drawn...)
 	}
 	s.pane.height, s.pane.length = height, len(list)
 	if s.moved {
 		s.moved = false
-		s.pane.show(first, last)
+		s.pane.show(s.first, s.last)
 	}
 	return strings.Join(s.pane.draw(s.theme, list, width, height), "\n")
 }

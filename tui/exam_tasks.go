@@ -197,7 +197,6 @@ func (s *examTasks) key(name string) tea.Cmd {
 		return s.answer(name)
 	}
 	if name == "esc" {
-		s.stop()
 		return pop
 	}
 	if s.ending {
@@ -276,12 +275,12 @@ func (s *examTasks) cd() string { return "cd " + shell.Quote(s.task().Dir) }
 // flag flags the task, or takes its flag away. It is drawn at once, and true when it
 // is on the disk.
 func (s *examTasks) flag() tea.Cmd {
-	ctx, work := s.begins()
+	_, work := s.begins() // it is short, and not cancelled
 	s.flagging++
 	t := &s.found.exam.Tasks[s.at]
 	t.Flagged = !t.Flagged
 	id, flagged := t.Lab, t.Flagged
-	return s.work(func(context.Context) tea.Msg {
+	return s.work(func(ctx context.Context) tea.Msg {
 		found, err := examFlag(ctx, s.world, id, flagged)
 		return examFlaggedMsg{s, work, found, err}
 	})
@@ -289,24 +288,29 @@ func (s *examTasks) flag() tea.Cmd {
 
 // askFinish asks, and says what is open.
 func (s *examTasks) askFinish() tea.Cmd {
+	s.question = &labQuestion{lines: examOpen(s.found, s.seen, s.Now()), yes: "finish and see the report", then: func() { s.after = s.finish() }}
+	return nil
+}
+
+// examOpen asks whether to finish, and says what is open.
+func examOpen(found *examFound, seen examSeen, now time.Time) []string {
 	untouched, flagged := 0, 0
-	for _, t := range s.found.exam.Tasks {
-		if !s.seen.touched[t.Lab] {
+	for _, t := range found.exam.Tasks {
+		if !seen.touched[t.Lab] {
 			untouched++
 		}
 		if t.Flagged {
 			flagged++
 		}
 	}
-	ask := []string{"Finish the exam? " + examLeft(s.found.exam, s.Now())}
+	ask := []string{"Finish the exam? " + examLeft(found.exam, now)}
 	if untouched > 0 {
 		ask = append(ask, "No file was written yet in "+labCount(untouched, "task")+".")
 	}
 	if flagged > 0 {
 		ask = append(ask, "Flagged to come back to: "+labCount(flagged, "task")+".")
 	}
-	s.question = &labQuestion{lines: ask, yes: "finish and see the report", then: func() { s.after = s.finish() }}
-	return nil
+	return ask
 }
 
 func (s *examTasks) answer(name string) tea.Cmd {

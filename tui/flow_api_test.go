@@ -26,7 +26,7 @@ func hostileTexts() []string {
 // backups and keys, which differ from run to run.
 func apiTree(t *testing.T, root string) map[string]string {
 	t.Helper()
-	times, keys := regexp.MustCompile(`\d{8}T\d{6}Z`), regexp.MustCompile(`secret: [A-Za-z0-9+/=]{44}`)
+	times, keys := regexp.MustCompile(`\d{8}T\d{6}Z(\.\d{4})?`), regexp.MustCompile(`secret: [A-Za-z0-9+/=]{44}`)
 	tree := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -44,7 +44,11 @@ func apiTree(t *testing.T, root string) map[string]string {
 			}
 			text += "\n" + keys.ReplaceAllString(strings.ReplaceAll(string(data), root, "ROOT"), "secret: KEY")
 		}
-		tree[times.ReplaceAllString(strings.TrimPrefix(path, root), "TIME")] = text
+		name := times.ReplaceAllString(strings.TrimPrefix(path, root), "TIME")
+		for tree[name] != "" { // the backup after that
+			name += "+"
+		}
+		tree[name] = text
 		return nil
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/pkictl/pkictl/apiserver"
@@ -111,9 +112,10 @@ func (f *flowAPIServer) manifestStep() step {
 		},
 		fields: []field{
 			{key: "manifest", title: "Manifest", text: &f.manifest, fallback: func() string { return apiserver.DefaultManifest },
-				help: "The static pod of kube-apiserver. A link is followed, and stays."},
-			{key: "backup-dir", title: "Backups", text: &f.backups, fallback: func() string { return "pkictl-backups beside the directory manifests" },
-				help: "A directory for the backup. Never that of the manifest: the kubelet runs every file there."},
+				check: typedCheck(nil),
+				help:  "The static pod of kube-apiserver. A link is followed, and stays."},
+			{key: "backup-dir", title: "Backups", text: &f.backups, check: typedCheck(nil),
+				help: "A directory for the backup; empty: pkictl-backups beside the directory manifests. Never that of the manifest: the kubelet runs every file there."},
 			f.configDirField(func() bool { return f.does(apiUndo) }),
 		},
 	}
@@ -156,7 +158,7 @@ func (f *flowAPIServer) waitStep() step {
 			{key: "wait", title: "Wait for it", yes: &f.waitThere, hidden: f.isHere,
 				help: help + " Only where a kubelet runs this manifest, on this host."},
 			{key: "timeout", title: "For how long", text: &f.timeout, hidden: func() bool { return !f.waits() }, check: checkAPITimeout,
-				fallback: apiserver.WaitTimeout.String, help: "As in 60s or 2m; once more for the old one after that."},
+				fallback: func() string { return strconv.Itoa(int(apiserver.WaitTimeout.Seconds())) + "s" }, help: "As in 60s or 2m; once more for the old one after that."},
 		},
 	}
 }
@@ -184,7 +186,10 @@ func (f *flowAPIServer) waitArgs() []string {
 	if !f.waits() {
 		return nil
 	}
-	return appendFlag([]string{"--wait"}, "--timeout", cmp.Or(f.timeout, apiserver.WaitTimeout.String()), apiserver.WaitTimeout.String())
+	if f.waitTimeout() == apiserver.WaitTimeout {
+		return []string{"--wait"}
+	}
+	return []string{"--wait", "--timeout", f.timeout}
 }
 
 // appendFlag adds a flag unless its value is the one that it has anyway.
@@ -215,6 +220,9 @@ func (f *flowAPIServer) explain(context.Context) (string, error) {
 
 func (f *flowAPIServer) review(_ context.Context, _ *job) (*review, error) {
 	f.patch, f.plan, f.fixes = nil, nil, nil
+	if err := answersError(f.steps()); err != nil {
+		return nil, err
+	}
 	switch f.what {
 	case apiFlags:
 		return f.reviewFlags()

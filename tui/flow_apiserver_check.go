@@ -18,8 +18,8 @@ func (f *flowAPIServer) checkStep() step {
 		fields: []field{
 			{title: "Manifests", text: &f.checkPath, fallback: func() string { return apiManifests },
 				help: "The directory of manifests of a control plane, or the manifest of kube-apiserver alone."},
-			{key: "backup-dir", title: "Backups", text: &f.backups, fallback: func() string { return "pkictl-backups beside the directory manifests" },
-				help: "A directory for the backup of what is mended. Never that of the manifest."},
+			{key: "backup-dir", title: "Backups", text: &f.backups, check: typedCheck(nil),
+				help: "A directory for the backup of what is mended; empty: pkictl-backups beside the directory manifests."},
 			f.configDirField(nil),
 		},
 	}
@@ -123,7 +123,7 @@ func (f *flowAPIServer) runCheck(ctx context.Context, j *job) (*outcome, error) 
 	if p != nil && p.Changes() {
 		written, result, err := f.write(ctx, j, p)
 		if err != nil {
-			return nil, err
+			return logTail(result), err
 		}
 		out = f.patched(p, written, result)
 	}

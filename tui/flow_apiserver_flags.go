@@ -27,7 +27,7 @@ func (f *flowAPIServer) formStep() step {
 					{string(apiserver.FormSystemd), "systemd", "a drop-in for kube-apiserver.service"},
 				}
 			}},
-			{key: "unit", title: "Unit", text: &f.unit, hidden: func() bool { return f.form != string(apiserver.FormSystemd) },
+			{key: "unit", title: "Unit", text: &f.unit, check: typedCheck(nil), hidden: func() bool { return f.form != string(apiserver.FormSystemd) },
 				help: "File of the unit that starts kube-apiserver: the drop-in then has its whole command, as it cannot add to one."},
 			{key: "kubernetes-version", title: "Version", text: &f.version, fallback: func() string { return apiserver.NewestKnown().String() },
 				check: func(v string) error {
@@ -35,7 +35,7 @@ func (f *flowAPIServer) formStep() step {
 					return err
 				}, help: "Of kube-apiserver, as in: 1.36. Flags that it does not know are refused."},
 			f.configDirField(nil),
-			{key: "out", title: "Files to", text: &f.out, help: "A directory for the files that the flags need, with their paths on the host below it; / on the host puts them there. Empty: they are not written."},
+			{key: "out", title: "Files to", text: &f.out, check: typedCheck(nil), help: "A directory for the files that the flags need, with their paths on the host below it; / on the host puts them there. Empty: they are not written."},
 			{key: "force", title: "Replace files", yes: &f.replace, hidden: func() bool { return f.out == "" },
 				help: "Those there that say something else; never one with a key."},
 		},
@@ -116,7 +116,7 @@ func (f *flowAPIServer) reviewFlags() (*review, error) {
 	for _, file := range files {
 		switch file.State {
 		case apiserver.FileWritten:
-			r.writes = append(r.writes, fileToBe{file.At, uint32(file.Mode.Perm()), file.Why, isThere(file.At)})
+			r.writes = append(r.writes, fileWritten(file.At, uint32(file.Mode.Perm()), file.Why))
 		case apiserver.FileKept:
 			r.rows = append(r.rows, row{"kept", file.At})
 		default:

@@ -111,7 +111,7 @@ func (f *flowAPIServer) runPatch(ctx context.Context, j *job) (*outcome, error) 
 	}
 	written, result, err := f.write(ctx, j, p)
 	if err != nil {
-		return nil, err
+		return logTail(result), err
 	}
 	return f.patched(p, written, result), nil
 }
@@ -125,13 +125,16 @@ func (f *flowAPIServer) write(ctx context.Context, j *job, p *apiserver.Patch) (
 		return written, nil, err
 	}
 	written, result, err := p.WriteAndWait(ctx, waiting, apiserver.WaitOptions{Timeout: f.waitTimeout(), Progress: j.begin})
-	if err != nil && result != nil && len(result.Tail) > 0 {
-		j.warn("the last lines of " + result.Log + ":")
-		for _, line := range result.Tail {
-			j.warn(line)
-		}
-	}
 	return written, result, err
+}
+
+// logTail shows the last lines of the log of a kube-apiserver that did not come
+// back.
+func logTail(result *apiserver.WaitResult) *outcome {
+	if result == nil || len(result.Tail) == 0 {
+		return nil
+	}
+	return &outcome{text: "The last lines of " + result.Log + ":\n" + strings.Join(result.Tail, "\n")}
 }
 
 // patched says what was written.

@@ -135,7 +135,7 @@ func (f *flowAPIServer) auditStep() step {
 		intro: "The policy says what is logged. The log is a file on the host: who can read it reads what users do.",
 		fields: []field{
 			{key: "audit-preset", title: "Policy", choice: &f.auditFrom, options: apiAuditOptions},
-			{key: "audit-policy-from", title: "File here", text: &f.policyFrom, required: true, hidden: func() bool { return f.auditFrom != auditFromFile },
+			{key: "audit-policy-from", title: "File here", text: &f.policyFrom, check: typedCheck(nil), required: true, hidden: func() bool { return f.auditFrom != auditFromFile },
 				help: "A policy that is copied to where kube-apiserver reads it, as in: audit-policy.yaml"},
 			{key: "audit-policy-file", title: "Path there", text: &f.policyFile, required: true, hidden: func() bool { return f.auditFrom != auditFromHost },
 				check: withLog(func(o *apiserver.AuditOptions, v string) { o.PolicyFile = v }),
@@ -188,7 +188,7 @@ func (f *flowAPIServer) encryptionStep() step {
 				}), help: "Of the KMS plugin, as in: unix:///run/kms/kms.sock"},
 			{key: "kms-name", title: "Its name", text: &f.kmsName, hidden: func() bool { return !isKMS() }, fallback: func() string { return "kms" },
 				check: f.checkOf(func(o *apiserver.Options, v string) {
-					o.Encryption = apiserver.EncryptionOptions{Resources: []string{"secrets"}, Provider: "kms", KMSEndpoint: "unix:///run/kms.sock", KMSName: v}
+					o.Encryption = apiserver.EncryptionOptions{Resources: []string{"secrets"}, Provider: "kms", KMSEndpoint: "unix:///@kms", KMSName: v}
 				}), help: "Stays the same for ever: it is written beside what is encrypted."},
 			{key: "encryption-provider-config-automatic-reload", title: "Read it again", yes: &f.reload,
 				help: "When the file changes, without a restart: a key is then changed in the file alone."},

@@ -3,9 +3,6 @@ package tui
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io/fs"
-	"os"
 	"strconv"
 
 	"github.com/pkictl/pkictl/apiserver/audit"
@@ -114,7 +111,7 @@ func (f *flowAudit) outStep() step {
 					{string(audit.FormConfigMap), "ConfigMap", "for an API server that runs as a pod of another cluster; a static pod cannot mount one"},
 				}
 			}},
-			{key: "out", title: "File", text: &f.out, fallback: f.defaultOut, help: "The file to write, of mode 0600, as in: audit-policy.yaml"},
+			{key: "out", title: "File", text: &f.out, check: typedCheck(nil), fallback: f.defaultOut, help: "The file to write, of mode 0600, as in: audit-policy.yaml"},
 			{key: "name", title: "Name", text: &f.name, hidden: isFile, fallback: func() string { return audit.DefaultConfigMap },
 				help: "Name of the ConfigMap.", check: checkConfigMapName},
 			{key: "namespace", title: "Namespace", text: &f.namespace, hidden: isFile, fallback: func() string { return audit.DefaultConfigMapNamespace },
@@ -205,6 +202,9 @@ func (f *flowAudit) explain(context.Context) (string, error) {
 }
 
 func (f *flowAudit) review(_ context.Context, _ *job) (*review, error) {
+	if err := answersError(f.steps()); err != nil {
+		return nil, err
+	}
 	if f.isLint() {
 		return f.reviewLint()
 	}
@@ -219,7 +219,7 @@ func (f *flowAudit) review(_ context.Context, _ *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := fileToBe{path: policy.Out, mode: 0o600, what: "the audit policy", replaces: isThere(policy.Out)}
+	file := fileWritten(policy.Out, 0o600, "the audit policy")
 	if f.isConfigMap() {
 		file.what = "a ConfigMap with the audit policy"
 	}
@@ -230,11 +230,6 @@ func (f *flowAudit) review(_ context.Context, _ *job) (*review, error) {
 		preview:  string(policy.Data),
 		question: "Write it?",
 	}, nil
-}
-
-func isThere(path string) bool {
-	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 func (f *flowAudit) run(_ context.Context, j *job) (*outcome, error) {
@@ -262,9 +257,17 @@ func (f *flowAudit) nextSteps(policy *audit.PolicyFile) []nextStep {
 		return []nextStep{{why: "Send it to the cluster in which the API server runs", args: policy.Next()}}
 	}
 	return []nextStep{
-		{why: "Have kube-apiserver log by it, on a node of the control plane", args: []string{f.Program, "apiserver", "patch", "--audit-policy-from", policy.Out}},
+		f.toAPIServer(policy.Out),
 		{why: "See what it does with a request", args: []string{f.Program, "audit", "explain", asOperand(policy.Out), "--verb", "delete", "--resource", "pods"}},
 		{why: "See what it does with many", args: []string{f.Program, "audit", "explain", asOperand(policy.Out), "--table"}},
+	}
+}
+
+// toAPIServer has the policy take effect.
+func (f *flowAudit) toAPIServer(policy string) nextStep {
+	return nextStep{
+		why: "Have kube-apiserver log by it, on a node of the control plane", args: []string{f.Program, "apiserver", "patch", "--audit-policy-from", policy},
+		open: func(w *world) screen { return newForm(w, newFlowAPIServerAudit(w, policy)) },
 	}
 }
 

@@ -68,7 +68,7 @@ func (f *flowAudit) runLint(j *job) (*outcome, error) {
 		rows:     []row{{"mended", strconv.Itoa(len(m.Fixed))}, {"left", audit.Summary(m.Left, 0, false)}},
 		text:     strings.Join(audit.FindingLines(m.Name, m.Left), "\n"),
 		next: []nextStep{
-			{why: "Have kube-apiserver log by it, on a node of the control plane", args: []string{f.Program, "apiserver", "patch", "--audit-policy-from", m.Name}},
+			f.toAPIServer(m.Name),
 			{why: "See what it does with many requests", args: []string{f.Program, "audit", "explain", m.Name, "--table"}},
 		},
 	}

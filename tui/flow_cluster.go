@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,7 +63,7 @@ const (
 
 func newFlowCluster(w *world) flow { return &flowCluster{w: w} }
 
-func (f *flowCluster) title() string { return "PKI of a control plane" }
+func (f *flowCluster) title() string { return "Cluster PKI" }
 
 func (f *flowCluster) place() string { return cmp.Or(f.dir, f.w.ClusterDir) }
 
@@ -229,7 +230,7 @@ func (f *flowCluster) review(ctx context.Context, j *job) (*review, error) {
 	if result.SettingsFile != "" {
 		r.writes = append(r.writes, fileToBe{path: result.SettingsFile, mode: 0o644, what: "these settings, for the next command"})
 	}
-	r.rows = append(r.rows, row{"there", flowClusterKept(result)})
+	r.rows = append(r.rows, flowRows(row{"there", flowClusterKept(result)})...)
 	if r.writes == nil {
 		r.nothing = "Everything is there, and as it should be."
 	}
@@ -274,12 +275,12 @@ func (f *flowCluster) rows(o cluster.InitOptions) ([]row, error) {
 	if first.ExternalEtcd {
 		etcd = "elsewhere: put its CA, and the API servers' certificate for it, where kubeadm's etcd.external says"
 	}
-	return []row{
-		{"nodes", strings.Join(names, ", ")}, {"endpoint", first.Endpoint},
-		{"services", cmp.Or(o.Settings.ServiceCIDR, cluster.DefaultServiceCIDR) + ", " + first.DNSDomain},
-		{"more names", strings.Join(o.Settings.SANs, ", ")}, {"etcd", etcd},
-		{"CAs", f.signers(o)}, {"keys", string(first.Key)},
-	}, nil
+	return flowRows(
+		row{"nodes", strings.Join(names, ", ")}, row{"endpoint", first.Endpoint},
+		row{"services", cmp.Or(o.Settings.ServiceCIDR, cluster.DefaultServiceCIDR) + ", " + first.DNSDomain},
+		row{"more names", strings.Join(o.Settings.SANs, ", ")}, row{"etcd", etcd},
+		row{"CAs", f.signers(o)}, row{"keys", string(first.Key)},
+	), nil
 }
 
 func (f *flowCluster) signers(o cluster.InitOptions) string {
@@ -314,11 +315,27 @@ func flowClusterFiles(node cluster.NodeResult, isBelow bool) []fileToBe {
 		if entry.Kind == cluster.KindCA && isBelow {
 			paths = append(slices.Clone(paths), entry.ChainPath(node.Dir))
 		}
-		for _, path := range paths {
+		for i, path := range paths {
+			if i > 0 {
+				what = flowClusterBeside(path)
+			}
 			files = append(files, fileToBe{path: path, mode: uint32(cluster.FileMode(path)), what: what, replaces: e.State == cluster.StateRepaired})
 		}
 	}
 	return files
+}
+
+// flowClusterBeside says what a file is that belongs to the one before.
+func flowClusterBeside(path string) string {
+	switch filepath.Ext(path) {
+	case ".key":
+		return "its key"
+	case ".pub":
+		return "its public key"
+	case ".crt":
+		return "it, and the CAs above it"
+	}
+	return "the kubeconfig, with its key"
 }
 
 // flowClusterKept says how much of it is there already.

@@ -28,7 +28,7 @@ func (f *flowCluster) directoryStep() step {
 			},
 			{
 				title: "CAs", choice: &f.cas, options: f.signersToChoose,
-				help: "Who signs: keys of CAs made here, a root CA of yours, or CAs that are elsewhere.",
+				help: "Who signs the certificates.",
 			},
 			{
 				key: "parent", title: "PKI directory of the root CA", text: &f.parent, hidden: func() bool { return f.cas != flowClusterParent },
@@ -61,7 +61,7 @@ func (f *flowCluster) nodesStep() step {
 		fields: []field{
 			{
 				key: "node", title: "Control plane", choice: &f.nodes, options: f.nodesToChoose,
-				help: "With several nodes each gets a directory of its own, and all have the same CAs.",
+				help: "With several, each gets a directory of its own; all share the CAs.",
 			},
 			{
 				key: "node", title: "Name", text: &f.node, hidden: func() bool { return !isOne() }, check: flowClusterCheckName,
@@ -203,7 +203,7 @@ func (f *flowCluster) etcdStep() step {
 		fields: []field{
 			{
 				title: "etcd runs", choice: &f.etcd, options: f.etcdToChoose,
-				help: "kubeadm runs it on each node of the control plane unless told otherwise.",
+				help: "kubeadm runs it on the nodes unless told otherwise.",
 			},
 			{
 				key: "etcd-san", title: "More names of etcd", list: &f.etcdSANs, hidden: f.isExternal,
@@ -238,7 +238,7 @@ func (f *flowCluster) timeStep() step {
 		fields: []field{
 			{
 				key: "key", title: "Keys", choice: &f.key, options: f.keysToChoose,
-				help: "Of all certificates. Ed25519 is not offered: kubeadm and parts of Kubernetes do not load it.",
+				help: "Ed25519 is not offered: parts of Kubernetes do not load it.",
 			},
 			{
 				key: "validity", title: "Certificates are valid for", text: &f.validity, hidden: notHere,
@@ -275,7 +275,11 @@ func flowClusterYears(d time.Duration) string { return fmt.Sprintf("%dy", d/ca.Y
 // keysToChoose has the kind that is there first: an empty answer leaves it so.
 func (f *flowCluster) keysToChoose() []option {
 	there := cmp.Or(f.found().Key, string(ca.ECDSAP256))
-	list := []option{{"", there, "As it is, or the default: small, fast, and known to all parts of Kubernetes."}}
+	help := "The default: small, fast, and known to all parts of Kubernetes."
+	if f.found().Key != "" {
+		help = "As the settings that are there have it."
+	}
+	list := []option{{"", there, help}}
 	for _, kind := range cluster.KeyKindNames() {
 		if kind != there || kind == f.key {
 			list = append(list, option{value: kind, label: kind})

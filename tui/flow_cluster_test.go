@@ -164,6 +164,10 @@ func TestFlowClusterParity(t *testing.T) {
 			for i := range args {
 				args[i] = strings.ReplaceAll(args[i], byFlow, byFlags)
 			}
+			recipe, err := f.explain(t.Context())
+			if got := runCLI(t, byFlags, append(args, "--explain")...); err != nil || got.stdout != strings.ReplaceAll(recipe, byFlow, byFlags) {
+				t.Errorf("%q --explain: %v\n%s\n%s", args, err, got.stdout, recipe)
+			}
 			if got := runCLI(t, byFlags, args...); got.code != 0 {
 				t.Fatalf("%q: %+v", args, got)
 			}

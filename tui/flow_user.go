@@ -208,12 +208,12 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 	}
 	ends := ca.FormatEnd(o.Now.Add(o.Lifetime()), o.Now)
 	return &review{
-		rows: []row{
-			{"user", o.Name}, {"groups", strings.Join(o.Groups, ", ")},
-			{"cluster", "context " + client.Context + ", " + kubeclient.ShowURL(client.Server())},
-			{"gets", added.BoundTo()},
-			{"certificate", "signed by " + f.signer() + ", " + o.Key}, {"ends", ends + "; nothing takes it back before"},
-		},
+		rows: flowRows(
+			row{"user", o.Name}, row{"groups", strings.Join(o.Groups, ", ")},
+			row{"cluster", "context " + client.Context + ", " + kubeclient.ShowURL(client.Server())},
+			row{"gets", added.BoundTo()},
+			row{"certificate", "signed by " + f.signer() + ", " + o.Key}, row{"ends", ends + "; nothing takes it back before"},
+		),
 		writes: f.writes(o), sends: f.sends(o, added), warnings: append(o.Reach(), added.Warnings...),
 		question: "Add " + o.Name + "?",
 	}, nil
@@ -284,14 +284,17 @@ func (f *flowUser) run(ctx context.Context, j *job) (*outcome, error) {
 	}
 	result := &outcome{
 		headline: "Added " + o.Name,
-		rows: []row{
-			{"groups", strings.Join(o.Groups, ", ")}, {"binding", added.BoundTo()}, {"serial", added.Credential.Serial},
-			{"ends", ca.FormatEnd(added.Credential.NotAfter, o.Now) + "; nothing takes it back before"}, {"kubeconfig", added.Out},
-		},
+		rows: flowRows(
+			row{"groups", strings.Join(o.Groups, ", ")}, row{"binding", added.BoundTo()}, row{"serial", added.Credential.Serial},
+			row{"ends", ca.FormatEnd(added.Credential.NotAfter, o.Now) + "; nothing takes it back before"}, row{"kubeconfig", added.Out},
+		),
 		warnings: added.Warnings,
 	}
 	if added.Access != nil {
-		result.text = strings.Join(added.Access.Lines(), "\n")
+		for _, d := range added.Access.Dangers {
+			result.warnings = append(result.warnings, "DANGER: "+o.Name+" may "+d.String()+": "+d.Why)
+		}
+		result.text = strings.Join(added.Access.Rights(), "\n")
 	}
 	flags := f.connection().flags()
 	result.next = []nextStep{
@@ -355,4 +358,9 @@ func (f *flowUser) offer() *csr.Offered {
 		return &csr.Offered{}
 	}
 	return f.offered
+}
+
+// flowRows are the rows that have a value.
+func flowRows(rows ...row) []row {
+	return slices.DeleteFunc(rows, func(r row) bool { return r.value == "" })
 }

@@ -22,7 +22,7 @@ func (f *flowUser) clusterStep() step {
 		fields: []field{
 			{
 				key: "context", title: "Which cluster", choice: &f.where, options: f.clusters,
-				help: "The contexts of the kubeconfigs that kubectl reads; you act with the credential of the one you choose.",
+				help: "You act with the credential of the one you choose.",
 			},
 			{
 				key: "kubeconfig", title: "Kubeconfig", text: &f.file, required: true, hidden: notOther,
@@ -133,7 +133,7 @@ func (f *flowUser) certificateStep() step {
 		fields: []field{
 			{
 				key: "for", title: "Valid for", choice: &f.lifetime, options: flowUserLifetimes,
-				help: "A working day, or what the task takes. It is renewed with: " + f.w.Program + " user renew.",
+				help: "It is renewed with: " + f.w.Program + " user renew.",
 			},
 			{
 				key: "for", title: "For how long", text: &f.otherLifetime, required: true, check: f.checkFor,
@@ -142,7 +142,7 @@ func (f *flowUser) certificateStep() step {
 			},
 			{
 				key: "via", title: "Signed by", choice: &f.via, options: flowUserSigners,
-				help: "The cluster signs what you approve. The CA's own key is needed where the cluster does not sign, or not for so short a time.",
+				help: "The CA's key is needed where the cluster does not sign.",
 			},
 			{
 				key: "dir", title: "PKI directory", text: &f.dir, hidden: func() bool { return !isCA() },
@@ -150,7 +150,7 @@ func (f *flowUser) certificateStep() step {
 			},
 			{
 				key: "key", title: "Key", choice: &f.key, options: flowUserKeys,
-				help: "It is made here and never leaves this machine but in the kubeconfig.",
+				help: "It is made here, and leaves this machine in the kubeconfig alone.",
 			},
 		},
 		check: f.checkGrant,

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/kubeconfig"
 )
 
 // TestInventoryOfCA compares the table of a real CA, with certificates in all
@@ -103,5 +107,64 @@ func TestInventoryOfCA(t *testing.T) {
 	}
 	if _, cmd = s.Update(resumedMsg{}); runInventory(s, cmd) != nil || s.next != nil {
 		t.Error("read again though nothing has changed")
+	}
+}
+
+// TestInventoryDetails: enter shows what is known of the certificate under the
+// cursor, its kubeconfig and what it has replaced.
+func TestInventoryDetails(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "pki")
+	if _, err := ca.Init(ctx, ca.InitOptions{Dir: dir, Now: inventoryNow}); err != nil {
+		t.Fatal(err)
+	}
+	o := ca.IssueOptions{Dir: dir, CommonName: "jane", Groups: []string{"developers", "oncall"}, Now: inventoryNow, Force: true}
+	entry := kubeconfig.Entry{Server: "https://10.0.0.10:6443", Cluster: "kubernetes", User: "jane"}
+	conf := filepath.Join(dir, "jane.conf")
+	if err := entry.IssueTo(conf, &o); err != nil {
+		t.Fatal(err)
+	}
+	first, err := ca.Issue(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Now = o.Now.Add(time.Second)
+	second, err := ca.Issue(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newInventory(newInventoryWorld(dir))
+	runInventory(s, s.Init())
+	pressInventory(s, "/")
+	typeInventory(s, "serial:"+ca.FormatSerial(second.Certificate.SerialNumber))
+	pressInventory(s, "enter")
+	pushed, ok := pressInventory(s, "enter").(pushMsg)
+	if !ok {
+		t.Fatal("enter opens nothing")
+	}
+	d := pushed.screen
+	checkFits(t, d)
+	_, _ = d.Update(d.Init()())
+	checkFits(t, d)
+	view := ansi.Strip(d.View(200, 76))
+	for _, part := range []string{
+		"valid", "developers, oncall", "digital signature", "client auth", ca.FormatSerial(second.Certificate.SerialNumber),
+		"2026-09-29", filepath.Join(dir, "jane.crt"), conf, "issued before", ca.FormatSerial(first.Certificate.SerialNumber), "replaced, ends",
+		"An API server reads no revocation list", "delete the RoleBindings",
+	} {
+		if !strings.Contains(view, part) {
+			t.Errorf("no %q in\n%s", part, view)
+		}
+	}
+	top := d.View(80, 12)
+	_, _ = d.Update(inventoryKey("pgdown"))
+	if below := d.View(80, 12); below == top || !strings.Contains(ansi.Strip(below), "up and down show the others") {
+		t.Errorf("pgdown shows\n%s", ansi.Strip(below))
+	}
+	unknown := newInventoryDetails(newInventoryWorld(dir), inventoryID{serial: "0A"})
+	_, _ = unknown.Update(unknown.Init()())
+	if view := ansi.Strip(unknown.View(80, 20)); !strings.Contains(view, "hint: see what there is") {
+		t.Errorf("an unknown one:\n%s", view)
 	}
 }

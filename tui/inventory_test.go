@@ -3,6 +3,7 @@ package tui
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -371,5 +372,23 @@ func TestInventoryFits(t *testing.T) {
 	checkFits(t, none)
 	if view := ansi.Strip(none.View(80, 20)); !strings.Contains(view, "hint:") {
 		t.Errorf("no CA:\n%s", view)
+	}
+}
+
+func TestInventoryDetailsFit(t *testing.T) {
+	t.Parallel()
+	for _, hostile := range []string{
+		"\x1b[31mred\x1b]52;c;AAAA\a", "\u202Eevil", strings.Repeat("x", 10_000), strings.Repeat("名", 10_000), "e" + strings.Repeat("\u0301", 10_000), "a\nb\r",
+	} {
+		detail := &ca.Detail{Info: &ca.CertificateInfo{Subject: hostile, Issuer: hostile, Kubernetes: &ca.KubernetesUser{User: hostile}}}
+		detail.CommonName, detail.Name, detail.Groups, detail.Profile, detail.State = hostile, hostile, []string{hostile, hostile}, hostile, ca.StateReplaced
+		detail.Also, detail.Holders, detail.Files, detail.Advice = []string{hostile}, []string{hostile}, []string{hostile}, []string{hostile}
+		d := &inventoryDetails{world: newInventoryWorld("pki"), id: inventoryID{serial: "0A"}, detail: detail}
+		checkFits(t, d)
+		if view := d.View(200, 500); strings.ContainsAny(view, "\r\a\u202E") || strings.Contains(view, "\x1b]") {
+			t.Errorf("%.20q is drawn raw", hostile)
+		}
+		d.detail, d.err = nil, errors.New(hostile)
+		checkFits(t, d)
 	}
 }

@@ -145,7 +145,7 @@ func (s *inventoryScreen) errorLines(width, most int) []string {
 
 // inventoryWrap breaks a text from outside into at most so many lines.
 func inventoryWrap(s string, width, most int) []string {
-	wrapped := strings.Split(ansi.Wrap(text(s), max(width, 1), ""), "\n")
+	wrapped := strings.Split(ansi.Wrap(text(inventoryRaw(s, width*most)), max(width, 1), ""), "\n")
 	for i, line := range wrapped {
 		wrapped[i] = ansi.Truncate(line, width, "")
 	}

@@ -275,3 +275,17 @@ func (s *labsState) lacking(l *lab.Lab) []string {
 	}
 	return list
 }
+
+// count counts the labs of a domain, "" for all, and those that have passed.
+func (s *labsState) count(domain string) (passed, all int) {
+	for _, l := range s.labs {
+		if domain != "" && l.Domain != domain {
+			continue
+		}
+		all++
+		if s.state(l) == labPassed {
+			passed++
+		}
+	}
+	return passed, all
+}

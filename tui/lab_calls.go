@@ -58,8 +58,12 @@ func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace) (
 	if _, err := space.Reset(ctx, w.Now()); err != nil {
 		return space, lab.Progress{}, err
 	}
+	anew, err := lab.OpenWorkspace(w.LabDir, l.ID)
+	if err != nil {
+		return space, lab.Progress{}, err
+	}
 	p, err := lab.OpenProgress(w.LabDir).Get(l.ID)
-	return space, p, err
+	return anew, p, err
 }
 
 // labCheck grades what is there, and takes down what is better than before.

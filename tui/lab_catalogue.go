@@ -52,20 +52,9 @@ func (s *labsScreen) heading(width int) string {
 	if !s.loaded || s.err != nil {
 		return left
 	}
-	passed := s.passed("")
-	right := fmt.Sprintf("%d of %s passed ", passed, labCount(len(s.labs), "lab"))
-	return labEdges(left, s.theme.Strong.Render(right)+labBar(s.theme, passed, len(s.labs), 12), width)
-}
-
-// passed counts the labs of a domain that are passed: "" for all.
-func (s *labsScreen) passed(domain string) int {
-	n := 0
-	for _, l := range s.labs {
-		if (domain == "" || l.Domain == domain) && s.state(l) == labPassed {
-			n++
-		}
-	}
-	return n
+	passed, all := s.count("")
+	right := fmt.Sprintf("%d of %s passed ", passed, labCount(all, "lab"))
+	return labEdges(left, s.theme.Strong.Render(right)+labBar(s.theme, passed, all, 12), width)
 }
 
 // length is how many lines the list has at most.
@@ -126,13 +115,7 @@ func (s *labsScreen) examLine() string {
 }
 
 func (s *labsScreen) drawDomain(d *lab.Domain, width int) string {
-	all := 0
-	for _, l := range s.labs {
-		if l.Domain == d.ID {
-			all++
-		}
-	}
-	passed := s.passed(d.ID)
+	passed, all := s.count(d.ID)
 	right := fmt.Sprintf(" %d/%d ", passed, all)
 	bar := labBar(s.theme, passed, all, 8)
 	weight := fmt.Sprintf("  %s %d %%", d.Exam, d.Weight)

@@ -155,15 +155,20 @@ func (s *labScreen) showSolution() tea.Cmd {
 }
 
 func (s *labScreen) reset() tea.Cmd {
-	what := "What is in " + s.space.Dir + " is moved aside, to before-reset beside it, and the files to start from come back."
-	if labNeedsCluster(s.lab) {
-		what += " Its cluster is made anew, too."
-	}
 	return s.ask("start anew", func() tea.Cmd {
 		if s.cancel != nil {
 			s.cancel()
 		}
 		s.expanded, s.cursor = map[int]bool{}, 0
 		return s.prepare("Putting back what the lab begins with", labReset)
-	}, "Start the lab anew?", what+" Your best result and the time stay.")
+	}, "Start the lab anew?", labResetText(s.lab, s.space))
+}
+
+// labResetText says what a reset does.
+func labResetText(l *lab.Lab, space *lab.Workspace) string {
+	what := "What is in " + space.Dir + " is moved aside, to before-reset beside it, and the files to start from come back."
+	if labNeedsCluster(l) {
+		what += " Its cluster is made anew, too."
+	}
+	return what + " Your best result and the time stay."
 }

@@ -43,13 +43,35 @@ func labWrap(s string, width int) []string {
 	return out
 }
 
-// labBreak breaks a printable line between words, and words that are too long.
+// labBreak breaks a printable line at blanks, and a word at the edge where it is too
+// long. It breaks at nothing else: a hyphen may be one of a command.
 func labBreak(line string, width int) []string {
-	broken := strings.Split(ansi.Wrap(line, width, ""), "\n")
-	for i := range broken {
-		broken[i] = strings.TrimRight(broken[i], " ")
+	width = max(width, 2)
+	var out []string
+	now, cells := "", 0
+	fresh := true // there is nothing in now yet
+	for word := range strings.SplitSeq(line, " ") {
+		wide := lipgloss.Width(word)
+		switch {
+		case fresh && word == "" && len(out) > 0:
+			continue // of the blanks at which it was broken
+		case fresh:
+			now, cells = word, wide
+		case cells+1+wide <= width:
+			now, cells = now+" "+word, cells+1+wide
+		default:
+			out = append(out, strings.TrimRight(now, " "))
+			now, cells = word, wide
+		}
+		fresh = now == "" && len(out) > 0
+		if wide > width {
+			parts := strings.Split(ansi.Hardwrap(word, width, true), "\n")
+			last := len(parts) - 1
+			out = append(out, parts[:last]...)
+			now, cells = parts[last], lipgloss.Width(parts[last])
+		}
 	}
-	return broken
+	return append(out, strings.TrimRight(now, " "))
 }
 
 // labCode breaks a printable line of code between words, or where there is none at

@@ -223,7 +223,7 @@ func (r *root) frame() string {
 func (r *root) tooSmall() string {
 	message := fmt.Sprintf("A little more room, please: this needs %d columns and %d lines, and the terminal has %dx%d. Nothing is lost meanwhile.",
 		minWidth, minHeight, r.width, r.height)
-	wrapped := strings.Split(ansi.Wordwrap(message, max(r.width, 1), ""), "\n")
+	wrapped := strings.Split(ansi.Wrap(message, max(r.width, 1), ""), "\n")
 	return strings.Join(wrapped[:min(len(wrapped), max(r.height, 1))], "\n")
 }
 

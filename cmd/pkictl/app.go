@@ -89,7 +89,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 	completeForms(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
 	root.AddCommand(
-		a.initCACmd(), a.issueCmd(), a.renewCmd(), a.revokeCmd(), a.crlCmd(),
+		a.initCACmd(), a.issueCmd(), a.exportCmd(), a.renewCmd(), a.revokeCmd(), a.crlCmd(),
 		a.listCmd(), a.inspectCmd(), a.verifyCmd(), a.lintCmd(),
 		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(), a.credentialCmd(),
 		a.clusterCmd(),
@@ -160,7 +160,7 @@ func (a *app) checkFlags(cmd *cobra.Command) error {
 	var err error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch value := f.Value.String(); {
-		case value == "" || value == "[]":
+		case value == "" || value == "[]" && f.Value.Type() != "string":
 			err = failure.New(failure.Usage, "give it a value, or leave the flag out", "--%s is empty", f.Name)
 		case strings.HasPrefix(value, "--"):
 			err = failure.New(failure.Usage, "give it a value before the next flag", "--%s has the flag %q for a value", f.Name, value)

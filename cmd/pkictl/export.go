@@ -47,7 +47,7 @@ func (a *app) checkForm(cmd *cobra.Command) error {
 	}
 	hint := "choose one of " + strings.Join(forms, ", ")
 	if _, known := ca.ParseExportForm(a.output); known {
-		hint += "; only issue has the form " + a.output
+		hint += "; only issue and export have the form " + a.output
 	}
 	return failure.New(failure.Usage, hint, "unknown output form %q", a.output)
 }
@@ -150,13 +150,16 @@ func (a *app) checkExportFile(f *issueFlags) error {
 	e := &f.export
 	if e.file == "-" {
 		if e.form == ca.ExportPKCS12 && isTerminal(a.out) {
-			return failure.New(failure.Usage, "name a file with --export, or send it on with > or |",
-				"a PKCS#12 file is binary and not for a terminal")
+			return errBinary
 		}
 		return nil
 	}
 	return e.export.CheckPath(e.file, f.IssueOptions)
 }
+
+// errBinary refuses to show a PKCS#12 file on a terminal.
+var errBinary = failure.New(failure.Usage, "name a file with --export, or send it on with > or |",
+	"a PKCS#12 file is binary and not for a terminal")
 
 // readExportPassword reads the password of a PKCS#12 file. --explain needs
 // none, and says where openssl finds it.
@@ -170,7 +173,7 @@ func (a *app) readExportPassword(cmd *cobra.Command, f *issueFlags) error {
 	if e.export.Password, err = a.givenPassphrase(e.passwordFile, exportEnv); e.export.Password != nil || err != nil {
 		return err
 	}
-	e.export.Password, err = a.askPassphrase(cmd.Context(), "the PKCS#12 file", true)
+	e.export.Password, err = a.askPassphrase(cmd.Context(), ca.ExportName, true)
 	if errors.Is(err, ca.ErrNoPassphrase) {
 		return failure.New(failure.Usage, "put it in a file for --export-passphrase-file, or in "+exportEnv, "a PKCS#12 file needs a password")
 	}

@@ -33,7 +33,7 @@ type renewFlags struct {
 func (a *app) renewCmd() *cobra.Command {
 	var f renewFlags
 	cmd := &cobra.Command{
-		Use:   "renew NAME|FILE... | --expiring TIME | --all",
+		Use:   "renew NAME|SERIAL|FILE... | --expiring TIME | --all",
 		Short: "Make new certificates in place of old ones",
 		Long: `Make a new certificate with the subject, names and usages of the old one, and
 a new key, in the files of the old one and in the kubeconfigs that were written
@@ -47,10 +47,11 @@ The old certificate still works until it ends: an API server knows of no
 renewal. A program that has read the old pair goes on with it until it is
 restarted or reads its files again.
 
-A name is that of the files in the PKI directory, or a common name. FILE may
-also be a kubeconfig whose certificate is in no other file, such as kubeadm's
-admin.conf. With --expiring those are renewed that end within that time,
-or have ended, as far as their files are there; of others there is a warning.
+A name is that of the files in the PKI directory, or a common name; SERIAL is
+the serial number in hexadecimal, as list prints it. FILE may also be a
+kubeconfig whose certificate is in no other file, such as kubeadm's admin.conf.
+With --expiring those are renewed that end within that time, or have ended, as
+far as their files are there; of others there is a warning.
 
 The limits of a file of profiles hold for the new certificate, too: name the
 file with --profile-file. Without it, what was issued under a profile of a file
@@ -168,9 +169,9 @@ func (a *app) named(ctx context.Context, authority *ca.CA, args []string) ([]*ca
 		var h *ca.Holding
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			h, err = authority.HoldingNamed(ctx, arg, a.now())
+			h, err = authority.HoldingFor(ctx, arg, a.now())
 		case err == nil && info.IsDir(): // one may be called like a user
-			if h, err = authority.HoldingNamed(ctx, arg, a.now()); err != nil {
+			if h, err = authority.HoldingFor(ctx, arg, a.now()); err != nil {
 				return nil, failure.New(failure.Usage, "name a file in it, or use --all", "%q is a directory", arg)
 			}
 		default:

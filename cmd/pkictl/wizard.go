@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
@@ -35,8 +36,13 @@ func (a *app) wizard(cmd *cobra.Command) error {
 		Connect: func(file, context string) (*kubeclient.Client, error) {
 			return a.connect(&connection{file: file, context: context, timeout: kubeclient.DefaultTimeout})
 		},
-		Kubeconfigs:     a.kubeconfigPaths(),
-		GivenPassphrase: func(string) ([]byte, error) { return a.givenPassphrase(a.passphraseFile, envVariable) },
-		AskPassphrase:   a.askPassphrase,
+		Kubeconfigs: a.kubeconfigPaths(),
+		GivenPassphrase: func(name string) ([]byte, error) {
+			if name == ca.ExportName {
+				return a.givenPassphrase("", exportEnv)
+			}
+			return a.givenPassphrase(a.passphraseFile, envVariable)
+		},
+		AskPassphrase: a.askPassphrase,
 	})
 }
