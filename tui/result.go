@@ -238,7 +238,7 @@ func failedHow(err error) string {
 // Keys are those of what is shown.
 func (s *resultScreen) Keys() []key.Binding {
 	if s.err != nil {
-		return []key.Binding{binding("try again", "r"), binding("back to the steps", "esc"), binding("copy command", "c"), scrollKeys()}
+		return []key.Binding{binding("try again", "r"), binding("back", "esc"), binding("copy command", "c"), scrollKeys()}
 	}
 	next := s.next()
 	enter := "home"

@@ -379,12 +379,16 @@ func (s *reviewScreen) Keys() []key.Binding {
 	}
 	var keys []key.Binding
 	if s.asks() {
-		keys = append(keys, binding("yes, do it", "y"), key.NewBinding(key.WithKeys("left", "right"), key.WithHelp("←→", "no/yes")))
+		keys = append(keys, binding("do it", "y"))
 	}
 	if s.err != nil {
 		keys = append(keys, binding("try again", "r"))
 	}
-	return append(keys, binding("back to the steps", "esc"), binding("explain", "e"), binding("copy command", "c"), scrollKeys())
+	keys = append(keys, binding("back", "esc"), binding("explain", "e"), binding("copy command", "c"))
+	if s.asks() {
+		keys = append(keys, key.NewBinding(key.WithKeys("left", "right"), key.WithHelp("←→", "no or yes")))
+	}
+	return append(keys, scrollKeys())
 }
 
 func scrollKeys() key.Binding {
