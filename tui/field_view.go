@@ -108,7 +108,7 @@ func (s *formScreen) lineWindow(value []rune, at, width int) string {
 	from := at
 	for from > 0 {
 		c := cell(value[from-1])
-		if n := ansi.StringWidth(c); used+n > width*3/4 && !(from == 1 && used+n <= width) {
+		if n := ansi.StringWidth(c); used+n > width*3/4 && (from > 1 || used+n > width) {
 			break
 		} else {
 			used += n

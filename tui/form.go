@@ -16,7 +16,9 @@ type formScreen struct {
 	steps []formStep
 	at    int // the step that is shown
 	cmd   []string
-	loads *formLoad // of the step that was entered last
+	loads *formLoad // of the step that is shown; nil where it is loaded
+	last  *formLoad // the one that was begun last, also after it was stopped
+	under int       // loads that have not ended, the stopped ones too
 	err   error     // of a step's check; gone with the next key
 	top   int       // the first line of the fields that is shown
 	gone  bool      // another screen has been asked for: keys typed ahead are not for this one
@@ -121,10 +123,8 @@ func (s *formScreen) place() (number, all int) {
 func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 	switch msg := msg.(type) {
 	case formLoadedMsg:
-		if msg.form == s && msg.load == s.loads {
-			s.steps[msg.load.step].loaded = msg.err
-			s.loads = nil
-			s.refresh()
+		if msg.form == s {
+			s.loaded(msg)
 		}
 	case formTickMsg:
 		if msg.form == s && msg.load == s.loads {
@@ -147,6 +147,16 @@ func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 		}
 	}
 	return s, nil
+}
+
+// loaded takes the end of a load.
+func (s *formScreen) loaded(msg formLoadedMsg) {
+	s.under--
+	if msg.load == s.loads {
+		s.steps[msg.load.step].loaded = msg.err
+		s.loads = nil
+	}
+	s.refresh()
 }
 
 // press handles a key: the field under the cursor has the first word.
@@ -199,7 +209,7 @@ func (s *formScreen) refresh() {
 	st := s.step()
 	for _, f := range st.fields {
 		if !f.isHidden() {
-			f.refresh(s.loads == nil)
+			f.refresh(s.under == 0)
 		}
 	}
 	if len(st.fields) > 0 {
@@ -297,24 +307,23 @@ func (s *formScreen) forward() tea.Cmd {
 }
 
 func (s *formScreen) toReview() tea.Cmd {
-	loading := s.loads
+	last := s.last
 	s.stopLoad()
 	s.gone = true
 	return push(newReview(s.world, s.flow, func() {
-		if loading != nil {
-			<-loading.done
+		if last != nil {
+			<-last.done
 		}
 	}))
 }
 
 // enter shows a step, and has what it offers loaded.
 func (s *formScreen) enter(i int) tea.Cmd {
-	before := s.loads
 	s.stopLoad()
 	s.at, s.top, s.err = i, 0, nil
 	st := s.step()
 	if st.load != nil {
-		return s.load(i, before)
+		return s.load(i)
 	}
 	s.refresh()
 	s.focusOn(st.focus)
@@ -323,10 +332,12 @@ func (s *formScreen) enter(i int) tea.Cmd {
 
 // load starts a step's load, after the one before has come to its end: they may
 // fill the same lists.
-func (s *formScreen) load(i int, before *formLoad) tea.Cmd {
+func (s *formScreen) load(i int) tea.Cmd {
 	ctx, cancel := context.WithCancel(s.ctx)
 	l := &formLoad{cancel: cancel, done: make(chan struct{}), step: i}
-	s.loads = l
+	before := s.last
+	s.loads, s.last = l, l
+	s.under++
 	load := s.steps[i].load
 	s.refresh()
 	s.focusOn(s.step().focus)

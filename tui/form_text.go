@@ -92,9 +92,9 @@ func shellLine(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// commandLines draws a command in at most so many lines.
-func (w *world) commandLines(args []string, width, most int) []string {
-	out := wrap(w.commandLine(args), width-2, most)
+// commandLines draws a command in at most two lines.
+func (w *world) commandLines(args []string, width int) []string {
+	out := wrap(w.commandLine(args), width-2, 2)
 	for i, line := range out {
 		sign := "  "
 		if i == 0 {
@@ -105,12 +105,12 @@ func (w *world) commandLines(args []string, width, most int) []string {
 	return out
 }
 
-// indent moves lines to the right.
-func indent(lines []string, by int) []string {
+// indented moves lines away from the edge.
+func indented(lines []string) []string {
 	out := make([]string, len(lines))
 	for i, line := range lines {
 		if line != "" {
-			line = strings.Repeat(" ", by) + line
+			line = "  " + line
 		}
 		out[i] = line
 	}

@@ -21,7 +21,7 @@ func (s *formScreen) View(width, height int) string {
 	}
 	inner := min(width-4, 150)
 	roomy := height >= 18
-	foot := s.commandLines(s.cmd, inner, 2)
+	foot := s.commandLines(s.cmd, inner)
 	if roomy {
 		foot = append([]string{""}, foot...)
 	}
@@ -36,7 +36,7 @@ func (s *formScreen) View(width, height int) string {
 		body = s.above(inner, left, height)
 	}
 	all := append(append(head, fill(body, left)...), foot...)
-	return strings.Join(indent(all, 2), "\n")
+	return strings.Join(indented(all), "\n")
 }
 
 // above puts the help below the fields. It has two lines and more, up to what the

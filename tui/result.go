@@ -134,7 +134,7 @@ func (s *resultScreen) View(width, height int) string {
 		foot = []string{s.theme.Good.Render(clip(s.note, inner))}
 	}
 	if s.err != nil {
-		foot = append(append([]string{""}, s.commandLines(s.cmd, inner, 2)...), foot...)
+		foot = append(append([]string{""}, s.commandLines(s.cmd, inner)...), foot...)
 	}
 	room := height - len(foot)
 	body, cursor := s.content(inner)
@@ -142,7 +142,7 @@ func (s *resultScreen) View(width, height int) string {
 		s.page.see(cursor)
 		s.moved = false
 	}
-	return strings.Join(indent(append(s.page.show(s.world, body, room), foot...), 2), "\n")
+	return strings.Join(indented(append(s.page.show(s.world, body, room), foot...)), "\n")
 }
 
 // content returns all lines, and that of the cursor.

@@ -197,7 +197,7 @@ func (s *reviewScreen) View(width, height int) string {
 	default:
 		body = s.page.show(s.world, s.content(inner), room)
 	}
-	return strings.Join(indent(append(fill(body, room), foot...), 2), "\n")
+	return strings.Join(indented(append(fill(body, room), foot...)), "\n")
 }
 
 func (s *reviewScreen) explained(width, room int) []string {
@@ -217,7 +217,7 @@ func (s *reviewScreen) explained(width, room int) []string {
 
 // foot is the command and the question.
 func (s *reviewScreen) foot(width, height int) []string {
-	foot := s.commandLines(s.cmd, width, 2)
+	foot := s.commandLines(s.cmd, width)
 	if height >= 14 {
 		foot = append([]string{""}, foot...)
 	}
