@@ -47,12 +47,15 @@ func of(table, expression string) string { return strings.ReplaceAll(expression,
 var columns = strings.Join([]string{
 	"c.serial_number, c.authority_key_identifier, coalesce(c.ca_label, '') AS ca_label, c.status, coalesce(c.reason, 0) AS reason",
 	"c.expiry, c.revoked_at, c.issued_at, c.not_before, c.metadata, c.sans, c.common_name",
-	// Rows are numbered as they come in.
-	`c.status = 'good' AND EXISTS (SELECT 1 FROM certificates later INDEXED BY certificates_files
+	"c.status = 'good' AND " + superseded + " AS superseded",
+}, ", ")
+
+// superseded says whether a certificate was issued later for the files of row c.
+// Rows are numbered as they come in.
+var superseded = `EXISTS (SELECT 1 FROM certificates later INDEXED BY certificates_files
 		WHERE ` + of("later", nameOf) + " = " + of("c", nameOf) + `
 		AND ` + of("later", outOf) + " = " + of("c", outOf) + `
-		AND later.rowid > c.rowid AND later.status IN ('good', 'revoked')) AS superseded`,
-}, ", ")
+		AND later.rowid > c.rowid AND later.status IN ('good', 'revoked'))`
 
 // List returns the records that match the filter, the first to end first.
 func (inv *Inventory) List(ctx context.Context, f Filter) ([]Row, error) {
