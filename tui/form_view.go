@@ -11,7 +11,7 @@ import (
 const panelFrom = 100
 
 // maxLabel is how wide the column of titles becomes.
-const maxLabel = 32
+const maxLabel = 36
 
 // View draws the step, help for the field under the cursor, and the command so
 // far.
@@ -242,5 +242,5 @@ func (s *formScreen) labelWidth(width int) int {
 			widest = max(widest, ansi.StringWidth(clip(f.title, maxLabel)))
 		}
 	}
-	return min(widest, width*2/5)
+	return min(widest, width/2)
 }
