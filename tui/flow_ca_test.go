@@ -135,6 +135,9 @@ func newestIn(t *testing.T, root string, begun time.Time) time.Time {
 			if e.IssuedAt.After(newest) {
 				newest = e.IssuedAt
 			}
+			if e.RevokedAt != nil && e.RevokedAt.After(newest) {
+				newest = *e.RevokedAt
+			}
 		}
 	}
 	return newest
