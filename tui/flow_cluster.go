@@ -229,11 +229,15 @@ func (f *flowCluster) noteDifferences(result *cluster.InitResult) {
 
 // reviewDifferences says what is wrong, and what can be done.
 func (f *flowCluster) reviewDifferences(r *review, o cluster.InitOptions, result *cluster.InitResult) {
-	var lines []string
+	var wrong []row
 	for _, d := range result.Differences {
-		lines = append(lines, d.String())
+		path, err := filepath.Rel(o.Dir, d.File)
+		if err != nil {
+			path = d.File
+		}
+		wrong = append(wrong, row{path, fmt.Sprintf("%s: wanted %s; found %s", d.Field, d.Wanted, d.Found)})
 	}
-	r.preview = strings.Join(lines, "\n")
+	r.rows = append(wrong, r.rows...)
 	r.nothing = "Nothing would be written, for this is not as it should be."
 	switch {
 	case result.MayRepair() && o.Requests == "":
