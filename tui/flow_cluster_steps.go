@@ -263,7 +263,7 @@ func (f *flowCluster) timeStep() step {
 }
 
 func (f *flowCluster) caValidityThere() string {
-	otherwise := time.Duration(cluster.DefaultCAValidity)
+	otherwise := cluster.DefaultCAValidity
 	if f.cas == flowClusterParent {
 		otherwise = ca.DefaultIntermediateValidity
 	}
