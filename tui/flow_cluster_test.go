@@ -427,8 +427,8 @@ func TestFlowClusterDifferences(t *testing.T) {
 func wrongRows(r *review) []string {
 	var lines []string
 	for _, each := range r.rows {
-		if strings.Contains(each.value, ": wanted ") {
-			lines = append(lines, each.label+": "+each.value)
+		if path, rest, is := strings.Cut(each.value, ": wanted "); is {
+			lines = append(lines, path+": "+each.label+": wanted "+rest)
 		}
 	}
 	return lines

@@ -102,7 +102,7 @@ func TestFlowClusterInAProgram(t *testing.T) {
 	p.press("enter", "enter")
 	p.shows("CAs valid for")
 	p.press("enter", "enter", "enter", "enter")
-	p.shows("file: wanted a file; found none")
+	p.shows("wanted a file; found none")
 	p.press("esc")
 	p.shows("CAs valid for")
 	p.press("tab", "tab", "tab", "enter")
