@@ -78,7 +78,7 @@ func TestAuditToAPIServer(t *testing.T) {
 	p.shows("Encryption at rest")
 	p.press("enter")
 	p.shows("Megabytes")
-	p.press("enter", "enter", node.logPath, "enter", "enter", "enter", "enter")
+	p.press("enter", "enter", "enter", node.logPath, "enter", "enter", "enter", "enter")
 	p.shows("Wait for it")
 	p.press("enter")
 	p.shows("Write this?")
@@ -160,4 +160,33 @@ func TestAPIReviewHostile(t *testing.T) {
 			s.page.press("pgdown")
 		}
 	}
+}
+
+// TestAPIPlain goes through both flows in plain lines.
+func TestAPIPlain(t *testing.T) {
+	t.Parallel()
+	root, node := newAPINode(t)
+	policy := filepath.Join(root, "made.yaml")
+	rootB, b := newAPINode(t)
+	b.topics, b.auditFrom, b.policyFrom = []string{topicAudit}, auditFromFile, filepath.Join(rootB, "made.yaml")
+	for _, tt := range []struct {
+		flow    func(*world) flow
+		answers []string
+		command []string
+	}{
+		{func(w *world) flow { return newFlowAudit(w) }, []string{"", "exam", "y", "", "2", "pods", "prod", "", "", "n", "", policy, "", "y"},
+			[]string{"audit", "generate", "--preset", "exam", "--log", "changes pods in prod at Metadata", "--out", rootB + "/made.yaml"}},
+		{func(w *world) flow { return newFlowAPIServer(w) }, []string{"", node.manifest, "", node.configDir, "1", "6", policy, "", node.logPath, "", "", "", "", "y"},
+			append(b.command(), "--yes")},
+	} {
+		w := apiTestWorld()
+		var said bytes.Buffer
+		if err := formPlain(t.Context(), w, tt.flow(w), strings.NewReader(strings.Join(tt.answers, "\n")+"\n"), &said); err != nil {
+			t.Fatalf("%v\n%s", err, said.String())
+		}
+		if cli := runCLI(t, rootB, tt.command...); cli.code != 0 {
+			t.Errorf("%s", cli.stderr)
+		}
+	}
+	compareAPITrees(t, root, rootB)
 }
