@@ -41,6 +41,25 @@ func RevocationReasons() []string {
 	return names
 }
 
+// ReasonMeaning says in words when a reason is the right one.
+func ReasonMeaning(name string) string {
+	switch name {
+	case reasonKeyCompromise:
+		return "Somebody else has the key, or may have it."
+	case reasonCACompromise:
+		return "Of a CA: somebody else has its key."
+	case "affiliationChanged":
+		return "The names in it are no longer right: another team, another company."
+	case "superseded":
+		return "There is a newer one in its place."
+	case "cessationOfOperation":
+		return "What it was for is no more."
+	case "privilegeWithdrawn":
+		return "Its holder may no longer do what it allows."
+	}
+	return "No reason is given."
+}
+
 // parseReason reads the name of a reason, also in the form key-compromise, and
 // returns its code. Without a name it is unspecified.
 func parseReason(name string) (int, error) {

@@ -30,6 +30,9 @@ type RenewOptions struct {
 	DryRun   bool // do everything but sign and write
 	Now      time.Time
 	Waiting  func()
+	// Passphrase is asked for that of the CA's key, where LoadKey did not come
+	// before. It may be nil.
+	Passphrase Passphrase
 
 	// Also returns other files that hold the old certificate, with the new one
 	// in its place, such as kubeconfigs. It may be nil. KeyPEM of the new
@@ -74,7 +77,7 @@ func (c *CA) Renew(ctx context.Context, h *Holding, o RenewOptions) (*Renewal, e
 	if err := o.checkHolding(h); err != nil {
 		return nil, err
 	}
-	if err := c.LoadKey(nil); err != nil {
+	if err := c.loadKeyFor(o.DryRun, o.Passphrase); err != nil {
 		return nil, err
 	}
 	p, warnings, err := c.prepareRenewal(h, req, o)

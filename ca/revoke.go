@@ -108,8 +108,13 @@ func (o RevokeOptions) find(ctx context.Context, authority *CA, reason int) (*Re
 	}
 	r := newRevocation(entry)
 	if entry.State == StateValid {
-		for _, other := range entries {
-			if other.State == StateReplaced {
+		// A serial names one alone; its predecessors are known by their files.
+		others, err := relatives(ctx, entry, LookOptions{Dir: o.Dir, Now: o.Now})
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range append(entries, others...) {
+			if other.State == StateReplaced && !slices.Contains(r.Replaced, other.Serial) {
 				r.Replaced = append(r.Replaced, other.Serial)
 			}
 		}

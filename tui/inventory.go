@@ -177,7 +177,11 @@ func (s *inventoryScreen) press(pressed string) tea.Cmd {
 // inventoryActions are what a key does with one certificate, in the table and
 // in its details.
 func inventoryActions() map[string]func(*world, inventoryID) screen {
-	return map[string]func(*world, inventoryID) screen{}
+	return map[string]func(*world, inventoryID) screen{
+		"r": func(w *world, id inventoryID) screen { return newForm(w, newFlowRenew(w, id)) },
+		"v": func(w *world, id inventoryID) screen { return newForm(w, newFlowRevoke(w, id)) },
+		"x": func(w *world, id inventoryID) screen { return newForm(w, newFlowExport(w, id)) },
+	}
 }
 
 func (s *inventoryScreen) openSelected(open func(*world, inventoryID) screen) tea.Cmd {

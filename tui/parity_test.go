@@ -66,9 +66,15 @@ type cliResult struct {
 	code           int
 }
 
-// warnings are those on standard error.
+// warnings are those on standard error, and what a result says in lines with a
+// star.
 func (r cliResult) warnings() []string {
 	var found []string
+	for line := range strings.Lines(r.stdout) {
+		if text, is := strings.CutPrefix(strings.TrimRight(line, "\n"), "  * "); is {
+			found = append(found, text)
+		}
+	}
 	for line := range strings.Lines(r.stderr) {
 		if text, is := strings.CutPrefix(strings.TrimRight(line, "\n"), "warning: "); is {
 			found = append(found, text)

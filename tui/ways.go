@@ -20,8 +20,8 @@ type way struct {
 // ways are the ways on, in the order in which the first screen lists them.
 func ways() []way {
 	return []way{
-		{title: "Certificate authority", help: "make a root CA or one below another, or take over one that is there", words: "ca init-ca root intermediate import kubeadm cfssl easy-rsa openssl", open: func(w *world) screen { return newForm(w, newFlowCA(w)) }},
-		{title: "Credential", help: "a key and a certificate for a user or a server, and a kubeconfig", words: "issue certificate client server peer tls secret p12 pem kubeconfig", open: func(w *world) screen { return newForm(w, newFlowCredential(w)) }},
+		{title: "Certificate authority", help: "make a root CA or one below another, or take over one that is there", words: "ca init-ca root intermediate import kubeadm cfssl easy-rsa openssl", open: func(w *world) screen { return newForm(w, newFlowCA(w)) }, flow: func(w *world) flow { return newFlowCA(w) }},
+		{title: "Credential", help: "a key and a certificate for a user or a server, and a kubeconfig", words: "issue certificate client server peer tls secret p12 pem kubeconfig", open: func(w *world) screen { return newFlowCredentialFirst(w) }, flow: func(w *world) flow { return newFlowCredential(w) }},
 		{title: "User for a cluster", help: "from a name to a working kubeconfig, with the rights that they need", words: "user add csr approve role binding rbac access kubeconfig", open: func(w *world) screen { return newForm(w, newFlowUser(w)) }},
 		{title: "Cluster PKI", help: "all keys, certificates and kubeconfigs of a control plane, as kubeadm lays them out", words: "cluster init kubeadm etcd control plane nodes", open: func(w *world) screen { return newForm(w, newFlowCluster(w)) }},
 		{title: "Audit policy", help: "what kube-apiserver writes down of requests: make a policy, or check one", words: "audit log lint generate rule", open: func(w *world) screen { return newForm(w, newFlowAudit(w)) }, flow: func(w *world) flow { return newFlowAudit(w) }},

@@ -114,7 +114,7 @@ func (a *app) renew(cmd *cobra.Command, args []string, f renewFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := f.addKubeconfigs(holdings); err != nil {
+	if err := kubeconfig.AddHolders(f.kubeconfigs, holdings...); err != nil {
 		return err
 	}
 	if f.explain {
@@ -192,34 +192,6 @@ func (a *app) named(ctx context.Context, authority *ca.CA, args []string) ([]*ca
 	return holdings, nil
 }
 
-// addKubeconfigs gives each kubeconfig of --kubeconfig to the holding whose
-// certificate it holds. One that holds none is a slip, which nobody would
-// notice before the old certificate ends.
-func (f *renewFlags) addKubeconfigs(holdings []*ca.Holding) error {
-	for _, path := range f.kubeconfigs {
-		data, err := store.Read(path, store.MaxYAML)
-		if err != nil {
-			return err
-		}
-		found := false
-		for _, h := range holdings {
-			held, err := kubeconfig.Holds(data, path, h.Certificate)
-			if err != nil {
-				return err
-			}
-			if held {
-				h.Add(path)
-				found = true
-			}
-		}
-		if !found {
-			return failure.New(failure.Failed, "see what it holds with: pkictl inspect "+path,
-				"kubeconfig %q holds no certificate that is to be renewed", path)
-		}
-	}
-	return nil
-}
-
 // holdingIn returns what a file holds: a certificate, or a kubeconfig with one.
 func (a *app) holdingIn(ctx context.Context, authority *ca.CA, path string) (*ca.Holding, error) {
 	src, err := a.loadFile(ctx, path)
@@ -256,19 +228,9 @@ func (a *app) due(ctx context.Context, authority *ca.CA, within time.Duration) (
 }
 
 func (a *app) renewOne(ctx context.Context, authority *ca.CA, h *ca.Holding, f renewFlags) renewal {
-	o := f.RenewOptions
-	var stale []string
-	o.Also = func(old *ca.Holding, renewed ca.Credential) ([]store.File, error) {
-		files, others, err := kubeconfig.Renew(old, renewed)
-		stale = others
-		return files, err
-	}
-	r, err := authority.Renew(ctx, h, o)
+	r, err := kubeconfig.RenewHolding(ctx, authority, h, f.RenewOptions)
 	if err != nil {
 		return renewal{Name: h.Name, CommonName: h.Certificate.Subject.CommonName, Error: err.Error(), Hint: failure.HintOf(err), err: err}
-	}
-	for _, path := range stale {
-		r.Warnings = append(r.Warnings, path+" still holds the old certificate; make it anew")
 	}
 	for _, w := range r.Warnings {
 		a.warn(h.Name + ": " + w)
