@@ -16,19 +16,9 @@ const maxStamped = 4096
 // every second.
 func (w *Workspace) Stamp() string {
 	hash := fnv.New64a()
-	left := maxStamped
-	_ = filepath.WalkDir(w.Dir, func(path string, entry fs.DirEntry, err error) error {
-		if left--; left < 0 {
-			return fs.SkipAll
-		}
-		if err != nil {
-			fmt.Fprintf(hash, "%q cannot be read\n", path)
-			return nil
-		}
-		if info, err := entry.Info(); err == nil {
-			fmt.Fprintf(hash, "%q %v %d %d\n", path, info.Mode(), info.Size(), info.ModTime().UnixNano())
-		}
-		return nil
+	w.look(func(path string, info fs.FileInfo) bool {
+		fmt.Fprintf(hash, "%q %v %d %d\n", path, info.Mode(), info.Size(), info.ModTime().UnixNano())
+		return true
 	})
 	return fmt.Sprintf("%016x", hash.Sum64())
 }
@@ -40,19 +30,28 @@ func (w *Workspace) Touched() bool {
 	if err != nil {
 		return true
 	}
-	touched, left := false, maxStamped
-	_ = filepath.WalkDir(w.Dir, func(_ string, entry fs.DirEntry, err error) error {
+	touched := false
+	w.look(func(_ string, info fs.FileInfo) bool {
+		touched = !info.IsDir() && info.ModTime().After(mark.ModTime())
+		return !touched
+	})
+	return touched
+}
+
+// look goes over what is in the workspace until see returns false. What cannot be
+// read, or goes meanwhile, is passed over.
+func (w *Workspace) look(see func(path string, info fs.FileInfo) bool) {
+	left := maxStamped
+	_ = filepath.WalkDir(w.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if left--; left < 0 {
 			return fs.SkipAll
 		}
-		if err != nil || entry.IsDir() {
-			return nil
+		if entry == nil { // the workspace itself is gone
+			return err
 		}
-		if info, err := entry.Info(); err == nil && info.ModTime().After(mark.ModTime()) {
-			touched = true
+		if info, err := entry.Info(); err == nil && !see(path, info) {
 			return fs.SkipAll
 		}
 		return nil
 	})
-	return touched
 }

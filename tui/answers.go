@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
 )
 
 // What the environment may give, as the command line knows it.
@@ -150,10 +151,24 @@ func flag(name string, values ...string) []string {
 	return args
 }
 
+// recordedRow names the inventory that is there and gets a line more.
+func recordedRow(dir string) []row {
+	path := store.InventoryPath(dir)
+	if !hasPath(path) {
+		return nil
+	}
+	return []row{{"recorded in", path}}
+}
+
+// hasPath says whether there is something of that name.
+func hasPath(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
 // fileWritten says of a file that it is made, or replaced where it is there.
 func fileWritten(path string, mode uint32, what string) fileToBe {
-	_, err := os.Lstat(path)
-	return fileToBe{path: path, mode: mode, what: what, replaces: err == nil}
+	return fileToBe{path: path, mode: mode, what: what, replaces: hasPath(path)}
 }
 
 // someRows are the rows that have a value.

@@ -38,7 +38,7 @@ func newExam(w *world) screen {
 
 func (s *examStart) Init() tea.Cmd {
 	return func() tea.Msg {
-		found, _, err := examFind(s.world)
+		found, err := examFind(s.world)
 		return examFoundMsg{s, found, err}
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // exams begins an exam or goes on with one.
 func (p *labPlain) exams(ctx context.Context) error {
-	found, _, err := examFind(p.world)
+	found, err := examFind(p.world)
 	if err == nil && !found.goesOn() {
 		found, err = p.examBegin(ctx, found)
 	}
@@ -40,13 +40,19 @@ func (p *labPlain) examBegin(ctx context.Context, found *examFound) (*examFound,
 	if err != nil || answer == "" {
 		return nil, err
 	}
-	number, err := strconv.Atoi(answer)
-	if err != nil || number < 1 || number > len(examMinutes()) {
+	number, ok := examNumber(answer, len(examMinutes()))
+	if !ok {
 		p.say("There is no number %s.", text(answer))
 		return nil, nil
 	}
 	p.say("Choosing tasks and writing their files ...")
 	return examBegin(ctx, p.world, examMinutes()[number-1])
+}
+
+// examNumber reads a number from 1 to last.
+func examNumber(answer string, last int) (number int, ok bool) {
+	number, err := strconv.Atoi(strings.TrimSpace(answer))
+	return number, err == nil && number >= 1 && number <= last
 }
 
 // exam goes through an exam under way.
@@ -105,8 +111,8 @@ func (p *labPlain) examList(found *examFound, seen examSeen) {
 // examDo shows a task, or flags one.
 func (p *labPlain) examDo(ctx context.Context, found *examFound, answer string) (*examFound, error) {
 	word, flag := strings.CutPrefix(answer, "f")
-	number, err := strconv.Atoi(strings.TrimSpace(word))
-	if err != nil || number < 1 || number > len(found.exam.Tasks) {
+	number, ok := examNumber(word, len(found.exam.Tasks))
+	if !ok {
 		p.say("There is no task %s.", text(answer))
 		return found, nil
 	}

@@ -134,7 +134,7 @@ func (s *examReport) down(last int) {
 }
 
 func (s *examReport) lab() *lab.Lab {
-	return s.reported.examFound.lab(s.reported.report.Tasks[s.cursor])
+	return s.reported.lab(s.reported.report.Tasks[s.cursor])
 }
 
 func (s *examReport) View(width, height int) string {
@@ -144,7 +144,7 @@ func (s *examReport) View(width, height int) string {
 	if s.reported == nil {
 		return s.theme.Faint.Render("Grading…")
 	}
-	inner := width - 2
+	inner := min(width-2, labMeasure)
 	list := append(s.verdict(inner), "")
 	for _, d := range s.reported.report.Domains {
 		list = append(list, s.drawDomain(d, inner))
@@ -199,7 +199,7 @@ func (s *examReport) drawTask(i int, t lab.ExamTask, width int) []string {
 	if i == s.cursor {
 		lead, nameStyle = s.theme.Accent.Render("› "), s.theme.Strong
 	}
-	name := fmt.Sprintf("%2d %s", i+1, clip(s.reported.examFound.lab(t).Title, width-8-lipgloss.Width(right)))
+	name := fmt.Sprintf("%2d %s", i+1, clip(s.reported.lab(t).Title, width-8-lipgloss.Width(right)))
 	out := []string{labEdges(lead+style.Render(sign)+" "+nameStyle.Render(name), s.theme.Faint.Render(right), width)}
 	if !s.expanded[i] {
 		return out

@@ -182,7 +182,7 @@ func TestExamFits(t *testing.T) {
 	exam.Tasks = nil
 	for i, text := range labHostile() {
 		id := string(rune('a' + i))
-		found.labs[id] = &lab.Lab{ID: id, Title: text, Scenario: text, Tasks: labHostile()}
+		found.labs[id] = &lab.Lab{ID: id, Title: text, Scenario: text, Tasks: []string{text}}
 		exam.Tasks = append(exam.Tasks, lab.ExamTask{Lab: id, Domain: "storage", Weight: 10, Dir: text, Flagged: i%2 == 0, Total: 3, Points: i % 4})
 	}
 	found.exam = &exam

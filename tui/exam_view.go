@@ -23,13 +23,13 @@ func (s *examTasks) View(width, height int) string {
 	switch {
 	case width >= labWide:
 		left := width / 3
-		text := append([]string{s.theme.Title.Render(clip(l.Title, width-left-3))}, labTaskLines(s.theme, l, nil, width-left-5)...)
+		text := append([]string{s.theme.Title.Render(clip(l.Title, width-left-3))}, labTaskLines(s.theme, l, nil, min(width-left-5, labMeasure))...)
 		out = append(out, labBeside(s.theme, s.drawList(left, room), s.text.draw(s.theme, text, width-left-3, room))...)
 	case s.side == 1:
 		out = append(out, s.drawList(width, room)...)
 	default:
 		out = append(out, s.theme.Title.Render(clip(l.Title, width)))
-		out = append(out, s.text.draw(s.theme, labTaskLines(s.theme, l, nil, width-2), width, room-1)...)
+		out = append(out, s.text.draw(s.theme, labTaskLines(s.theme, l, nil, min(width-2, labMeasure)), width, room-1)...)
 	}
 	out = append(out, status...)
 	return strings.Join(s.question.draw(s.theme, out[:min(len(out), height)], width), "\n")

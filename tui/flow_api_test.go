@@ -27,7 +27,7 @@ func hostileTexts() []string {
 func apiTree(t *testing.T, root string) map[string]string {
 	t.Helper()
 	times, keys := regexp.MustCompile(`\d{8}T\d{6}Z(\.\d{4})?`), regexp.MustCompile(`secret: [A-Za-z0-9+/=]{44}`)
-	tree := map[string]string{}
+	texts := map[string][]string{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -45,14 +45,16 @@ func apiTree(t *testing.T, root string) map[string]string {
 			text += "\n" + keys.ReplaceAllString(strings.ReplaceAll(string(data), root, "ROOT"), "secret: KEY")
 		}
 		name := times.ReplaceAllString(strings.TrimPrefix(path, root), "TIME")
-		for tree[name] != "" { // the backup after that
-			name += "+"
-		}
-		tree[name] = text
+		texts[name] = append(texts[name], text) // of backups there may be several
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	tree := map[string]string{}
+	for name, list := range texts {
+		slices.Sort(list)
+		tree[name] = strings.Join(list, "\n---\n")
 	}
 	return tree
 }

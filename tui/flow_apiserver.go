@@ -84,12 +84,12 @@ func (f *flowAPIServer) does(what ...string) bool {
 func (f *flowAPIServer) whatStep() step {
 	return step{
 		title: "API server",
-		intro: "kube-apiserver is told what to do by flags. Each needs its files there, and mounted, before it starts; with one that is wrong it does not come back.",
+		intro: "Flags tell kube-apiserver what to do. With one that is wrong, or without its files, it does not start.",
 		fields: []field{{
 			title: "What to do", choice: &f.what,
 			options: func() []option {
 				return []option{
-					{apiPatch, "Change the static pod of this node", "the manifest that the kubelet runs it from, with files, mounts and a backup"},
+					{apiPatch, "Change the static pod of this node", "its manifest, with files, mounts and a backup"},
 					{apiFlags, "Only show the flags", "for kubeadm, a unit of systemd, or a manifest that is elsewhere"},
 					{apiCheck, "Check it against the CIS benchmark", "and mend what is certain"},
 					{apiUndo, "Take the last change back", "put the newest backup of the manifest back"},
@@ -102,11 +102,11 @@ func (f *flowAPIServer) whatStep() step {
 func (f *flowAPIServer) manifestStep() step {
 	return step{
 		title:  "Manifest",
-		intro:  "The file from which the kubelet runs kube-apiserver. It is read now; nothing is written before you say yes.",
+		intro:  "The file from which the kubelet runs kube-apiserver. Nothing is written before you say yes.",
 		hidden: func() bool { return !f.does(apiPatch, apiUndo) },
 		load: func(context.Context) error {
 			if _, err := os.Stat(apiserver.DefaultManifest); err != nil {
-				return failure.New(failure.Failed, "name the file below", "this is no node of a control plane that kubeadm made: there is no %s", apiserver.DefaultManifest)
+				return failure.New(failure.Failed, "", "there is no %s: name the file of the manifest", apiserver.DefaultManifest)
 			}
 			return nil
 		},
@@ -115,7 +115,7 @@ func (f *flowAPIServer) manifestStep() step {
 				check: typedCheck(nil),
 				help:  "The static pod of kube-apiserver. A link is followed, and stays."},
 			{key: "backup-dir", title: "Backups", text: &f.backups, check: typedCheck(nil),
-				help: "A directory for the backup; empty: pkictl-backups beside the directory manifests. Never that of the manifest: the kubelet runs every file there."},
+				help: "A directory. Empty: pkictl-backups beside manifests, never in it: the kubelet runs every file there."},
 			f.configDirField(func() bool { return f.does(apiUndo) }),
 		},
 	}
@@ -148,15 +148,15 @@ func (f *flowAPIServer) waits() bool {
 }
 
 func (f *flowAPIServer) waitStep() step {
-	const help = "Until a new process is ready, and the kubelet may ask it. If it does not come back, the old manifest is put back, with the files that were replaced."
+	const help = "If it does not come back, the old manifest is put back, with the files that were replaced."
 	return step{
 		title:  "Afterwards",
-		intro:  "The kubelet starts kube-apiserver anew as soon as its manifest changes. Until it is back, kubectl has no answer; pods go on.",
+		intro:  "The kubelet restarts kube-apiserver at once. Until it is back kubectl has no answer; pods go on.",
 		hidden: func() bool { return f.does(apiFlags) },
 		fields: []field{
 			{key: "wait", title: "Wait for it", yes: &f.waitHere, help: help, hidden: func() bool { return !f.isHere() }},
 			{key: "wait", title: "Wait for it", yes: &f.waitThere, hidden: f.isHere,
-				help: help + " Only where a kubelet runs this manifest, on this host."},
+				help: "Only where a kubelet of this host runs the manifest. " + help},
 			{key: "timeout", title: "For how long", text: &f.timeout, hidden: func() bool { return !f.waits() }, check: checkAPITimeout,
 				fallback: func() string { return strconv.Itoa(int(apiserver.WaitTimeout.Seconds())) + "s" }, help: "As in 60s or 2m; once more for the old one after that."},
 		},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/pkictl/pkictl/apiserver"
 	"github.com/pkictl/pkictl/internal/failure"
 )
@@ -13,13 +15,13 @@ import (
 func (f *flowAPIServer) checkStep() step {
 	return step{
 		title:  "Manifests",
-		intro:  "They are held against the CIS Kubernetes Benchmark, version 1.12. What is certain is mended if you say yes; the rest is for you to think about.",
+		intro:  "Held against the CIS Kubernetes Benchmark 1.12. What is certain is mended if you say yes, the rest is not.",
 		hidden: func() bool { return !f.does(apiCheck) },
 		fields: []field{
 			{title: "Manifests", text: &f.checkPath, fallback: func() string { return apiManifests },
 				help: "The directory of manifests of a control plane, or the manifest of kube-apiserver alone."},
 			{key: "backup-dir", title: "Backups", text: &f.backups, check: typedCheck(nil),
-				help: "A directory for the backup of what is mended; empty: pkictl-backups beside the directory manifests."},
+				help: "A directory. Empty: pkictl-backups beside manifests, never in it: the kubelet runs every file there."},
 			f.configDirField(nil),
 		},
 	}
@@ -67,7 +69,7 @@ func (f *flowAPIServer) reviewCheck() (*review, error) {
 	}
 	f.fixes = fixes
 	r.rows = append(checkRows(report), r.rows...)
-	r.preview = strings.Join(checkLines(report), "\n") + "\n\n" + r.preview + strings.Join(fixes.FileCommands(), "\n")
+	r.preview += "\n" + strings.Join(checkLines(report), "\n")
 	switch {
 	case r.nothing != "":
 		f.patch, f.fixes = nil, nil
@@ -76,7 +78,7 @@ func (f *flowAPIServer) reviewCheck() (*review, error) {
 	case len(fixes.Patched)+len(fixes.Files) == 0:
 		r.nothing = "What failed is not mended for certain: see what mends it, and what to think of first."
 	case len(fixes.Files) > 0:
-		r.rows = append(r.rows, row{"rights", "of " + fmt.Sprint(len(fixes.Files)) + " manifests are changed"})
+		r.rows = append(r.rows, row{"rights", strings.Join(fixes.FileCommands(), "; ")})
 	}
 	return r, nil
 }
@@ -88,22 +90,30 @@ func checkRows(report *apiserver.CheckReport) []row {
 		n[apiserver.StatusPass], n[apiserver.StatusFail], n[apiserver.StatusWarn], n[apiserver.StatusUnknown])}}
 }
 
+// checkWidth is that of what checks found, which fits on the smallest terminal.
+const checkWidth = minWidth - 4
+
 // checkLines are the checks that did not pass, each with what mends it.
 func checkLines(report *apiserver.CheckReport) []string {
-	var lines []string
+	var list []string
+	add := func(indent, what string) {
+		for _, line := range lines(ansi.Wrap(text(what), checkWidth-len(indent), "")) {
+			list = append(list, indent+line)
+		}
+	}
 	for _, c := range report.Results {
 		if c.Status == apiserver.StatusPass {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%-7s %-6s %s: %s", c.Status, c.ID, c.Title, c.Found))
+		add("", fmt.Sprintf("%s %s %s: %s", c.Status, c.ID, c.Title, c.Found))
 		if c.Fix != nil {
-			lines = append(lines, "        mend: "+cmp.Or(c.Fix.Command, c.Fix.Hint))
+			add("    ", "mend: "+cmp.Or(c.Fix.Command, c.Fix.Hint))
 			if c.Fix.Think != "" {
-				lines = append(lines, "        think first: "+c.Fix.Think)
+				add("    ", "think first: "+c.Fix.Think)
 			}
 		}
 	}
-	return lines
+	return list
 }
 
 // runCheck mends what was shown, and checks again.

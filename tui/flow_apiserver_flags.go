@@ -28,14 +28,14 @@ func (f *flowAPIServer) formStep() step {
 				}
 			}},
 			{key: "unit", title: "Unit", text: &f.unit, check: typedCheck(nil), hidden: func() bool { return f.form != string(apiserver.FormSystemd) },
-				help: "File of the unit that starts kube-apiserver: the drop-in then has its whole command, as it cannot add to one."},
+				help: "The unit that starts kube-apiserver, as a file: the drop-in then has its whole command."},
 			{key: "kubernetes-version", title: "Version", text: &f.version, fallback: func() string { return apiserver.NewestKnown().String() },
 				check: func(v string) error {
 					_, err := apiserver.ParseVersion(v)
 					return err
 				}, help: "Of kube-apiserver, as in: 1.36. Flags that it does not know are refused."},
 			f.configDirField(nil),
-			{key: "out", title: "Files to", text: &f.out, check: typedCheck(nil), help: "A directory for the files that the flags need, with their paths on the host below it; / on the host puts them there. Empty: they are not written."},
+			{key: "out", title: "Files to", text: &f.out, check: typedCheck(nil), help: "A directory, which stands for / of the host. Empty: the files that the flags need are not written."},
 			{key: "force", title: "Replace files", yes: &f.replace, hidden: func() bool { return f.out == "" },
 				help: "Those there that say something else; never one with a key."},
 		},

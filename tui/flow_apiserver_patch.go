@@ -49,7 +49,7 @@ func (f *flowAPIServer) patchReview(p *apiserver.Patch) *review {
 		r.writes = append(r.writes, fileToBe{file.Path, uint32(file.Mode.Perm()), file.Why, file.Old != nil})
 	}
 	if p.ChangesManifest() {
-		r.writes = append(r.writes, fileToBe{path: p.Path, what: "the manifest, with its mode and owner; the old one goes to the backups", replaces: true})
+		r.writes = append(r.writes, fileToBe{path: p.Path, what: "the manifest; mode and owner stay", replaces: true})
 	}
 	if f.waits() {
 		r.rows = append(r.rows, row{"then", "wait for kube-apiserver for " + f.waitTimeout().String()})
@@ -69,7 +69,7 @@ func (f *flowAPIServer) patchReview(p *apiserver.Patch) *review {
 
 // block says what was found, and the command that does not mind.
 func (f *flowAPIServer) block(r *review, found []apiserver.Problem) {
-	r.nothing = "kube-apiserver would not come back, so nothing is written."
+	r.nothing, r.writes = "kube-apiserver would not come back, so nothing is written.", nil
 	var warnings []string
 	for _, problem := range found {
 		text := problem.Message
@@ -78,7 +78,7 @@ func (f *flowAPIServer) block(r *review, found []apiserver.Problem) {
 		}
 		warnings = append(warnings, text)
 	}
-	r.warnings = append(warnings, r.warnings...)
+	r.warnings = warnings // what else there is to know, can wait
 	if f.does(apiCheck) {
 		return
 	}
@@ -162,15 +162,25 @@ func (f *flowAPIServer) patched(p *apiserver.Patch, written *apiserver.Written, 
 	case result == nil:
 		out.next = append(out.next, nextStep{why: "Watch it come back, which the kubelet now sees to", args: []string{"kubectl", "get", "--raw", "/readyz"}})
 	}
-	undo := "Take the change back"
+	undo := "If need be, take the change back"
 	if f.does(apiUndo) {
 		undo = "Undo that"
 	}
 	args := appendFlag([]string{f.Program, "apiserver", "patch"}, "--manifest", p.Path, apiserver.DefaultManifest)
 	args = append(appendFlag(args, "--backup-dir", f.backups, ""), "--undo")
 	out.next = append(out.next,
-		nextStep{why: undo, args: args},
+		nextStep{why: undo, args: args, open: f.undoFlow(p.Path)},
 		nextStep{why: "Hold it against the CIS benchmark", args: []string{f.Program, "apiserver", "check", p.Path}},
 	)
 	return out
+}
+
+// undoFlow opens a flow that takes a change back.
+func (f *flowAPIServer) undoFlow(manifest string) func(*world) screen {
+	return func(w *world) screen {
+		undo := newFlowAPIServer(w)
+		undo.what, undo.manifest, undo.backups, undo.timeout = apiUndo, manifest, f.backups, f.timeout
+		undo.waitHere, undo.waitThere = f.waitHere, f.waitThere
+		return newForm(w, undo)
+	}
 }

@@ -422,3 +422,29 @@ func TestAPIServerCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestAPIServerWait: where no kubelet takes the change the old manifest is put
+// back, as with --wait.
+func TestAPIServerWait(t *testing.T) {
+	t.Parallel()
+	rootA, a := newAPINode(t)
+	rootB, b := newAPINode(t)
+	for _, f := range []*flowAPIServer{a, b} {
+		f.topics, f.waitThere, f.timeout = []string{topicTLS}, true, "500ms"
+	}
+	var log jobLog
+	r, err := a.review(t.Context(), log.newJob())
+	ok(t, err)
+	if last := r.rows[len(r.rows)-1]; last.value != "wait for kube-apiserver for 500ms" {
+		t.Errorf("%+v", last)
+	}
+	_, err = a.run(t.Context(), log.newJob())
+	cli := runCLI(t, rootB, append(b.command(), "--yes")...)
+	compareAPITrees(t, rootA, rootB)
+	if err == nil || cli.code != int(failure.KindOf(err)) || len(log.begun) < 2 {
+		t.Errorf("%v, %q, and %d: %s", err, log.begun, cli.code, cli.stderr)
+	}
+	if now, err := os.ReadFile(a.manifest); err != nil || !bytes.Equal(now, apiManifest(t)) {
+		t.Errorf("%v, %s", err, now)
+	}
+}

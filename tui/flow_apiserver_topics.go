@@ -31,7 +31,7 @@ func apiTopics() []option {
 		{topicAdmission, "Admission plugins", "enable or disable some"},
 		{topicAnonymous, "Anonymous access", "which requests are served without credentials"},
 		{topicTLS, "TLS", "least version, and strong ciphers only"},
-		{topicCIS, "CIS hardening", "what the CIS benchmark asks for and kubeadm leaves out: audit log, encryption, profiling, TLS and more"},
+		{topicCIS, "CIS hardening", "what kubeadm leaves out: audit log, encryption, profiling, anonymous access, TLS"},
 		{topicOther, "Other flags", "any of them, by name"},
 	}
 }
@@ -169,7 +169,7 @@ func apiAuditOptions() []option {
 func (f *flowAPIServer) encryptionStep() step {
 	isKMS := func() bool { return f.provider == "kms" }
 	return step{
-		intro: "From then on these are encrypted before they go to etcd. Every control plane node needs the same file with the key: who loses it loses what is encrypted with it.",
+		intro: "Every control plane node needs the same file with the key. Who loses it loses what is encrypted.",
 		fields: []field{
 			{key: "encrypt", title: "Resources", list: &f.encrypt, required: true, suggestions: audit.ResourceNames,
 				check: f.checkOf(func(o *apiserver.Options, v string) { o.Encryption.Resources = []string{v} }),
@@ -218,7 +218,7 @@ func (f *flowAPIServer) podSecurityStep() step {
 func (f *flowAPIServer) admissionStep() step {
 	names := func() []string { return apiserver.PluginNames(f.knownVersion()) }
 	return step{
-		intro: "They are added to those that are enabled or disabled already; about twenty are enabled without being named.",
+		intro: "They are added to those that are set already. About twenty are enabled without being named.",
 		fields: []field{
 			{key: "enable-admission-plugins", title: "Enable", list: &f.enable, suggestions: names,
 				check: f.checkOf(func(o *apiserver.Options, v string) { o.Admission.Enable = []string{v} }),
@@ -238,7 +238,7 @@ func (f *flowAPIServer) admissionStep() step {
 
 func (f *flowAPIServer) anonymousStep() step {
 	return step{
-		intro: "Requests without credentials are those of system:anonymous, who may do little by default. The kubelet's probes of a static pod are among them.",
+		intro: "Requests without credentials are those of system:anonymous. The kubelet's probes are among them.",
 		fields: []field{
 			{key: "anonymous", title: "Served are", choice: &f.anonymous, options: func() []option {
 				return []option{
@@ -246,7 +246,7 @@ func (f *flowAPIServer) anonymousStep() step {
 					{"probes,join", "these, and what kubeadm join reads", "while nodes still join by a token"},
 					{anonymousPaths, "paths of your own", ""},
 					{"all", "all of them", "as Kubernetes has it without being told; RBAC decides"},
-					{"none", "none", "refused for a static pod: the kubelet's probes would be refused too, and it would restart it without end"},
+					{"none", "none", "not for a static pod: the kubelet's probes fail, and it restarts it without end"},
 				}
 			}},
 			{title: "Paths", list: &f.anonymousAt, required: true, hidden: func() bool { return f.anonymous != anonymousPaths },
@@ -263,7 +263,7 @@ func (f *flowAPIServer) tlsStep() step {
 			{key: "tls-min-version", title: "TLS at least", choice: &f.tlsMin, options: func() []option {
 				return []option{{"1.2", "1.2", "as Go has it without being told; said so that scanners see it"}, {"1.3", "1.3", "old clients and some load balancers end there"}, {"", "leave it", ""}}
 			}},
-			{key: "tls-cipher-suites", title: "Strong ciphers", yes: &f.strongCiphers, help: "Of TLS 1.2, those that the CIS benchmark allows. Those of TLS 1.3 are all strong, and cannot be chosen."},
+			{key: "tls-cipher-suites", title: "Strong ciphers", yes: &f.strongCiphers, help: "Of TLS 1.2, those that the CIS benchmark allows. Those of TLS 1.3 are all strong."},
 		},
 		check: func() error {
 			if f.tlsMin == "" && !f.strongCiphers {
@@ -276,11 +276,11 @@ func (f *flowAPIServer) tlsStep() step {
 
 func (f *flowAPIServer) cisStep() step {
 	return step{
-		intro: "It sets every flag that the benchmark asks for and kubeadm leaves out, where you do not say otherwise: an audit log by preset cis, Secrets encrypted, anonymous requests to the probes and kubeadm join alone, strong ciphers, no profiling, short tokens.",
+		intro: "What the CIS benchmark asks for and kubeadm leaves out, where you do not say otherwise. Review shows all.",
 		fields: []field{
 			{key: "kubelet-certificate-authority", title: "Kubelets' CA", text: &f.kubeletCA,
 				check: f.checkOf(func(o *apiserver.Options, v string) { o.Kubelet.CA = v }),
-				help:  "Empty: not checked (CIS 1.2.5). Kubelets sign their serving certificates themselves unless they have serverTLSBootstrap: then kubectl logs and exec end with x509: unknown authority."},
+				help:  "CIS 1.2.5. Empty: not checked. Without serverTLSBootstrap of the kubelets, kubectl logs and exec then fail."},
 		},
 	}
 }

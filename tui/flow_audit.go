@@ -59,7 +59,7 @@ func (f *flowAudit) isLint() bool { return f.what == auditLint }
 func (f *flowAudit) whatStep() step {
 	return step{
 		title: "Policy",
-		intro: "An audit policy says which requests kube-apiserver writes down, and how much of them. Without one it writes down nothing.",
+		intro: "It says which requests kube-apiserver writes down, and how much of them. Without one it writes nothing.",
 		fields: []field{{
 			title: "What to do", choice: &f.what,
 			options: func() []option {
@@ -75,13 +75,13 @@ func (f *flowAudit) whatStep() step {
 func (f *flowAudit) presetStep() step {
 	return step{
 		title:  "Preset",
-		intro:  "The rules to begin with. Of several rules that match a request the first one counts; bodies of Secrets, ConfigMaps and tokens are never logged.",
+		intro:  "Of several rules for a request the first one counts. Bodies of Secrets and tokens are never logged.",
 		hidden: f.isLint,
 		fields: []field{
 			{key: "preset", title: "Preset", choice: &f.preset, options: auditPresetOptions,
 				help: "All but none end with a rule for what no other rule is about."},
 			{title: "Rules of your own", yes: &f.hasRules,
-				help: "They come before those of the preset, the narrower before the wider: delete pods in prod, with what was sent."},
+				help: "They come before those of the preset, as in: delete pods in prod, with what was sent."},
 		},
 	}
 }
@@ -223,8 +223,17 @@ func (f *flowAudit) review(_ context.Context, _ *job) (*review, error) {
 	if f.isConfigMap() {
 		file.what = "a ConfigMap with the audit policy"
 	}
+	rows := []row{{"preset", policy.Preset}}
+	for _, asked := range [][]string{policy.Log, policy.Options.Rules} {
+		for _, rule := range asked {
+			rows = append(rows, row{"logged", rule})
+		}
+	}
+	for _, rule := range policy.Ignore {
+		rows = append(rows, row{"ignored", rule})
+	}
 	return &review{
-		rows:     []row{{"preset", policy.Preset}, {"rules", strconv.Itoa(policy.Rules)}},
+		rows:     append(rows, row{"rules", strconv.Itoa(policy.Rules) + " in all"}),
 		writes:   []fileToBe{file},
 		warnings: audit.FindingLines(policy.Out, findings),
 		preview:  string(policy.Data),

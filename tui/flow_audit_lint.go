@@ -11,7 +11,7 @@ import (
 func (f *flowAudit) fileStep() step {
 	return step{
 		title:  "File",
-		intro:  "It is read as kube-apiserver reads it. What is mended is shown first; all else in the file stays as it is, comments too.",
+		intro:  "What would be mended is shown first. All else in the file stays as it is, comments too.",
 		hidden: func() bool { return !f.isLint() },
 		fields: []field{{title: "File", text: &f.file, required: true, help: "The audit policy, as in: /etc/kubernetes/audit-policy.yaml"}},
 	}

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -45,14 +46,14 @@ func (f *flowAudit) ruleStep(i int) step {
 	r := &f.rules[i]
 	s := step{
 		title:  fmt.Sprintf("Rule %d", i+1),
-		intro:  "What is left empty is not looked at: no verbs are all verbs. A user must be among the users, and in one of the groups, where both are given.",
+		intro:  "What is left empty counts as all. Where users and groups are given, a user must match both.",
 		hidden: func() bool { return f.isLint() || i >= f.ruleCount() },
 		fields: []field{
 			{title: "What is logged", choice: &r.level, options: auditLevelOptions},
 			{title: "Verbs", many: &r.verbs, options: auditVerbOptions, help: "What is done. Who deletes many with one request does it with deletecollection."},
 			{title: "Resources", list: &r.resources, suggestions: audit.ResourceNames,
 				check: r.checkPart(func(name string) audit.Asked { return audit.Asked{Resources: []string{name}, Level: r.level} }),
-				help:  "As kubectl takes them: pods, deploy, pods/exec, pods/* (pods and all below), widgets.example.com; or paths: /healthz, /logs*"},
+				help:  "As for kubectl: pods, deploy, pods/exec, pods/*, widgets.example.com; or paths: /healthz, /logs*"},
 			{title: "Namespaces", list: &r.namespaces,
 				check: r.checkPart(func(name string) audit.Asked {
 					return audit.Asked{Resources: []string{"any"}, Namespaces: []string{name}, Level: "Metadata"}
@@ -81,8 +82,18 @@ func (r *auditRule) checkPart(of func(name string) audit.Asked) func(string) err
 		if err := of(name).AddTo(&o); err != nil {
 			return err
 		}
-		return o.Check()
+		return withoutRule(o.Check())
 	}
+}
+
+// withoutRule is an error without the rule that it is about, which is on the
+// screen.
+func withoutRule(err error) error {
+	var known *failure.Error
+	if errors.As(err, &known) && known.Err != nil {
+		return failure.New(known.Kind, known.Hint, "%v", known.Err)
+	}
+	return err
 }
 
 // checkRules says whether a policy can be made with the rules so far.
@@ -111,7 +122,7 @@ func auditLevelOptions() []option {
 	for _, l := range audit.LevelRows() {
 		o := option{l.Name, l.Name, l.What}
 		if l.Name == "None" {
-			o.label = "None (ignore)"
+			o.label = "None"
 		}
 		list = append(list, o)
 	}

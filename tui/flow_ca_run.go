@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,7 +141,7 @@ func (f *flowCA) review(ctx context.Context, j *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &review{rows: append(f.rows(result, o), laterRow(asked)...), writes: f.writes(o, result), warnings: result.Warnings, question: "Make this CA?"}
+	r := &review{rows: slices.Concat(f.rows(result, o), recordedRow(cmp.Or(o.Parent, o.Dir)), laterRow(asked)), writes: f.writes(o, result), warnings: result.Warnings, question: "Make this CA?"}
 	if result.Imported != nil {
 		r.question = "Take over this CA?"
 	}
@@ -159,13 +161,8 @@ func (f *flowCA) writes(o ca.InitOptions, r *ca.InitResult) []fileToBe {
 		}
 		files = append(files, fileWritten(r.CertPath, 0o644, "its certificate, for all who are to trust it"))
 	}
-	inventory := fileWritten(store.InventoryPath(o.Dir), 0o600, "record of what it issues")
-	if inventory.replaces { // it is added to
-		inventory = fileToBe{path: inventory.path, what: "gets a line for each certificate that is new"}
-	}
-	files = append(files, inventory)
-	if o.Parent != "" {
-		files = append(files, fileToBe{path: store.InventoryPath(o.Parent), what: "gets a line for the new CA"})
+	if path := store.InventoryPath(o.Dir); !hasPath(path) {
+		files = append(files, fileToBe{path: path, mode: 0o600, what: "record of what it issues"})
 	}
 	return files
 }

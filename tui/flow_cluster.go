@@ -86,7 +86,9 @@ func (f *flowCluster) wishes() (cluster.Wishes, error) {
 	case flowClusterOne:
 		w.NodeNames, w.Address = f.oneNode()
 	case flowClusterSeveral:
-		w.NodeNames = slices.Clone(f.several)
+		if w.NodeNames = slices.Clone(f.several); len(f.several) == 0 {
+			return w, failure.New(failure.Usage, "write NAME=ADDRESS of each", "no node is named")
+		}
 	}
 	if f.isSignedHere() {
 		w.Validity, w.CAValidity = f.validity, f.caValidity
@@ -150,43 +152,24 @@ func (f *flowCluster) options(j *job) (o cluster.InitOptions, warnings []string,
 func (f *flowCluster) command() []string {
 	f.look()
 	args := []string{"cluster", "init"}
-	add := func(name, value string) {
-		if value != "" {
-			args = append(args, name, value)
-		}
-	}
-	addAll := func(name string, values []string) {
-		for _, value := range values {
-			add(name, value)
-		}
-	}
 	if f.place() != cluster.DefaultDir {
-		add("--dir", f.place())
+		args = append(args, "--dir", f.place())
 	}
 	w, _ := f.wishes() // what cannot be read is shown as it was typed
-	add("--config", w.Config)
-	add("--name", w.Name)
-	addAll("--node", w.NodeNames)
-	add("--advertise-address", w.Address)
-	add("--endpoint", w.Endpoint)
-	add("--port", f.port)
-	add("--service-cidr", w.ServiceCIDR)
-	add("--dns-domain", w.DNSDomain)
-	addAll("--san", w.SANs)
-	addAll("--etcd-san", w.EtcdSANs)
+	args = slices.Concat(args, flag("config", w.Config), flag("name", w.Name), flag("node", w.NodeNames...),
+		flag("advertise-address", w.Address), flag("endpoint", w.Endpoint), flag("port", f.port), flag("service-cidr", w.ServiceCIDR),
+		flag("dns-domain", w.DNSDomain), flag("san", w.SANs...), flag("etcd-san", w.EtcdSANs...))
 	switch f.etcd {
 	case "true":
 		args = append(args, "--external-etcd")
 	case "false":
 		args = append(args, "--external-etcd=false")
 	}
-	add("--key", w.Key)
-	add("--kubernetes-version", w.KubernetesVersion)
-	add("--ca-validity", w.CAValidity)
-	add("--validity", w.Validity)
+	args = slices.Concat(args, flag("key", w.Key), flag("kubernetes-version", w.KubernetesVersion),
+		flag("ca-validity", w.CAValidity), flag("validity", w.Validity))
 	switch {
 	case f.cas == flowClusterParent:
-		add("--parent", cmp.Or(f.parent, f.w.Dir))
+		args = append(args, "--parent", cmp.Or(f.parent, f.w.Dir))
 	case !f.isSignedHere():
 		args = append(args, "--csr-only="+f.cas)
 	}
@@ -230,7 +213,7 @@ func (f *flowCluster) review(ctx context.Context, j *job) (*review, error) {
 	if result.SettingsFile != "" {
 		r.writes = append(r.writes, fileToBe{path: result.SettingsFile, mode: 0o644, what: "these settings, for the next command"})
 	}
-	r.rows = append(r.rows, flowRows(row{"there", flowClusterKept(result)})...)
+	r.rows = append(r.rows, someRows(row{"there", flowClusterKept(result)})...)
 	if r.writes == nil {
 		r.nothing = "Everything is there, and as it should be."
 	}
@@ -275,7 +258,7 @@ func (f *flowCluster) rows(o cluster.InitOptions) ([]row, error) {
 	if first.ExternalEtcd {
 		etcd = "elsewhere: put its CA, and the API servers' certificate for it, where kubeadm's etcd.external says"
 	}
-	return flowRows(
+	return someRows(
 		row{"nodes", strings.Join(names, ", ")}, row{"endpoint", first.Endpoint},
 		row{"services", cmp.Or(o.Settings.ServiceCIDR, cluster.DefaultServiceCIDR) + ", " + first.DNSDomain},
 		row{"more names", strings.Join(o.Settings.SANs, ", ")}, row{"etcd", etcd},

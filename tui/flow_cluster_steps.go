@@ -23,7 +23,7 @@ func (f *flowCluster) directoryStep() step {
 		intro: "A control plane has three CAs, and some ten certificates and kubeconfigs with names that its parts expect: those of kubeadm. What is there and right is kept.",
 		fields: []field{
 			{
-				key: "dir", title: "Cluster directory", text: &f.dir, fallback: func() string { return f.w.ClusterDir },
+				key: "dir", title: "Cluster directory", text: &f.dir, check: typedCheck(nil), fallback: func() string { return f.w.ClusterDir },
 				help: "What /etc/kubernetes will be on a node. If it holds a PKI already, that is completed, and its settings are the defaults of what follows.",
 			},
 			{
@@ -31,11 +31,11 @@ func (f *flowCluster) directoryStep() step {
 				help: "Who signs the certificates.",
 			},
 			{
-				key: "parent", title: "PKI directory of the root CA", text: &f.parent, hidden: func() bool { return f.cas != flowClusterParent },
+				key: "parent", title: "PKI directory of the root CA", text: &f.parent, check: typedCheck(nil), hidden: func() bool { return f.cas != flowClusterParent },
 				fallback: func() string { return f.w.Dir }, help: "One that pkictl init-ca has made. Its key signs the three CAs, and is not needed after that.",
 			},
 			{
-				key: "config", title: "Settings from a file", text: &f.config,
+				key: "config", title: "Settings from a file", text: &f.config, check: typedCheck(nil),
 				help: "None is needed. A cluster.yaml, or a configuration of kubeadm (v1beta3 or v1beta4). What is answered here comes before it.",
 			},
 		},
@@ -234,7 +234,7 @@ func (f *flowCluster) timeStep() step {
 	notHere := func() bool { return !f.isSignedHere() }
 	return step{
 		title: "Keys and time",
-		intro: "When a certificate of the control plane ends, the cluster stands still until it is renewed: cluster renew does that. CAs are not renewed: they are replaced, with everything that they have signed.",
+		intro: "When these certificates end, the cluster stands still: " + f.w.Program + " cluster renew renews them in time. A CA is replaced, with all that it has signed.",
 		fields: []field{
 			{
 				key: "key", title: "Keys", choice: &f.key, options: f.keysToChoose,

@@ -305,6 +305,9 @@ func TestFlowClusterGenerated(t *testing.T) {
 		f.address = some([]string{"fd00::11", "127.0.0.1", "\x1b[31m"}, "10.0.0.11")
 		f.several = strings.Split(some([]string{"a=10.0.0.1 a=10.0.0.2", "a=10.0.0.1 b=10.0.0.1", "run=10.0.0.1 b=10.0.0.2"}, "cp-1=10.0.0.11 cp-2=10.0.0.12", "cp-1=10.0.0.11"), " ")
 		f.several = slices.DeleteFunc(f.several, func(s string) bool { return s == "" })
+		if len(f.several) == 0 && f.nodes == flowClusterSeveral {
+			f.nodes = ""
+		}
 		f.endpoint = some([]string{"", "https://x", "10.0.0.300"}, "k8s.example.com", "10.0.0.10:6443", "[fd00::10]:443")
 		f.port, f.serviceCIDR = some([]string{"0x", "70000", "-1"}, "8443"), some([]string{"fd00:96::/112", "0.0.0.0/12", "10.0.0.0/31"}, "10.96.0.0/16", "10.96.0.0/16,fd00::/112")
 		f.dnsDomain, f.name = some([]string{"K8S"}, "k8s.local"), some([]string{"a b", "\u202eevil"}, "prod_eu")

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/pkictl/pkictl/ca"
-	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
@@ -97,15 +96,7 @@ func flowCredentialProfiles() []option {
 }
 
 // loadCA says early that there is nothing to sign with.
-func (f *flowCredential) loadCA(context.Context) error { return flowCredentialNoCA(f.pkiDir()) }
-
-func flowCredentialNoCA(dir string) error {
-	err := ca.CheckHasCA(dir)
-	if err == nil {
-		return nil
-	}
-	return failure.Wrap(err, failure.KindOf(err), "go back and choose the certificate authority first, or name another directory", "nothing can be issued yet")
-}
+func (f *flowCredential) loadCA(context.Context) error { return ca.CheckHasCA(f.pkiDir()) }
 
 func (f *flowCredential) stepName() step {
 	return step{

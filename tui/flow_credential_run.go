@@ -10,7 +10,6 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
-	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
@@ -167,7 +166,7 @@ func (f *flowCredential) review(ctx context.Context, j *job) (*review, error) {
 		return nil, err
 	}
 	return &review{
-		rows: slices.Concat(f.rows(result, export, o), f.meanings(), laterRow(asked)), writes: f.writes(o, result),
+		rows: slices.Concat(f.rows(result, export, o), f.meanings(), recordedRow(o.Dir), laterRow(asked)), writes: f.writes(result),
 		warnings: result.Warnings, question: "Issue it?",
 	}, nil
 }
@@ -186,7 +185,7 @@ func (f *flowCredential) meanings() []row {
 	return someRows(rows...)
 }
 
-func (f *flowCredential) writes(o ca.IssueOptions, r *ca.IssueResult) []fileToBe {
+func (f *flowCredential) writes(r *ca.IssueResult) []fileToBe {
 	files := []fileToBe{
 		fileWritten(r.KeyPath, 0o600, "the private key"),
 		fileWritten(r.CertPath, 0o644, "the certificate"),
@@ -197,7 +196,7 @@ func (f *flowCredential) writes(o ca.IssueOptions, r *ca.IssueResult) []fileToBe
 	if f.form != "" {
 		files = append(files, fileWritten(f.exportPath(), 0o600, ca.ExportForm(f.form).Title()+", with the private key"))
 	}
-	return append(files, fileToBe{path: store.InventoryPath(o.Dir), what: "gets a line for the certificate"})
+	return files
 }
 
 func (f *flowCredential) run(ctx context.Context, j *job) (*outcome, error) {

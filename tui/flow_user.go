@@ -3,7 +3,6 @@ package tui
 import (
 	"cmp"
 	"context"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +40,8 @@ type flowUser struct {
 	reached  flowUserConnection // as the fields had it when they were looked at last
 	offered  *csr.Offered
 	from     flowUserConnection // where offered is from
+	asked    bool               // from was asked, and answered with failed
+	failed   error
 }
 
 // Values of where beside the empty one.
@@ -86,15 +87,7 @@ func (f *flowUser) connection() flowUserConnection {
 
 // flags are those of every command that talks to the cluster.
 func (c flowUserConnection) flags() []string {
-	return slices.Concat(flowUserFlag("--kubeconfig", c.file), flowUserFlag("--context", c.context))
-}
-
-// flowUserFlag is a flag with its value, nothing where that is empty.
-func flowUserFlag(name, value string) []string {
-	if value == "" {
-		return nil
-	}
-	return []string{name, value}
+	return slices.Concat(flag("kubeconfig", c.file), flag("context", c.context))
 }
 
 // grant is what the answers ask for.
@@ -109,13 +102,16 @@ func (f *flowUser) grant() (csr.UserGrant, error) {
 	default:
 		g.Namespace, g.Role = f.namespace, f.access
 	}
-	lifetime, err := csr.ParseFor(f.asked())
+	lifetime, err := csr.ParseFor(f.lasts())
 	g.Seconds = int64(lifetime / time.Second)
+	if err == nil && f.access != flowUserNothing && g.Role == "" && g.ClusterRole == "" {
+		err = failure.New(failure.Usage, "name one, or choose another kind of access", "no role is named")
+	}
 	return g, err
 }
 
-// asked is for how long the certificate is asked.
-func (f *flowUser) asked() string {
+// lasts is for how long the certificate is asked.
+func (f *flowUser) lasts() string {
 	if f.lifetime == flowUserOther {
 		return f.otherLifetime
 	}
@@ -158,13 +154,11 @@ func (f *flowUser) command() []string {
 	if f.name != "" {
 		args = append(args, f.name)
 	}
-	for _, group := range f.groups {
-		args = append(args, "--group", group)
-	}
+	args = append(args, flag("group", f.groups...)...)
 	g, _ := f.grant() // what cannot be read is shown as it was typed
-	args = slices.Concat(args, flowUserFlag("--namespace", g.Namespace), flowUserFlag("--role", g.Role), flowUserFlag("--cluster-role", g.ClusterRole))
-	if asked := f.asked(); asked != ca.FormatValidity(csr.DefaultFor) {
-		args = append(args, flowUserFlag("--for", asked)...)
+	args = slices.Concat(args, flag("namespace", g.Namespace), flag("role", g.Role), flag("cluster-role", g.ClusterRole))
+	if asked := f.lasts(); asked != ca.FormatValidity(csr.DefaultFor) {
+		args = append(args, flag("for", asked)...)
 	}
 	if f.via != string(csr.ViaCSR) {
 		args = append(args, "--via", f.via)
@@ -172,14 +166,11 @@ func (f *flowUser) command() []string {
 	if f.key != string(ca.ECDSAP256) {
 		args = append(args, "--key", f.key)
 	}
-	args = append(args, flowUserFlag("--out", f.out)...)
+	args = append(args, flag("out", f.out)...)
 	if f.force {
 		args = append(args, "--force")
 	}
-	if f.pkiDir() != ca.DefaultDir || f.w.Dir != ca.DefaultDir {
-		args = append(args, "--dir", f.pkiDir())
-	}
-	return append(args, c.flags()...)
+	return slices.Concat(args, f.w.dirFlag(f.pkiDir()), c.flags())
 }
 
 func (f *flowUser) explain(context.Context) (string, error) {
@@ -208,7 +199,7 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 	}
 	ends := ca.FormatEnd(o.Now.Add(o.Lifetime()), o.Now)
 	return &review{
-		rows: flowRows(
+		rows: someRows(
 			row{"user", o.Name}, row{"groups", strings.Join(o.Groups, ", ")},
 			row{"cluster", "context " + client.Context + ", " + kubeclient.ShowURL(client.Server())},
 			row{"gets", added.BoundTo()},
@@ -247,14 +238,9 @@ func (f *flowUser) writes(o csr.AddOptions) []fileToBe {
 	var files []fileToBe
 	if o.Via == csr.ViaCA {
 		prefix := ca.IssueOptions{Dir: o.Dir, CommonName: o.Name}.Prefix()
-		files = append(files, fileToBe{path: prefix + ".key", mode: 0o600, what: "the key"}, fileToBe{path: prefix + ".crt", mode: 0o644, what: "the certificate"})
+		files = append(files, fileWritten(prefix+".key", 0o600, "the key"), fileWritten(prefix+".crt", 0o644, "the certificate"))
 	}
-	files = append(files, fileToBe{path: o.Out, mode: 0o600, what: "the kubeconfig, with certificate and key"})
-	for i := range files {
-		_, err := os.Lstat(files[i].path)
-		files[i].replaces = err == nil
-	}
-	return files
+	return append(files, fileWritten(o.Out, 0o600, "the kubeconfig, with certificate and key"))
 }
 
 // sends are the requests to the cluster, in words.
@@ -284,7 +270,7 @@ func (f *flowUser) run(ctx context.Context, j *job) (*outcome, error) {
 	}
 	result := &outcome{
 		headline: "Added " + o.Name,
-		rows: flowRows(
+		rows: someRows(
 			row{"groups", strings.Join(o.Groups, ", ")}, row{"binding", added.BoundTo()}, row{"serial", added.Credential.Serial},
 			row{"ends", ca.FormatEnd(added.Credential.NotAfter, o.Now) + "; nothing takes it back before"}, row{"kubeconfig", added.Out},
 		),
@@ -322,28 +308,43 @@ func (f *flowUser) loadContexts(context.Context) error {
 	return err
 }
 
-// loadOffer asks the cluster for the names that the fields offer.
+// loadOffer asks the cluster for the names that the fields offer, unless it has
+// answered already.
 func (f *flowUser) loadOffer(ctx context.Context) error {
 	f.mu.Lock()
-	c, known := f.reached, f.from == f.reached && f.offered.Namespaces != nil
+	c, known, err := f.reached, f.asked && f.from == f.reached, f.failed
 	f.mu.Unlock()
 	if known {
-		return nil
-	}
-	client, err := f.w.Connect(c.file, c.context)
-	if err != nil {
 		return err
 	}
-	timed, cancel := context.WithTimeout(ctx, flowUserOfferTimeout)
-	defer cancel()
-	offered, err := csr.Offer(timed, client)
-	if timed.Err() != nil && ctx.Err() == nil {
-		err = failure.New(failure.Failed, "type the names; what is wrong shows at the end", "the API server %s gave no answer within %s",
-			kubeclient.ShowURL(client.Server()), flowUserOfferTimeout)
+	return f.ask(ctx, c)
+}
+
+// reloadOffer is loadOffer for a cluster that may be reachable by now.
+func (f *flowUser) reloadOffer(ctx context.Context) error {
+	f.mu.Lock()
+	f.asked = f.asked && f.failed == nil
+	f.mu.Unlock()
+	return f.loadOffer(ctx)
+}
+
+func (f *flowUser) ask(ctx context.Context, c flowUserConnection) error {
+	offered := &csr.Offered{}
+	client, err := f.w.Connect(c.file, c.context)
+	if err == nil {
+		timed, cancel := context.WithTimeout(ctx, flowUserOfferTimeout)
+		defer cancel()
+		if offered, err = csr.Offer(timed, client); timed.Err() != nil && ctx.Err() == nil {
+			err = failure.New(failure.Failed, "type the names; what is wrong shows at the end", "the API server %s gave no answer within %s",
+				kubeclient.ShowURL(client.Server()), flowUserOfferTimeout)
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.offered, f.from = &csr.Offered{}, c
+	f.asked, f.from, f.failed, f.offered = true, c, err, &csr.Offered{}
 	if offered != nil {
 		f.offered = offered
 	}
@@ -358,9 +359,4 @@ func (f *flowUser) offer() *csr.Offered {
 		return &csr.Offered{}
 	}
 	return f.offered
-}
-
-// flowRows are the rows that have a value.
-func flowRows(rows ...row) []row {
-	return slices.DeleteFunc(rows, func(r row) bool { return r.value == "" })
 }

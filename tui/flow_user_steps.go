@@ -6,7 +6,6 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/csr"
-	"github.com/pkictl/pkictl/internal/failure"
 )
 
 func (f *flowUser) steps() []step {
@@ -18,18 +17,18 @@ func (f *flowUser) clusterStep() step {
 	notOther := func() bool { return !isOther() }
 	return step{
 		title: "Cluster",
-		intro: "A person gets a key, a certificate that the cluster knows, a kubeconfig with both, and a role. It takes rights in the cluster: to approve requests, and to bind roles.",
+		intro: "A person gets a key, a certificate, a kubeconfig with both, and a role. You need the rights to approve requests and to bind roles.",
 		fields: []field{
 			{
 				key: "context", title: "Which cluster", choice: &f.where, options: f.clusters,
 				help: "You act with the credential of the one you choose.",
 			},
 			{
-				key: "kubeconfig", title: "Kubeconfig", text: &f.file, required: true, hidden: notOther,
+				key: "kubeconfig", title: "Kubeconfig", text: &f.file, required: true, check: typedCheck(nil), hidden: notOther,
 				help: "The file to reach the cluster with, as in /etc/kubernetes/admin.conf.",
 			},
 			{
-				key: "context", title: "Context in it", text: &f.context, hidden: notOther,
+				key: "context", title: "Context in it", text: &f.context, check: typedCheck(nil), hidden: notOther,
 				help: "One of the contexts in that file; left empty, its current one.",
 			},
 		},
@@ -70,6 +69,7 @@ func (f *flowUser) personStep() step {
 				help:  "Groups of that person, with commas between, as in developers, oncall. What is bound to a group is for all in it. They stay in the certificate until it ends.",
 			},
 		},
+		load: f.reloadOffer, // for the next step: while a name is typed
 	}
 }
 
@@ -89,12 +89,12 @@ func (f *flowUser) accessStep() step {
 				help: "The namespace in which it is allowed, and that kubectl then works in.",
 			},
 			{
-				key: "role", title: "Role", text: &f.role, required: true, check: csr.CheckRole,
+				key: "role", title: "Role", text: &f.role, required: true, check: typedCheck(csr.CheckRole),
 				hidden: func() bool { return f.access != flowUserRole }, suggestions: f.rolesThere,
 				help: "A role of that namespace, or else a cluster role, which then counts in the namespace alone.",
 			},
 			{
-				key: "cluster-role", title: "Cluster role", text: &f.clusterRole, required: true, check: csr.CheckRole,
+				key: "cluster-role", title: "Cluster role", text: &f.clusterRole, required: true, check: typedCheck(csr.CheckRole),
 				hidden: func() bool { return f.access != flowUserCluster }, suggestions: func() []string { return f.offer().ClusterRoles },
 				help: "It counts in every namespace, those to come included: view reads all but secrets, edit reads secrets too. cluster-admin may do everything: for nearly nobody.",
 			},
@@ -129,7 +129,7 @@ func (f *flowUser) certificateStep() step {
 	isCA := func() bool { return f.via == string(csr.ViaCA) }
 	return step{
 		title: "Certificate",
-		intro: "No API server reads a revocation list: nothing takes a client certificate back before it ends. user remove deletes the bindings; the certificate still logs in, with its groups. So let it be short, and renew it.",
+		intro: "Nothing takes a client certificate back before it ends: user remove deletes bindings, but the certificate still logs in. So let it be short, and renew it.",
 		fields: []field{
 			{
 				key: "for", title: "Valid for", choice: &f.lifetime, options: flowUserLifetimes,
@@ -145,11 +145,11 @@ func (f *flowUser) certificateStep() step {
 				help: "The CA's key is needed where the cluster does not sign.",
 			},
 			{
-				key: "dir", title: "PKI directory", text: &f.dir, hidden: func() bool { return !isCA() },
+				key: "dir", title: "PKI directory", text: &f.dir, check: typedCheck(nil), hidden: func() bool { return !isCA() },
 				fallback: func() string { return f.w.Dir }, help: "With ca.crt and ca.key, which must be the cluster's. The certificate gets into its inventory.",
 			},
 			{
-				key: "key", title: "Key", choice: &f.key, options: flowUserKeys,
+				key: "key", title: "Key", choice: &f.key, options: keyOptions,
 				help: "It is made here, and leaves this machine in the kubeconfig alone.",
 			},
 		},
@@ -188,25 +188,13 @@ func flowUserSigners() []option {
 	}
 }
 
-func flowUserKeys() []option {
-	var list []option
-	for _, kind := range ca.KeyKindNames() {
-		o := option{value: kind, label: kind}
-		if kind == string(ca.ECDSAP256) {
-			o.help = "Small, fast, and known everywhere."
-		}
-		list = append(list, o)
-	}
-	return list
-}
-
 func (f *flowUser) fileStep() step {
 	return step{
 		title: "Kubeconfig",
 		intro: "The kubeconfig holds the key: who has the file is that user. It is written for you alone (mode 0600).",
 		fields: []field{
 			{
-				key: "out", title: "File", text: &f.out, fallback: f.path, check: flowUserCheckOut,
+				key: "out", title: "File", text: &f.out, fallback: f.path, check: typedCheck(nil),
 				help: "Where the kubeconfig goes. Hand it over on a way that nobody else can read.",
 			},
 			{
@@ -215,12 +203,4 @@ func (f *flowUser) fileStep() step {
 			},
 		},
 	}
-}
-
-// flowUserCheckOut refuses what the flag would.
-func flowUserCheckOut(value string) error {
-	if len(value) > 1 && value[:2] == "--" {
-		return failure.New(failure.Usage, "write ./ before it", "%q looks like a flag", value)
-	}
-	return nil
 }

@@ -67,7 +67,7 @@ func TestFlowUserExplain(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
 	refused := 0
-	for i := range 60 {
+	for i := range 40 {
 		f := newFlowUserIn(t, root)
 		f.w.Dir = filepath.Join(root, "pki")
 		f.where, f.file, f.context = pick("", "", flowUserContext+"one more", flowUserFile), other, pick("", "plain", "plain", "nobody")
@@ -93,8 +93,8 @@ func TestFlowUserExplain(t *testing.T) {
 			t.Errorf("%d: %q: %v, and the command says %+v\n%s", i, args, err, got, recipe)
 		}
 	}
-	if refused < 10 || refused > 50 {
-		t.Errorf("%d of 60 were refused: that tests little", refused)
+	if refused < 5 || refused > 35 {
+		t.Errorf("%d of 40 were refused: that tests little", refused)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestFlowUserUnreachable(t *testing.T) {
 		if s.load != nil {
 			err = s.load(t.Context())
 		}
-		if refused := err != nil && strings.Contains(err.Error(), "connection refused"); refused != (s.title == "Access") {
+		if refused := err != nil && strings.Contains(err.Error(), "connection refused"); refused != (s.title == "Person" || s.title == "Access") {
 			t.Errorf("%s: %v", s.title, err)
 		}
 		if s.check != nil {

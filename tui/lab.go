@@ -119,7 +119,7 @@ func (s *labsScreen) key(msg tea.KeyPressMsg) tea.Cmd {
 	case "end":
 		s.move(1, len(s.rows))
 	default:
-		if msg.Text != "" && len(s.filter) < 80 {
+		if msg.Text != "" {
 			s.setFilter(s.filter + msg.Text)
 		}
 	}
@@ -139,7 +139,13 @@ func (s *labsScreen) move(step, count int) {
 	}
 }
 
+// maxLabFilter is longer than the name of any lab.
+const maxLabFilter = 80
+
 func (s *labsScreen) setFilter(filter string) {
+	if runes := []rune(filter); len(runes) > maxLabFilter {
+		filter = string(runes[:maxLabFilter])
+	}
 	s.filter = filter
 	s.arrange()
 	s.cursor = s.firstLab()

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	labWide = 110 // the width from which there are two panes side by side
-	labTall = 18  // the height above which there are blank lines between parts
+	labWide    = 110 // the width from which there are two panes side by side
+	labMeasure = 100 // no line of a text is longer than one reads with ease
+	labTall    = 18  // the height above which there are blank lines between parts
 )
 
 func (s *labsScreen) View(width, height int) string {
@@ -127,7 +128,7 @@ func (s *labsScreen) drawDomain(d *lab.Domain, width int) string {
 func (s *labsScreen) drawLab(l *lab.Lab, width int, styled bool) string {
 	state := s.state(l)
 	sign := fmt.Sprintf("%s %-8s ", state.sign(), state.word())
-	points := fmt.Sprintf("%d/%d", s.progress[l.ID].Points, labPoints(l))
+	points := fmt.Sprintf("%d/%d", s.progress[l.ID].Points, l.Points())
 	right := fmt.Sprintf(" %7s %4d min", points, l.Minutes)
 	note := strings.Join(l.Needs, ", ")
 	if lacking := s.lacking(l); len(lacking) > 0 {
@@ -144,14 +145,6 @@ func (s *labsScreen) drawLab(l *lab.Lab, width int, styled bool) string {
 	return labEdges("  "+style.Render(sign)+name, s.theme.Faint.Render(right), width)
 }
 
-func labPoints(l *lab.Lab) int {
-	sum := 0
-	for _, check := range l.Checks {
-		sum += check.Points
-	}
-	return sum
-}
-
 // about describes what the cursor is on, the most important first.
 func (s *labsScreen) about(width int) []string {
 	row := s.selected()
@@ -161,7 +154,7 @@ func (s *labsScreen) about(width int) []string {
 	l := row.lab
 	p := s.progress[l.ID]
 	out := []string{ansi.Truncate(s.theme.Strong.Render(text(l.Title)), width, "…")}
-	facts := fmt.Sprintf("%s, %s, %s", labCount(len(l.Tasks), "task"), labCount(labPoints(l), "point"), labCount(l.Minutes, "minute"))
+	facts := fmt.Sprintf("%s, %s, %s", labCount(len(l.Tasks), "task"), labCount(l.Points(), "point"), labCount(l.Minutes, "minute"))
 	if p.Spent > 0 {
 		facts += ", open for " + labClock(p.Spent)
 	}

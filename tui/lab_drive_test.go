@@ -135,10 +135,10 @@ func (d *labDriver) wantScreen(wants ...string) {
 	}
 }
 
-// open opens a lab from the catalogue and starts it, or goes on with it.
-func (d *labDriver) open(id string) *labScreen {
+// open opens a lab and starts it, or goes on with it.
+func (d *labDriver) open() *labScreen {
 	d.t.Helper()
-	s := d.choose(id)
+	s := d.choose(labTestID)
 	if s.space == nil {
 		d.keys("enter")
 	}
@@ -164,14 +164,13 @@ func (d *labDriver) choose(id string) *labScreen {
 }
 
 // back goes back to the catalogue.
-func (d *labDriver) back() *labsScreen {
+func (d *labDriver) back() {
 	d.t.Helper()
 	d.keys("esc")
 	var s *labsScreen
 	d.until("the catalogue is back", func() (ok bool) { s, ok = d.root.top().(*labsScreen); return ok })
 	s.loaded = false
 	d.until("it is loaded anew", func() bool { return s.loaded })
-	return s
 }
 
 // labTestSolve runs the solution of a lab in its workspace, as a learner does.

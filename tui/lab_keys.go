@@ -156,9 +156,7 @@ func (s *labScreen) showSolution() tea.Cmd {
 
 func (s *labScreen) reset() tea.Cmd {
 	return s.ask("start anew", func() tea.Cmd {
-		if s.cancel != nil {
-			s.cancel()
-		}
+		s.cancelCheck()
 		s.expanded, s.cursor = map[int]bool{}, 0
 		return s.prepare("Putting back what the lab begins with", labReset)
 	}, "Start the lab anew?", labResetText(s.lab, s.space))

@@ -105,7 +105,7 @@ func (p *labPlain) catalogue(state *labsState, filter string) []*lab.Lab {
 			some = true
 			found = append(found, l)
 			p.say("%d. %s: %s, %d of %s, %s%s", len(found), text(l.Title), state.state(l).word(),
-				state.progress[l.ID].Points, labCount(labPoints(l), "point"), labCount(l.Minutes, "minute"), labPlainNeeds(state, l))
+				state.progress[l.ID].Points, labCount(l.Points(), "point"), labCount(l.Minutes, "minute"), labPlainNeeds(state, l))
 		}
 	}
 	if len(found) == 0 {
@@ -214,7 +214,7 @@ func (p *labPlain) labDo(ctx context.Context, o *labPlainOpen, answer string) er
 	case "5":
 		return p.reset(ctx, o)
 	case "6":
-		p.say("%s of %s. Best result: %d of %s.", labClock(o.progress.Spent), labCount(o.lab.Minutes, "minute"), o.progress.Points, labCount(labPoints(o.lab), "point"))
+		p.say("%s of %s. Best result: %d of %s.", labClock(o.progress.Spent), labCount(o.lab.Minutes, "minute"), o.progress.Points, labCount(o.lab.Points(), "point"))
 		p.say("Directory: %s", text(o.space.Dir))
 	default:
 		p.say("Answer with a number from 1 to 7.")

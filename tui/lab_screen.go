@@ -44,6 +44,8 @@ type labScreen struct {
 	result    *lab.Result
 	next      *lab.Lab // what to do when it has passed
 	checking  bool
+	checks    int                // which check counts
+	forget    context.CancelFunc // cancels that
 	checkedAt time.Time
 	stamp     string // of the files that were checked
 	looking   bool
@@ -79,6 +81,7 @@ type (
 	}
 	labCheckedMsg struct {
 		of       *labScreen
+		check    int
 		result   *lab.Result
 		next     *lab.Lab
 		progress lab.Progress
@@ -117,7 +120,7 @@ func (s *labScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 			return s, s.opened(msg)
 		}
 	case labCheckedMsg:
-		if msg.of == s {
+		if msg.of == s && msg.check == s.checks {
 			return s, s.checked(msg)
 		}
 	case labSavedMsg:
@@ -149,7 +152,7 @@ func (s *labScreen) prepare(doing string, do labWork) tea.Cmd {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.doing, s.cancel, s.err, s.note = doing, cancel, nil, ""
 	space := s.space
-	return s.world.work(func(context.Context) tea.Msg {
+	return s.work(func(context.Context) tea.Msg {
 		defer cancel()
 		space, progress, err := do(ctx, s.world, s.lab, space)
 		return labOpenedMsg{s, space, progress, err}
@@ -176,11 +179,13 @@ func (s *labScreen) check() tea.Cmd {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
-	s.checking, s.cancel = true, cancel
+	s.checks++
+	s.checking, s.forget = true, cancel
+	check := s.checks
 	space := s.space
-	return s.world.work(func(context.Context) tea.Msg {
+	return s.work(func(context.Context) tea.Msg {
 		defer cancel()
-		msg := labCheckedMsg{of: s, stamp: space.Stamp()}
+		msg := labCheckedMsg{of: s, check: check, stamp: space.Stamp()}
 		msg.result, msg.progress, msg.err = labCheck(ctx, s.world, s.lab, space)
 		if msg.err == nil && msg.result.Passed() {
 			msg.next, msg.err = labNext(s.world, s.lab)
@@ -190,7 +195,7 @@ func (s *labScreen) check() tea.Cmd {
 }
 
 func (s *labScreen) checked(msg labCheckedMsg) tea.Cmd {
-	s.checking, s.cancel, s.err = false, nil, msg.err
+	s.checking, s.err = false, msg.err
 	s.stamp, s.checkedAt = msg.stamp, s.Now()
 	if msg.result != nil {
 		s.result, s.next = msg.result, msg.next
@@ -203,6 +208,15 @@ func (s *labScreen) checked(msg labCheckedMsg) tea.Cmd {
 		return s.save(nil, nil)
 	}
 	return nil
+}
+
+// cancelCheck has the check under way end, and forgets it.
+func (s *labScreen) cancelCheck() {
+	if s.checking {
+		s.forget()
+		s.checks++
+		s.checking = false
+	}
 }
 
 // take takes what was read over. What was written here in the meantime stays.
@@ -274,7 +288,7 @@ func (s *labScreen) save(change func(*lab.Progress), then tea.Cmd) tea.Cmd {
 	s.progress.Spent += counted
 	s.unsaved = 0
 	s.saving++
-	return s.world.work(func(ctx context.Context) tea.Msg {
+	return s.work(func(ctx context.Context) tea.Msg {
 		progress, err := labSave(ctx, s.world, s.lab, func(p *lab.Progress) {
 			p.Spent += counted
 			if change != nil {
@@ -288,20 +302,17 @@ func (s *labScreen) save(change func(*lab.Progress), then tea.Cmd) tea.Cmd {
 func (s *labScreen) saved(msg labSavedMsg) tea.Cmd {
 	s.saving--
 	if msg.err != nil {
-		s.err, s.leaving = msg.err, false
+		s.err, s.leaving, s.covered = msg.err, false, false
 		s.progress.Spent -= msg.counted
 		s.unsaved += msg.counted
-		return nil
+		return s.startTicks()
 	}
 	s.take(msg.progress)
 	return msg.then
 }
 
-// leave goes back when the time is saved; a second time it goes back anyway.
+// leave goes back when the time is saved; where that cannot be, a second time.
 func (s *labScreen) leave() tea.Cmd {
-	if s.cancel != nil {
-		s.cancel()
-	}
 	if s.leaving || s.err != nil || s.doing != "" {
 		return pop
 	}
@@ -315,6 +326,7 @@ func (s *labScreen) isBusy() bool {
 }
 
 func (s *labScreen) stop() {
+	s.cancelCheck()
 	if s.cancel != nil {
 		s.cancel()
 	}

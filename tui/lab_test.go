@@ -68,7 +68,7 @@ func TestLabTime(t *testing.T) {
 	t.Parallel()
 	dir, clock := labTestDir(t), newLabTestClock()
 	d := driveLabs(t, dir, clock)
-	s := d.open(labTestID)
+	s := d.open()
 	tick := func() tea.Cmd { _, cmd := s.Update(labTickMsg{s, s.ticks}); return cmd }
 	for range 4 {
 		clock.goOn(time.Second)
@@ -89,7 +89,7 @@ func TestLabTime(t *testing.T) {
 		}
 	}
 
-	s = d.open(labTestID)
+	s = d.open()
 	d.wantScreen("00:09 of 7 min")
 	clock.goOn(time.Second)
 	d.start(tick())
@@ -104,7 +104,7 @@ func TestLabTime(t *testing.T) {
 func TestLabStopsWhenCovered(t *testing.T) {
 	t.Parallel()
 	d := driveLabs(t, labTestDir(t), newLabTestClock())
-	s := d.open(labTestID)
+	s := d.open()
 	d.keys("s")
 	d.wantScreen("Give up and show the solution?")
 	d.keys("enter")
@@ -135,7 +135,7 @@ func TestLabHintsSolutionReset(t *testing.T) {
 	dir := labTestDir(t)
 	d := driveLabs(t, dir, newLabTestClock())
 	l := labTestNamed(t, labTestID)
-	s := d.open(labTestID)
+	s := d.open()
 	d.keys("h", "h")
 	d.wantScreen("Hint 1 of 3", "Hint 2 of 3")
 	d.until("hints are saved", func() bool { return s.saving == 0 })
@@ -185,7 +185,7 @@ func TestLabDirectoryGone(t *testing.T) {
 	t.Parallel()
 	dir := labTestDir(t)
 	d := driveLabs(t, dir, newLabTestClock())
-	s := d.open(labTestID)
+	s := d.open()
 	if err := os.RemoveAll(s.space.Dir); err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func TestLabFits(t *testing.T) {
 	t.Parallel()
 	clock := newLabTestClock()
 	d := driveLabs(t, labTestDir(t), clock)
-	s := d.open(labTestID)
+	s := d.open()
 	l := *s.lab
 	l.Title = labHostile()[0] + strings.Repeat("long ", 100)
 	l.Scenario = strings.Join(labHostile(), "\n") + "\n\n    " + strings.Repeat("code ", 200)
@@ -266,6 +266,10 @@ func TestLabFits(t *testing.T) {
 	l.Solution.Tools = strings.Join(labHostile(), "\n")
 	s.lab, s.next, s.progress.Hints = &l, &l, 99
 	s.progress.Spent = 100 * time.Hour
+	labTestFits(t, s)
+	plain := l
+	plain.Tasks, plain.Hints, plain.Scenario = l.Tasks[:1], nil, "short"
+	s.lab = &plain
 	for _, found := range labHostile() {
 		for i := range s.result.Checks {
 			s.result.Checks[i].Name, s.result.Checks[i].Found, s.result.Checks[i].Wanted = found, found, found
@@ -281,7 +285,7 @@ func TestLabFits(t *testing.T) {
 		labTestFits(t, s)
 		s.question = nil
 	}
-	s.space = nil
+	s.lab, s.space = &l, nil
 	labTestFits(t, s)
 	labTestFits(t, newLabSolution(d.w, &l))
 	labTestFits(t, newLab(d.w, &l))
@@ -350,4 +354,85 @@ func TestLabsScroll(t *testing.T) {
 		t.Errorf("number 30 finds %d rows", len(s.rows))
 	}
 	checkFits(t, s)
+}
+
+// Where progress cannot be kept that is said, once; nobody is held for it.
+func TestLabSaveFails(t *testing.T) {
+	t.Parallel()
+	dir, clock := labTestDir(t), newLabTestClock()
+	d := driveLabs(t, dir, clock)
+	s := d.open()
+	clock.goOn(2 * time.Second)
+	d.handle(labTickMsg{s, s.ticks})
+	path := filepath.Join(dir, "progress.json")
+	if err := os.WriteFile(path, []byte("{half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := s.ticks
+	d.keys("s", "y")
+	d.wantScreen("✗ cannot read", "progress.json")
+	if d.root.top() != screen(s) || s.covered || s.ticks == before {
+		t.Error("the lab does not go on")
+	}
+	if s.elapsed() != 2*time.Second {
+		t.Errorf("%s have elapsed", s.elapsed())
+	}
+	d.keys("esc")
+	d.until("the catalogue is back", func() bool { _, ok := d.root.top().(*labsScreen); return ok })
+	if data, err := os.ReadFile(path); err != nil || string(data) != "{half" {
+		t.Errorf("the file has become %q, %v", data, err)
+	}
+}
+
+// What a check finds that was cancelled counts no more.
+func TestLabStaleCheck(t *testing.T) {
+	t.Parallel()
+	d := driveLabs(t, labTestDir(t), newLabTestClock())
+	s := d.open()
+	cmd := s.check()
+	s.cancelCheck()
+	if cmd == nil || s.checking {
+		t.Fatal("no check was begun and cancelled")
+	}
+	before := s.result
+	s.Update(labCheckedMsg{of: s, check: s.checks - 1, result: &lab.Result{Points: 99}})
+	if s.result != before {
+		t.Error("a result came from a check that was cancelled")
+	}
+	d.start(s.check())
+	d.until("the next check has ended", func() bool { return !s.checking })
+	if s.result == before || s.err != nil {
+		t.Errorf("the next check found nothing: %v", s.err)
+	}
+}
+
+// A lab whose state is in a cluster is checked again though no file changes, and not
+// while a check is under way.
+func TestLabCluster(t *testing.T) {
+	t.Parallel()
+	clock := newLabTestClock()
+	d := driveLabs(t, labTestDir(t), clock)
+	s := d.open()
+	l := *s.lab
+	l.Needs = []string{lab.NeedsCluster}
+	s.lab = &l
+	clock.goOn(labClusterPoll - time.Second)
+	d.handle(labTickMsg{s, s.ticks})
+	if s.checking {
+		t.Error("the cluster is asked too often")
+	}
+	clock.goOn(time.Second)
+	s.looking = false
+	d.handle(labTickMsg{s, s.ticks})
+	if !s.checking {
+		t.Fatal("the cluster is not asked")
+	}
+	run := s.checks
+	clock.goOn(labClusterPoll)
+	d.handle(labTickMsg{s, s.ticks})
+	d.handle(labSeenMsg{s, "other files"})
+	if s.checks != run || s.looking {
+		t.Error("two checks are under way")
+	}
+	d.wantScreen("every 10 seconds for the cluster")
 }

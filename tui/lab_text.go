@@ -185,8 +185,8 @@ func labCount(n int, thing string) string {
 // with which it was drawn last.
 type labPane struct{ top, height, length int }
 
-// key scrolls, and says whether the key was one to scroll with.
-func (p *labPane) key(name string) bool {
+// key scrolls, if the key is one to scroll with.
+func (p *labPane) key(name string) {
 	switch name {
 	case "up", "k":
 		p.top--
@@ -200,11 +200,8 @@ func (p *labPane) key(name string) bool {
 		p.top = 0
 	case "end":
 		p.top = p.length
-	default:
-		return false
 	}
 	p.clamp()
-	return true
 }
 
 func (p *labPane) clamp() { p.top = max(min(p.top, p.length-p.height), 0) }

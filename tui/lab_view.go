@@ -41,10 +41,8 @@ func (s *labScreen) head(width int) []string {
 		state = labStarted
 	}
 	left := s.theme.Strong.Render(state.sign() + " " + state.word())
-	points, total := 0, labPoints(s.lab)
-	if s.result != nil {
-		points, total = s.result.Points, s.result.Total
-		left += fmt.Sprintf("  %d of %d points ", points, total) + labBar(s.theme, points, total, 10)
+	if r := s.result; r != nil {
+		left += fmt.Sprintf("  %d of %s ", r.Points, labCount(r.Total, "point")) + labBar(s.theme, r.Points, r.Total, 10)
 	}
 	right := fmt.Sprintf("%d minutes in an exam", s.lab.Minutes)
 	if s.space != nil {
@@ -117,6 +115,7 @@ func (s *labScreen) drawTasks(width, height int, titled bool) []string {
 
 // taskLines are the scenario, the tasks and the hints that were shown.
 func (s *labScreen) taskLines(width int) []string {
+	width = min(width, labMeasure)
 	out := labTaskLines(s.theme, s.lab, s.result, width)
 	shown := min(s.progress.Hints, len(s.lab.Hints))
 	if shown == 0 && s.space != nil && len(s.lab.Hints) > 0 {
@@ -125,6 +124,9 @@ func (s *labScreen) taskLines(width int) []string {
 	for i, hint := range s.lab.Hints[:shown] {
 		out = append(out, "", s.theme.Warn.Render(fmt.Sprintf("Hint %d of %d", i+1, len(s.lab.Hints))))
 		out = append(out, labWrap(hint, width)...)
+	}
+	if shown > 0 && shown < len(s.lab.Hints) {
+		out = append(out, "", s.theme.Faint.Render("h shows the next one."))
 	}
 	return out
 }
