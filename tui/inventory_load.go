@@ -25,7 +25,7 @@ type inventoryLoad struct {
 }
 
 // inventoryGCPercent is debug.SetGCPercent while an inventory is read.
-const inventoryGCPercent = 25
+const inventoryGCPercent = 12
 
 // inventoryStamp tells whether an inventory has changed.
 type inventoryStamp struct {
@@ -58,7 +58,7 @@ func startInventoryLoad(ctx context.Context, dir string, now time.Time) *invento
 func (l *inventoryLoad) read(ctx context.Context, dir string, now time.Time) error {
 	// A row of the database is three kilobytes of garbage and fifty bytes that
 	// stay, and what the heap grows to now it takes for the rest of the program.
-	// Collecting more often costs a tenth of the time that the reading takes.
+	// Collecting more often costs a fifth of the time that the reading takes.
 	defer debug.SetGCPercent(debug.SetGCPercent(inventoryGCPercent))
 	filler := newInventoryFiller()
 	send := func() error {
