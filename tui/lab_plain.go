@@ -14,7 +14,8 @@ import (
 
 // labsPlain goes through the practice labs in numbered lines, for screen readers: no
 // colour, no boxes, and nothing is said that was not asked for. It returns when the
-// user goes back, and with an error at the end of input or of ctx.
+// user goes back, and with an error at the end of input, which is no answer, or of
+// ctx.
 func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error {
 	p := &labPlain{world: w, in: w.answersFrom(in), out: out}
 	p.say("Practice labs")
@@ -77,7 +78,7 @@ func (p *labPlain) ask(ctx context.Context, question string) (string, error) {
 		return p.ask(ctx, question)
 	case err != nil:
 		p.say("")
-		return "", noAnswer(err, question)
+		return "", err
 	}
 	return strings.TrimSpace(line), nil
 }
@@ -85,8 +86,11 @@ func (p *labPlain) ask(ctx context.Context, question string) (string, error) {
 // consent asks a question to which only yes is a yes.
 func (p *labPlain) consent(ctx context.Context, question string) (bool, error) {
 	answer, err := p.ask(ctx, question+" [y/N]")
+	if err != nil {
+		return false, noAnswer(err, question)
+	}
 	answer = strings.ToLower(answer)
-	return answer == "y" || answer == "yes", err
+	return answer == "y" || answer == "yes", nil
 }
 
 // catalogue lists the labs by domain, and returns them in the order of their numbers.
