@@ -28,7 +28,7 @@ func (s *formScreen) block(f *formField, focused bool, label, width, height int)
 	case f.yes != nil:
 		value = []string{s.yesLine(*f.yes)}
 	case focused:
-		value, cursor = s.optionLines(f, room, max(1, min(optionWindow, height-2)))
+		value, cursor = s.optionLines(f, room, height)
 	default:
 		value = []string{s.chosenLine(f, room)}
 	}
@@ -108,7 +108,7 @@ func (s *formScreen) lineWindow(value []rune, at, width int) string {
 	from := at
 	for from > 0 {
 		c := cell(value[from-1])
-		if n := ansi.StringWidth(c); used+n > width*3/4 && !(from == 1 && used+n <= width) {
+		if n := ansi.StringWidth(c); used+n > width*3/4 && (from > 1 || used+n > width) {
 			break
 		} else {
 			used += n
@@ -213,14 +213,17 @@ func (s *formScreen) optionLines(f *formField, width, most int) ([]string, int) 
 		}
 		return append(out, s.theme.Faint.Render(clip(none, width))), 0
 	}
-	most = max(1, most-len(out))
+	most = max(1, min(most-len(out), max(optionWindow, most/2)))
+	if len(f.shown) > most && most > 2 {
+		most-- // for the note
+	}
 	from := max(0, min(f.at-most/2, len(f.shown)-most))
 	to := min(len(f.shown), from+most)
 	cursor := len(out) + f.at - from
 	for i := from; i < to; i++ {
 		out = append(out, s.optionLine(f, i, width))
 	}
-	if to-from < len(f.shown) {
+	if to-from < len(f.shown) && most > 1 {
 		note := fmt.Sprintf("%d of %d", f.at+1, len(f.shown))
 		if len(f.all) > manyOptions && f.typed == "" {
 			note += ", type to find"

@@ -16,7 +16,9 @@ type formScreen struct {
 	steps []formStep
 	at    int // the step that is shown
 	cmd   []string
-	loads *formLoad // of the step that was entered last
+	loads *formLoad // of the step that is shown; nil where it is loaded
+	last  *formLoad // the one that was begun last, also after it was stopped
+	under int       // loads that have not ended, the stopped ones too
 	err   error     // of a step's check; gone with the next key
 	top   int       // the first line of the fields that is shown
 	gone  bool      // another screen has been asked for: keys typed ahead are not for this one
@@ -121,10 +123,8 @@ func (s *formScreen) place() (number, all int) {
 func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 	switch msg := msg.(type) {
 	case formLoadedMsg:
-		if msg.form == s && msg.load == s.loads {
-			s.steps[msg.load.step].loaded = msg.err
-			s.loads = nil
-			s.refresh()
+		if msg.form == s {
+			s.loaded(msg)
 		}
 	case formTickMsg:
 		if msg.form == s && msg.load == s.loads {
@@ -147,6 +147,16 @@ func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 		}
 	}
 	return s, nil
+}
+
+// loaded takes the end of a load.
+func (s *formScreen) loaded(msg formLoadedMsg) {
+	s.under--
+	if msg.load == s.loads {
+		s.steps[msg.load.step].loaded = msg.err
+		s.loads = nil
+	}
+	s.refresh()
 }
 
 // press handles a key: the field under the cursor has the first word.
@@ -199,28 +209,24 @@ func (s *formScreen) refresh() {
 	st := s.step()
 	for _, f := range st.fields {
 		if !f.isHidden() {
-			f.refresh(s.loads == nil)
+			f.refresh(s.under == 0)
 		}
 	}
-	if n := len(st.fields); n > 0 && st.fields[st.focus].isHidden() {
+	if len(st.fields) > 0 {
 		s.focusNear()
 	}
 }
 
-// focusNear leaves a field that is hidden now.
+// focusNear leaves a field that is hidden.
 func (s *formScreen) focusNear() {
 	st := s.step()
-	for i := st.focus; i < len(st.fields); i++ {
-		if !st.fields[i].isHidden() {
-			st.focus = i
-			return
-		}
+	if !st.fields[st.focus].isHidden() {
+		return
 	}
-	for i := st.focus; i >= 0; i-- {
-		if !st.fields[i].isHidden() {
-			st.focus = i
-			return
-		}
+	if i := st.next(st.focus, 1); i < len(st.fields) {
+		st.focus = i
+	} else if i := st.next(st.focus, -1); i >= 0 {
+		st.focus = i
 	}
 }
 
@@ -240,17 +246,12 @@ func (s *formScreen) focused() *formField {
 // there is one.
 func (s *formScreen) move(by int) bool {
 	st := s.step()
-	for i := st.focus + by; i >= 0 && i < len(st.fields); i += by {
-		if !st.fields[i].isHidden() {
-			if f := s.focused(); f != nil {
-				f.leave()
-			}
-			st.focus = i
-			st.fields[i].enter()
-			return true
-		}
+	i := st.next(st.focus, by)
+	if i < 0 || i == len(st.fields) {
+		return false
 	}
-	return false
+	s.focusOn(i)
+	return true
 }
 
 // focusOn goes to a field, or the one nearest to it.
@@ -306,24 +307,23 @@ func (s *formScreen) forward() tea.Cmd {
 }
 
 func (s *formScreen) toReview() tea.Cmd {
-	loading := s.loads
+	last := s.last
 	s.stopLoad()
 	s.gone = true
 	return push(newReview(s.world, s.flow, func() {
-		if loading != nil {
-			<-loading.done
+		if last != nil {
+			<-last.done
 		}
 	}))
 }
 
 // enter shows a step, and has what it offers loaded.
 func (s *formScreen) enter(i int) tea.Cmd {
-	before := s.loads
 	s.stopLoad()
 	s.at, s.top, s.err = i, 0, nil
 	st := s.step()
 	if st.load != nil {
-		return s.load(i, before)
+		return s.load(i)
 	}
 	s.refresh()
 	s.focusOn(st.focus)
@@ -332,10 +332,12 @@ func (s *formScreen) enter(i int) tea.Cmd {
 
 // load starts a step's load, after the one before has come to its end: they may
 // fill the same lists.
-func (s *formScreen) load(i int, before *formLoad) tea.Cmd {
+func (s *formScreen) load(i int) tea.Cmd {
 	ctx, cancel := context.WithCancel(s.ctx)
 	l := &formLoad{cancel: cancel, done: make(chan struct{}), step: i}
-	s.loads = l
+	before := s.last
+	s.loads, s.last = l, l
+	s.under++
 	load := s.steps[i].load
 	s.refresh()
 	s.focusOn(s.step().focus)
@@ -375,7 +377,7 @@ func (s *formScreen) Keys() []key.Binding {
 		next = "review"
 	}
 	if f := s.focused(); f != nil {
-		if st := s.step(); !st.isLast(st.focus) {
+		if st := s.step(); st.next(st.focus, 1) < len(st.fields) {
 			next = "next"
 		}
 		keys = f.keys()
@@ -388,14 +390,15 @@ func (s *formScreen) Keys() []key.Binding {
 	return append(keys, binding(leave, "esc"), key.NewBinding(key.WithKeys("tab", "shift+tab"), key.WithHelp("tab shift+tab", "move")))
 }
 
-// isLast says whether no field that is shown follows.
-func (st *formStep) isLast(i int) bool {
-	for i++; i < len(st.fields); i++ {
+// next returns the next field that is not hidden, -1 or the number of fields where
+// there is none.
+func (st *formStep) next(i, by int) int {
+	for i += by; i >= 0 && i < len(st.fields); i += by {
 		if !st.fields[i].isHidden() {
-			return false
+			return i
 		}
 	}
-	return true
+	return max(-1, min(i, len(st.fields)))
 }
 
 // errorLines draws an error and its hint.

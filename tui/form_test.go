@@ -305,3 +305,44 @@ func TestFormPaste(t *testing.T) {
 	d.update(tea.PasteMsg{Content: "x"}) // a yes takes none
 	d.checkFits()
 }
+
+// TestFormCompletes offers suggestions and defaults, and takes them with a key.
+func TestFormCompletes(t *testing.T) {
+	t.Parallel()
+	f := &noteFlow{dir: t.TempDir(), name: "todo"}
+	d := newFormDriver(t, openNote(f))
+	d.press("tab", "tab", "DEV")
+	d.shows("DEVelopers")
+	if len(f.groups) != 1 || f.groups[0] != "DEV" {
+		t.Errorf("what is offered was taken: %q", f.groups)
+	}
+	d.press("right", ", ", "ctrl+n")
+	d.shows("developers, operators")
+	d.press("ctrl+n")
+	d.shows("developers, system:masters")
+	d.press("end", "tab")
+	if strings.Join(f.groups, " ") != "developers system:masters" {
+		t.Errorf("groups: %q", f.groups)
+	}
+	d.shows("› Valid for 365d (default)")
+	d.press("right", "backspace", "h")
+	if f.validity != "365h" {
+		t.Errorf("valid for %q", f.validity)
+	}
+}
+
+// TestFormNothing asks no question where there is nothing to do.
+func TestFormNothing(t *testing.T) {
+	t.Parallel()
+	f := &noteFlow{dir: t.TempDir(), name: "todo", text: "nothing"}
+	d := newFormDriver(t, openNote(f))
+	d.press("pgdown", "enter", "tab", "enter")
+	d.shows("There is nothing to write.")
+	d.checkFits()
+	d.press("y", "right", "enter")
+	if f.ran != 0 || d.root.top().Title() != "Review" {
+		t.Error("it goes on")
+	}
+	d.press("esc")
+	d.on("Note")
+}

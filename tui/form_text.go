@@ -32,7 +32,7 @@ func wrap(s string, width, most int) []string {
 	}
 	// More than this is not drawn anyway, and wrapping it would take its time.
 	shown := ansi.Truncate(text(firstRunes(s, 4*width*(most+1)+64)), width*(most+1), "")
-	out := strings.Split(ansi.Wrap(shown, width, ""), "\n")
+	out := breakLines(shown, width)
 	if len(out) > most {
 		out = out[:most]
 		out[most-1] = ansi.Truncate(out[most-1], width-1, "") + "…"
@@ -41,6 +41,26 @@ func wrap(s string, width, most int) []string {
 		out[i] = ansi.Truncate(strings.TrimRight(out[i], " "), width, "")
 	}
 	return out
+}
+
+// breakLines breaks text between words, and words that are longer than a line
+// wherever it ends. A hyphen is no place to break: flags have them.
+func breakLines(s string, width int) []string {
+	var out []string
+	line := ""
+	for word := range strings.SplitSeq(s, " ") {
+		if line != "" && ansi.StringWidth(line)+1+ansi.StringWidth(word) <= width {
+			line += " " + word
+			continue
+		}
+		if line != "" {
+			out = append(out, line)
+		}
+		parts := strings.Split(ansi.Hardwrap(word, width, true), "\n")
+		out = append(out, parts[:len(parts)-1]...)
+		line = parts[len(parts)-1]
+	}
+	return append(out, line)
 }
 
 // wrapStyled is wrap in a style, with a sign before the first line and the others
@@ -72,9 +92,9 @@ func shellLine(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// commandLines draws a command in at most so many lines.
-func (w *world) commandLines(args []string, width, most int) []string {
-	out := wrap(w.commandLine(args), width-2, most)
+// commandLines draws a command in at most two lines.
+func (w *world) commandLines(args []string, width int) []string {
+	out := wrap(w.commandLine(args), width-2, 2)
 	for i, line := range out {
 		sign := "  "
 		if i == 0 {
@@ -85,12 +105,12 @@ func (w *world) commandLines(args []string, width, most int) []string {
 	return out
 }
 
-// indent moves lines to the right.
-func indent(lines []string, by int) []string {
+// indented moves lines away from the edge.
+func indented(lines []string) []string {
 	out := make([]string, len(lines))
 	for i, line := range lines {
 		if line != "" {
-			line = strings.Repeat(" ", by) + line
+			line = "  " + line
 		}
 		out[i] = line
 	}

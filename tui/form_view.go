@@ -21,11 +21,11 @@ func (s *formScreen) View(width, height int) string {
 	}
 	inner := min(width-4, 150)
 	roomy := height >= 18
-	head := s.head(inner, height)
-	foot := s.commandLines(s.cmd, inner, 2)
+	foot := s.commandLines(s.cmd, inner)
 	if roomy {
 		foot = append([]string{""}, foot...)
 	}
+	head := s.fittingHead(inner, height-len(foot))
 	left := height - len(head) - len(foot)
 	var body []string
 	if width >= panelFrom {
@@ -33,29 +33,44 @@ func (s *formScreen) View(width, height int) string {
 		body = s.fieldLines(fields-3, left)
 		body = s.beside(body, s.help(inner-fields-2, left, true), fields)
 	} else {
-		help := s.help(inner, min(5, max(2, height/6)), false)
-		if roomy && len(help) > 0 {
-			help = append([]string{""}, help...)
-		}
-		body = append(fill(s.fieldLines(inner, left-len(help)), left-len(help)), help...)
+		body = s.above(inner, left, height)
 	}
 	all := append(append(head, fill(body, left)...), foot...)
-	return strings.Join(indent(all, 2), "\n")
+	return strings.Join(indented(all), "\n")
 }
 
-// head is the step's title and what it is about.
-func (s *formScreen) head(width, height int) []string {
+// above puts the help below the fields. It has two lines and more, up to what the
+// fields leave of the room.
+func (s *formScreen) above(width, room, height int) []string {
+	least := min(5, max(2, height/6))
+	help := s.help(width, least+6, false)
+	least = min(least, len(help))
+	fields := s.fieldLines(width, room-least-1)
+	help = s.shortened(help, max(least, room-len(fields)-1), width)
+	return append(fill(fields, room-len(help)), help...)
+}
+
+// fittingHead is the head with as much of what the step is about as leaves the
+// fields their room, but one line at least.
+func (s *formScreen) fittingHead(width, height int) []string {
+	const most, help = 3, 3
+	top := s.top
+	fields := len(s.fieldLines(width, height))
+	s.top = top
+	head := s.head(width, most)
+	for n := most - 1; n > 0 && len(head)+fields+help > height; n-- {
+		head = s.head(width, n)
+	}
+	return head
+}
+
+// head is the step's title and what it is about, in so many lines.
+func (s *formScreen) head(width, most int) []string {
 	st := s.step()
 	number, all := s.place()
 	place := s.theme.Faint.Render(fmt.Sprintf("step %d of %d", number, all))
 	title := s.theme.Strong.Render(clip(st.title, width-ansi.StringWidth(place)-2))
 	head := []string{pad(title, width-ansi.StringWidth(place)) + place}
-	most := 3
-	if height < 18 {
-		if st.focus > 0 { // it has been read
-			most = 1
-		}
-	}
 	for _, line := range wrap(st.intro, min(width, 100), most) {
 		if line != "" {
 			head = append(head, s.theme.Faint.Render(line))
@@ -115,7 +130,18 @@ func (s *formScreen) help(width, most int, beside bool) []string {
 		}
 		out = append(out, part...)
 	}
-	return out[:min(len(out), most)]
+	return s.shortened(out, most, width)
+}
+
+// shortened leaves the first lines, and says where there were more.
+func (s *formScreen) shortened(help []string, most, width int) []string {
+	if len(help) <= most || most < 1 {
+		return help[:min(len(help), max(most, 0))]
+	}
+	help = append([]string(nil), help[:most]...)
+	help[most-1] = ansi.Truncate(ansi.Strip(help[most-1]), width-2, "") + " …"
+	help[most-1] = s.theme.Faint.Render(help[most-1])
+	return help
 }
 
 // fieldLines draws the fields, and of more than there is room for those around
@@ -133,6 +159,10 @@ func (s *formScreen) fieldLines(width, height int) []string {
 		height -= len(foot)
 	}
 	var blocks [][]string
+	room := height // for the options under the cursor
+	if st.next(-1, 1) != st.next(len(st.fields), -1) {
+		room -= 2 // marks for other fields
+	}
 	total, focus, cursor := 0, 0, 0
 	for i, f := range st.fields {
 		if f.isHidden() {
@@ -141,9 +171,9 @@ func (s *formScreen) fieldLines(width, height int) []string {
 		var block []string
 		if i == st.focus {
 			focus = len(blocks)
-			block, cursor = s.block(f, true, label, width, height)
+			block, cursor = s.block(f, true, label, width, room)
 		} else {
-			block, _ = s.block(f, false, label, width, height)
+			block, _ = s.block(f, false, label, width, room)
 		}
 		blocks = append(blocks, block)
 		total += len(block)

@@ -103,7 +103,7 @@ func (d *formDriver) on(title string) {
 	d.t.Helper()
 	d.until("the screen "+title, func() bool {
 		form, isForm := d.root.top().(*formScreen)
-		return d.root.top().Title() == title && !(isForm && form.gone)
+		return d.root.top().Title() == title && (!isForm || !form.gone)
 	})
 }
 

@@ -25,7 +25,6 @@ type noteFlow struct {
 	extra                string
 	clusters             []string // loaded
 
-	wants   bool   // a passphrase, in run
 	secret  string // "": none; "old", "new"
 	got     []byte // the passphrase that came, before it was cleared
 	gotErr  error
@@ -72,7 +71,7 @@ func (f *noteFlow) steps() []step {
 		},
 		{
 			title: "Where it goes", intro: "Clusters that were found.",
-			load: func(ctx context.Context) error {
+			load: func(context.Context) error {
 				if f.loadErr != nil {
 					return f.loadErr
 				}
@@ -136,6 +135,9 @@ func (f *noteFlow) review(ctx context.Context, j *job) (*review, error) {
 	j.begin("looking for " + f.path())
 	if _, err := os.Stat(f.path()); err == nil {
 		return nil, failure.New(failure.Refused, "take another name", "there is a note %q already", f.path())
+	}
+	if f.text == "nothing" {
+		return &review{nothing: "There is nothing to write."}, nil
 	}
 	j.warn("a note is kept for ever: who has read it cannot be made to forget")
 	return &review{

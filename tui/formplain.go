@@ -124,9 +124,7 @@ func (p *plainForm) askStep(ctx context.Context, i int, back bool) error {
 	if st.isHidden() {
 		return nil
 	}
-	if !back {
-		p.begin(ctx, i)
-	}
+	p.begin(ctx, i, !back)
 	at := -1
 	by := 1
 	if back {
@@ -162,19 +160,9 @@ func (p *plainForm) askStep(ctx context.Context, i int, back bool) error {
 	}
 }
 
-// next returns the next field that is not hidden, -1 or the number of fields where
-// there is none.
-func (st *formStep) next(i, by int) int {
-	for i += by; i >= 0 && i < len(st.fields); i += by {
-		if !st.fields[i].isHidden() {
-			return i
-		}
-	}
-	return max(-1, min(i, len(st.fields)))
-}
-
-// begin says what a step is about, and loads what it offers.
-func (p *plainForm) begin(ctx context.Context, i int) {
+// begin says which step it is; of a new one also what it is about, and loads what it
+// offers.
+func (p *plainForm) begin(ctx context.Context, i int, isNew bool) {
 	st := &p.steps[i]
 	number, all := 0, 0
 	for j := range p.steps {
@@ -187,6 +175,9 @@ func (p *plainForm) begin(ctx context.Context, i int) {
 	}
 	p.say("")
 	p.say("Step %d of %d: %s", number, all, text(st.title))
+	if !isNew {
+		return
+	}
 	if st.intro != "" {
 		p.say("%s", text(st.intro))
 	}
@@ -203,17 +194,16 @@ func (p *plainForm) askField(ctx context.Context, f *formField) error {
 	f.refresh(true)
 	p.help(f)
 	for {
-		p.list(f)
 		line, err := p.read(ctx, p.question(f))
 		if err != nil {
 			return err
 		}
 		switch line {
 		case "?":
-			p.help(f)
 			if f.help == "" {
 				p.say("There is no help for this question.")
 			}
+			p.help(f)
 			continue
 		case "<":
 			return errGoBack
@@ -237,6 +227,7 @@ func (p *plainForm) help(f *formField) {
 	if len(f.words) > 0 {
 		p.say("Known: %s", plainList(f.words))
 	}
+	p.list(f)
 }
 
 // mostListed is how many options are listed; a name is an answer too.

@@ -134,7 +134,7 @@ func (s *resultScreen) View(width, height int) string {
 		foot = []string{s.theme.Good.Render(clip(s.note, inner))}
 	}
 	if s.err != nil {
-		foot = append(append([]string{""}, s.commandLines(s.cmd, inner, 2)...), foot...)
+		foot = append(append([]string{""}, s.commandLines(s.cmd, inner)...), foot...)
 	}
 	room := height - len(foot)
 	body, cursor := s.content(inner)
@@ -142,7 +142,7 @@ func (s *resultScreen) View(width, height int) string {
 		s.page.see(cursor)
 		s.moved = false
 	}
-	return strings.Join(indent(append(s.page.show(s.world, body, room), foot...), 2), "\n")
+	return strings.Join(indented(append(s.page.show(s.world, body, room), foot...)), "\n")
 }
 
 // content returns all lines, and that of the cursor.
@@ -238,7 +238,7 @@ func failedHow(err error) string {
 // Keys are those of what is shown.
 func (s *resultScreen) Keys() []key.Binding {
 	if s.err != nil {
-		return []key.Binding{binding("try again", "r"), binding("back to the steps", "esc"), binding("copy command", "c"), scrollKeys()}
+		return []key.Binding{binding("try again", "r"), binding("back", "esc"), binding("copy command", "c"), scrollKeys()}
 	}
 	next := s.next()
 	enter := "home"

@@ -197,7 +197,7 @@ func (s *reviewScreen) View(width, height int) string {
 	default:
 		body = s.page.show(s.world, s.content(inner), room)
 	}
-	return strings.Join(indent(append(fill(body, room), foot...), 2), "\n")
+	return strings.Join(indented(append(fill(body, room), foot...)), "\n")
 }
 
 func (s *reviewScreen) explained(width, room int) []string {
@@ -217,7 +217,7 @@ func (s *reviewScreen) explained(width, room int) []string {
 
 // foot is the command and the question.
 func (s *reviewScreen) foot(width, height int) []string {
-	foot := s.commandLines(s.cmd, width, 2)
+	foot := s.commandLines(s.cmd, width)
 	if height >= 14 {
 		foot = append([]string{""}, foot...)
 	}
@@ -379,12 +379,16 @@ func (s *reviewScreen) Keys() []key.Binding {
 	}
 	var keys []key.Binding
 	if s.asks() {
-		keys = append(keys, binding("yes, do it", "y"), key.NewBinding(key.WithKeys("left", "right"), key.WithHelp("←→", "no/yes")))
+		keys = append(keys, binding("do it", "y"))
 	}
 	if s.err != nil {
 		keys = append(keys, binding("try again", "r"))
 	}
-	return append(keys, binding("back to the steps", "esc"), binding("explain", "e"), binding("copy command", "c"), scrollKeys())
+	keys = append(keys, binding("back", "esc"), binding("explain", "e"), binding("copy command", "c"))
+	if s.asks() {
+		keys = append(keys, key.NewBinding(key.WithKeys("left", "right"), key.WithHelp("←→", "no or yes")))
+	}
+	return append(keys, scrollKeys())
 }
 
 func scrollKeys() key.Binding {

@@ -158,7 +158,7 @@ func (p *secretPrompt) lines(w *world, width int) []string {
 	if p.note != "" {
 		out = append(out, w.wrapStyled(w.theme.Bad, "✗ ", p.note, width, 2)...)
 	}
-	return append(out, w.wrapStyled(w.theme.Faint, "  ", "What you type is not shown: eight dots stand for any length.", width, 1)...)
+	return append(out, w.wrapStyled(w.theme.Faint, "  ", "What you type is not shown: eight dots stand for any length.", width, 2)...)
 }
 
 func (p *secretPrompt) keys() []key.Binding {

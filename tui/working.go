@@ -65,13 +65,13 @@ func (s *workingScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 // View draws the progress, and the command.
 func (s *workingScreen) View(width, height int) string {
 	inner := min(width-4, 150)
-	foot := append([]string{""}, s.commandLines(s.cmd, inner, 2)...)
+	foot := append([]string{""}, s.commandLines(s.cmd, inner)...)
 	room := height - len(foot)
 	var body []string
 	if s.work != nil {
 		body = s.work.lines(inner, room)
 	}
-	return strings.Join(indent(append(fill(body, room), foot...), 2), "\n")
+	return strings.Join(indented(append(fill(body, room), foot...)), "\n")
 }
 
 // Keys are those of a prompt, or the one that stops the work.
