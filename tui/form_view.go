@@ -8,7 +8,7 @@ import (
 )
 
 // panelFrom is the width from which help stands to the right of the fields.
-const panelFrom = 100
+const panelFrom = 116
 
 // maxLabel is how wide the column of titles becomes.
 const maxLabel = 32

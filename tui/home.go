@@ -44,6 +44,7 @@ func (h *homeScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 			h.status.blocks[msg.index] = msg.block
 		}
 	case resumedMsg:
+		h.found()
 		return h, h.load()
 	case tea.PasteMsg:
 		h.add(msg.Content)
@@ -114,6 +115,17 @@ func (h *homeScreen) add(s string) {
 func (h *homeScreen) search() {
 	h.shown = findWays(h.ways, h.typed)
 	h.cursor, h.top = 0, 0
+}
+
+// found ends a search that has led somewhere; the cursor stays on what was opened.
+func (h *homeScreen) found() {
+	if h.typed == "" || len(h.shown) == 0 {
+		return
+	}
+	opened := h.shown[h.cursor]
+	h.typed = ""
+	h.search()
+	h.cursor = opened
 }
 
 func (h *homeScreen) open(i int) tea.Cmd { return push(h.ways[i].open(h.world)) }

@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,14 +88,24 @@ func (m *tmux) styled() string { m.t.Helper(); return m.run("capture-pane", "-p"
 // waitFor waits until the screen has all these texts, and returns it.
 func (m *tmux) waitFor(texts ...string) string {
 	m.t.Helper()
+	return m.wait(fmt.Sprintf("%q", texts), func(screen string) bool { return containsAll(screen, texts) })
+}
+
+// waitForOther waits until the screen is not as before, and returns it.
+func (m *tmux) waitForOther(before string) string {
+	m.t.Helper()
+	return m.wait("change", func(screen string) bool { return screen != before })
+}
+
+func (m *tmux) wait(what string, isThere func(screen string) bool) string {
+	m.t.Helper()
 	screen := ""
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		screen = m.screen()
-		if containsAll(screen, texts) {
+		if screen = m.screen(); isThere(screen) {
 			return screen
 		}
 	}
-	m.t.Fatalf("no %q on the screen:\n%s", texts, screen)
+	m.t.Fatalf("no %s on the screen:\n%s", what, screen)
 	return ""
 }
 
