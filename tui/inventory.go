@@ -292,7 +292,9 @@ func (s *inventoryScreen) follow() {
 	if s.selectedOf != s.data {
 		var found bool
 		if s.selectedAt, found = s.data.table.find(s.selected); !found {
-			s.selectCursor()
+			if s.data.isWhole { // it is gone
+				s.selectCursor()
+			}
 			return
 		}
 		s.selectedOf = s.data
