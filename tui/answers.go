@@ -13,8 +13,8 @@ import (
 // What the environment may give, as the command line knows it.
 const (
 	variableDir            = "PKICTL_DIR"
-	variablePassphrase     = "PKICTL_PASSPHRASE"
-	variableExportPassword = "PKICTL_EXPORT_PASSPHRASE"
+	variablePassphrase     = "PKICTL_PASSPHRASE"        //nolint:gosec // G101: its name, not what is in it
+	variableExportPassword = "PKICTL_EXPORT_PASSPHRASE" //nolint:gosec // G101: the same
 )
 
 // typedCheck is a field's check with what the command line refuses for a value

@@ -68,6 +68,7 @@ func (f *flowCA) stepWhat() step {
 	return step{
 		title: "What do you want?",
 		intro: "Whatever trusts a certificate authority (CA) trusts every certificate that the CA has signed.",
+		check: f.checkParent,
 		fields: []field{
 			{title: "Make or take over", choice: &f.what, options: flowCAOptions},
 			{
@@ -97,6 +98,14 @@ func (f *flowCA) stepWhat() step {
 			},
 		},
 	}
+}
+
+// checkParent is for a directory that was not typed.
+func (f *flowCA) checkParent() error {
+	if !f.is(flowCAIntermediate) {
+		return nil
+	}
+	return ca.CheckHasCA(f.parentDir())
 }
 
 func flowCAOptions() []option {

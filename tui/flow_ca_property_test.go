@@ -57,7 +57,7 @@ func fillAnswers(r *rand.Rand, f flow, root string, good map[string][]string) {
 // does, with the same words.
 func checkCommands(t *testing.T, seed uint64, times int, root string, newFlow func() flow, good map[string][]string) {
 	t.Helper()
-	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // G404: answers, not keys
+	r := rand.New(rand.NewPCG(seed, 7))
 	accepted := 0
 	for n := range times {
 		f := newFlow()
@@ -139,7 +139,7 @@ func TestFlowCredentialCommands(t *testing.T) {
 func TestFlowHostileAnswers(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	r := rand.New(rand.NewPCG(3, 7)) //nolint:gosec // G404: answers, not keys
+	r := rand.New(rand.NewPCG(3, 7))
 	w := flowWorld(filepath.Join(root, "none"), time.Now, nil)
 	for _, newFlow := range []func() flow{func() flow { return newFlowCA(w) }, func() flow { return newFlowCredential(w) }} {
 		for range 300 {

@@ -103,3 +103,21 @@ func TestFlowCAFits(t *testing.T) {
 		}
 	}
 }
+
+// TestFlowCAPlain: both flows can be gone through in plain prompts, by pressing
+// Enter where there is a default.
+func TestFlowCAPlain(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "pki")
+	out, err := plainRun(t, newFlowCA(flowWorld(dir, time.Now, nil)), "", "Example CA", "", "", "", "", "", "", "", "", "y")
+	if err != nil {
+		t.Fatalf("%v, after:\n%s", err, out)
+	}
+	checkSaid(t, out, "Directory ["+dir+"]: ", "Made a certificate authority")
+	credential := newFlowCredential(flowWorld(dir, time.Now, nil))
+	out, err = plainRun(t, credential, "", "", "jane", "developers", "", "", "", "", "", "y")
+	if err != nil {
+		t.Fatalf("%v, after:\n%s", err, out)
+	}
+	checkSaid(t, out, "User (common name), required: ", "subject: O=developers,CN=jane", "Issued jane")
+}

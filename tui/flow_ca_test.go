@@ -100,6 +100,13 @@ func (c sameCase) check(t *testing.T) {
 	if len(out.next) == 0 || len(log.begun) < 2 {
 		t.Errorf("%d next steps, %d steps told", len(out.next), len(log.begun))
 	}
+	for _, next := range out.next {
+		if len(next.args) > 0 && slices.Contains([]string{"verify", "list", "inspect"}, next.args[1]) {
+			if did := runCLI(t, a, append(asRoot(c.env, a), next.args[1:]...)...); did.code != 0 {
+				t.Errorf("%q fails: %s", next.args, did.stderr)
+			}
+		}
+	}
 }
 
 func asRoot(list []string, root string) []string {
