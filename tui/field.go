@@ -260,7 +260,8 @@ func (f *formField) offered() string {
 		return ""
 	}
 	if value == "" && f.text != nil && f.pick == 0 {
-		if fallback := f.fallbackText(); fallback != "" {
+		// Some are words about what happens, and no value.
+		if fallback := f.fallbackText(); fallback != "" && !strings.Contains(fallback, " ") && (f.check == nil || f.check(fallback) == nil) {
 			return fallback
 		}
 	}
@@ -318,10 +319,8 @@ func (f *formField) pressOptions(msg tea.KeyPressMsg) bool {
 		return f.step(-1, k != "up")
 	case "down", "right", "ctrl+n":
 		return f.step(1, k != "down")
-	case "pgup":
-		return f.step(-min(f.at, optionWindow), true)
-	case "pgdown":
-		return f.step(min(len(f.shown)-1-f.at, optionWindow), true)
+	case "pgup", "pgdown":
+		return f.page(k)
 	case "home":
 		f.at = 0
 	case "end":
@@ -364,6 +363,17 @@ func (f *formField) step(by int, stays bool) bool {
 	}
 	f.at = to
 	return true
+}
+
+// page moves in a list that is not seen at once.
+func (f *formField) page(k string) bool {
+	if len(f.shown) <= optionWindow {
+		return false
+	}
+	if k == "pgup" {
+		return f.step(-min(f.at, optionWindow), true)
+	}
+	return f.step(min(len(f.shown)-1-f.at, optionWindow), true)
 }
 
 // take chooses the option under the cursor, or takes it away again.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -72,11 +73,11 @@ func (s *formScreen) editedLine(f *formField, width int) string {
 	if len(value) == 0 {
 		return s.emptyLine(f, width)
 	}
-	drawn := s.lineWindow(value, f.input.Position(), width)
+	rest := ""
 	if whole := f.offered(); len(whole) > len(string(value)) {
-		drawn += s.theme.Faint.Render(clip(whole[len(string(value)):], width-ansi.StringWidth(drawn)))
+		rest = whole[len(string(value)):]
 	}
-	return drawn
+	return s.lineWindow(value, f.input.Position(), rest, width)
 }
 
 // emptyLine draws the cursor on the first letter of what stands in the place of
@@ -90,18 +91,22 @@ func (s *formScreen) emptyLine(f *formField, width int) string {
 	if shown == "" {
 		return s.theme.Selected.Render(" ")
 	}
-	first := []rune(shown)[0]
-	return s.theme.Selected.Render(string(first)) + s.theme.Faint.Render(shown[len(string(first)):])
+	_, size := utf8.DecodeRuneInString(shown)
+	return s.theme.Selected.Render(shown[:size]) + s.theme.Faint.Render(shown[size:])
 }
 
 // lineWindow draws the part of a line that is around the cursor. Each character
 // is drawn by itself: what takes no cell of its own is written in digits, for two
-// names that look alike are not the same name.
-func (s *formScreen) lineWindow(value []rune, at, width int) string {
+// names that look alike are not the same name. The rest, which may complete the
+// line, begins under the cursor.
+func (s *formScreen) lineWindow(value []rune, at int, rest string, width int) string {
 	width = max(width, 4)
 	cursor := " "
 	if at < len(value) {
 		cursor = cell(value[at])
+	} else if rest != "" {
+		r, size := utf8.DecodeRuneInString(rest)
+		cursor, rest = cell(r), rest[size:]
 	}
 	used := ansi.StringWidth(cursor)
 	var before []string
@@ -132,7 +137,11 @@ func (s *formScreen) lineWindow(value []rune, at, width int) string {
 		used += ansi.StringWidth(c)
 		after.WriteString(c)
 	}
-	return ansi.Truncate(line+s.theme.Selected.Render(cursor)+after.String(), width, "")
+	ghost := ""
+	if at >= len(value) && rest != "" {
+		ghost = s.theme.Faint.Render(clip(rest, width-used))
+	}
+	return ansi.Truncate(line+s.theme.Selected.Render(cursor)+after.String()+ghost, width, "")
 }
 
 // cell draws one character so that it takes a cell.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/exp/teatest/v2"
 )
 
@@ -17,6 +18,24 @@ import (
 type apiProgram struct {
 	t *testing.T
 	*teatest.TestModel
+	frames *apiFrames
+}
+
+// apiFrames is the model of the program, which says what it shows: of what a
+// program writes to a terminal only the differences are seen.
+type apiFrames struct {
+	*root
+	shown chan string // the last frame
+}
+
+func (f *apiFrames) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	_, cmd := f.root.Update(msg)
+	select {
+	case <-f.shown:
+	default:
+	}
+	f.shown <- ansi.Strip(f.frame())
+	return f, cmd
 }
 
 func startAPIProgram(t *testing.T, open func(w *world) flow) *apiProgram {
@@ -27,14 +46,25 @@ func startAPIProgram(t *testing.T, open func(w *world) flow) *apiProgram {
 	w.ctx = ctx
 	r := newRoot(w, newHome(w))
 	r.stack = append(r.stack, newForm(w, open(w)))
-	p := &apiProgram{t, teatest.NewTestModel(t, r, teatest.WithInitialTermSize(100, 30))}
+	frames := &apiFrames{r, make(chan string, 1)}
+	p := &apiProgram{t, teatest.NewTestModel(t, frames, teatest.WithInitialTermSize(100, 30)), frames}
 	w.send = p.Send
 	return p
 }
 
+// shows waits until the screen has some words.
 func (p *apiProgram) shows(words string) {
 	p.t.Helper()
-	teatest.WaitFor(p.t, p.Output(), func(out []byte) bool { return bytes.Contains(out, []byte(words)) }, teatest.WithDuration(20*time.Second))
+	for deadline, last := time.After(time.Minute), ""; ; {
+		select {
+		case last = <-p.frames.shown:
+			if strings.Contains(last, words) {
+				return
+			}
+		case <-deadline:
+			p.t.Fatalf("%q is not on\n%s", words, last)
+		}
+	}
 }
 
 func (p *apiProgram) press(keys ...string) {
@@ -57,29 +87,29 @@ func TestAuditToAPIServer(t *testing.T) {
 	root, node := newAPINode(t)
 	policy := filepath.Join(root, "made.yaml")
 	p := startAPIProgram(t, func(w *world) flow { return newFlowAudit(w) })
-	p.shows("Make a policy")
+	p.shows("step 1 of 3")
 	p.press("enter")
-	p.shows("Rules of your own")
+	p.shows("step 2 of 3")
 	p.press("enter", "y", "enter")
-	p.shows("Another rule")
+	p.shows("step 3 of 4")
 	p.press("down", "space", "enter", "enter", "secrets")
 	p.shows("! the bodies of secrets are")
 	p.press("ctrl+u", "pods", "enter", "prod", "enter", "enter", "enter", "enter")
-	p.shows("Policy in JSON")
+	p.shows("step 4 of 4")
 	p.press("enter", policy, "enter", "enter")
 	p.shows("Write it?")
 	p.press("y")
 	p.shows("What to do now")
 	p.press("enter")
-	p.shows("Only show the flags")
+	p.shows("step 1 of 5")
 	p.press("enter")
-	p.shows("Its files")
+	p.shows("step 2 of 5")
 	p.press(node.manifest, "enter", "enter", node.configDir, "enter")
-	p.shows("Encryption at rest")
+	p.shows("step 3 of 5")
 	p.press("enter")
-	p.shows("Megabytes")
-	p.press("enter", "enter", node.logPath, "enter", "enter", "enter", "enter")
-	p.shows("Wait for it")
+	p.shows("step 4 of 5")
+	p.press("enter", "enter", "enter", node.logPath, "enter", "enter", "enter", "enter")
+	p.shows("step 5 of 5")
 	p.press("enter")
 	p.shows("Write this?")
 	p.Send(tea.WindowSizeMsg{Width: 60, Height: 16})
@@ -160,4 +190,33 @@ func TestAPIReviewHostile(t *testing.T) {
 			s.page.press("pgdown")
 		}
 	}
+}
+
+// TestAPIPlain goes through both flows in plain lines.
+func TestAPIPlain(t *testing.T) {
+	t.Parallel()
+	root, node := newAPINode(t)
+	policy := filepath.Join(root, "made.yaml")
+	rootB, b := newAPINode(t)
+	b.topics, b.auditFrom, b.policyFrom = []string{topicAudit}, auditFromFile, filepath.Join(rootB, "made.yaml")
+	for _, tt := range []struct {
+		flow    func(*world) flow
+		answers []string
+		command []string
+	}{
+		{func(w *world) flow { return newFlowAudit(w) }, []string{"", "exam", "y", "", "2", "pods", "prod", "", "", "n", "", policy, "", "y"},
+			[]string{"audit", "generate", "--preset", "exam", "--log", "changes pods in prod at Metadata", "--out", rootB + "/made.yaml"}},
+		{func(w *world) flow { return newFlowAPIServer(w) }, []string{"", node.manifest, "", node.configDir, "1", "6", policy, "", node.logPath, "", "", "", "", "y"},
+			append(b.command(), "--yes")},
+	} {
+		w := apiTestWorld()
+		var said bytes.Buffer
+		if err := formPlain(t.Context(), w, tt.flow(w), strings.NewReader(strings.Join(tt.answers, "\n")+"\n"), &said); err != nil {
+			t.Fatalf("%v\n%s", err, said.String())
+		}
+		if cli := runCLI(t, rootB, tt.command...); cli.code != 0 {
+			t.Errorf("%s", cli.stderr)
+		}
+	}
+	compareAPITrees(t, root, rootB)
 }

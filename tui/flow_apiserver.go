@@ -19,7 +19,7 @@ const (
 	apiCheck = "check"
 )
 
-// defaultManifests is where kubeadm has the kubelet look for static pods.
+// apiManifests is where kubeadm has the kubelet look for static pods.
 const apiManifests = "/etc/kubernetes/manifests"
 
 // flowAPIServer changes the static pod of kube-apiserver, as apiserver patch does,

@@ -27,6 +27,7 @@ const anonymousPaths = "paths"
 type apiAnswers struct {
 	auditFrom, policyFrom, policyFile   string
 	logPath, maxAge, maxBackup, maxSize string
+	toStdout                            bool
 
 	encrypt                        []string
 	provider, kmsEndpoint, kmsName string
@@ -98,7 +99,10 @@ func (a *apiAnswers) audit() apiserver.AuditOptions {
 	case a.auditFrom == auditFromHost:
 		o.PolicyFile = a.policyFile
 	}
-	if a.logPath != "-" {
+	if a.toStdout {
+		o.LogPath = "-"
+	}
+	if o.LogPath != "-" {
 		o.MaxAge, o.MaxBackup, o.MaxSize = apiNumber(a.maxAge), apiNumber(a.maxBackup), apiNumber(a.maxSize)
 	}
 	return o

@@ -51,7 +51,7 @@ func apiAnswerSets() map[string]func(root string, f *flowAPIServer) {
 		"audit":           func(_ string, f *flowAPIServer) { f.topics = []string{topicAudit}; f.maxAge = "60" },
 		"policy here":     func(_ string, f *flowAPIServer) { f.topics, f.auditFrom = []string{topicAudit}, auditFromFile },
 		"policy there":    func(_ string, f *flowAPIServer) { f.topics, f.auditFrom = []string{topicAudit}, auditFromHost },
-		"standard output": func(_ string, f *flowAPIServer) { f.topics, f.logPath = []string{topicAudit}, "-" },
+		"standard output": func(_ string, f *flowAPIServer) { f.topics, f.toStdout, f.maxAge = []string{topicAudit}, true, "7" },
 		"encryption": func(_ string, f *flowAPIServer) {
 			f.topics, f.encrypt, f.reload = []string{topicEncryption}, []string{"secrets", "configmaps"}, true
 		},

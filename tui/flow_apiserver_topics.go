@@ -130,7 +130,7 @@ func (f *flowAPIServer) auditStep() step {
 			set(&o.Audit, v)
 		})
 	}
-	isStdout := func() bool { return f.logPath == "-" }
+	isStdout := func() bool { return f.toStdout || f.logPath == "-" }
 	return step{
 		intro: "The policy says what is logged. The log is a file on the host: who can read it reads what users do.",
 		fields: []field{
@@ -140,9 +140,11 @@ func (f *flowAPIServer) auditStep() step {
 			{key: "audit-policy-file", title: "Path there", text: &f.policyFile, required: true, hidden: func() bool { return f.auditFrom != auditFromHost },
 				check: withLog(func(o *apiserver.AuditOptions, v string) { o.PolicyFile = v }),
 				help:  "A policy that is on the host already, as in: /etc/kubernetes/audit-policy.yaml"},
-			{key: "audit-log-path", title: "Log", text: &f.logPath, fallback: func() string { return apiserver.DefaultAuditLog },
+			{key: "audit-log-path", title: "To stdout", yes: &f.toStdout,
+				help: "Standard output of kube-apiserver, among its other lines, in place of a file."},
+			{key: "audit-log-path", title: "Log", text: &f.logPath, hidden: func() bool { return f.toStdout }, fallback: func() string { return apiserver.DefaultAuditLog },
 				check: withLog(func(o *apiserver.AuditOptions, v string) { o.LogPath = v }),
-				help:  "Path on the host; - for standard output. Where there is a log already, empty leaves it where it is."},
+				help:  "Path on the host. Where there is a log already, empty leaves it where it is."},
 			{key: "audit-log-maxage", title: "Days", text: &f.maxAge, check: checkAPINumber, hidden: isStdout, fallback: func() string { return "30" },
 				help: "How long old logs stay. The CIS benchmark wants 30 at least."},
 			{key: "audit-log-maxbackup", title: "Old logs", text: &f.maxBackup, check: checkAPINumber, hidden: isStdout, fallback: func() string { return "10" },

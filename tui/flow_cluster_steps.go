@@ -31,7 +31,7 @@ func (f *flowCluster) directoryStep() step {
 				help: "Who signs the certificates.",
 			},
 			{
-				key: "parent", title: "PKI directory of the root CA", text: &f.parent, check: typedCheck(nil), hidden: func() bool { return f.cas != flowClusterParent },
+				key: "parent", title: "Root CA's directory", text: &f.parent, check: typedCheck(nil), hidden: func() bool { return f.cas != flowClusterParent },
 				fallback: func() string { return f.w.Dir }, help: "One that pkictl init-ca has made. Its key signs the three CAs, and is not needed after that.",
 			},
 			{
@@ -241,13 +241,13 @@ func (f *flowCluster) timeStep() step {
 				help: "Ed25519 is not offered: parts of Kubernetes do not load it.",
 			},
 			{
-				key: "validity", title: "Certificates are valid for", text: &f.validity, hidden: notHere,
+				key: "validity", title: "Valid for", text: &f.validity, hidden: notHere,
 				check:    flowClusterCheck(func(v string) cluster.Settings { return cluster.Settings{Validity: v, CAValidity: "200y"} }),
 				fallback: func() string { return cmp.Or(f.found().Validity, flowClusterYears(cluster.DefaultValidity)) },
-				help:     "As in 90d or 1y. Shorter is safer if renewing is a habit.",
+				help:     "How long certificates are valid, as in 90d or 1y. Shorter is safer if renewing is a habit.",
 			},
 			{
-				key: "ca-validity", title: "CAs are valid for", text: &f.caValidity, hidden: notHere,
+				key: "ca-validity", title: "CAs valid for", text: &f.caValidity, hidden: notHere,
 				check:    flowClusterCheck(func(v string) cluster.Settings { return cluster.Settings{Validity: "1s", CAValidity: v} }),
 				fallback: f.caValidityThere, help: "As in 10y. None outlives the CA above it.",
 			},
@@ -263,7 +263,7 @@ func (f *flowCluster) timeStep() step {
 }
 
 func (f *flowCluster) caValidityThere() string {
-	otherwise := time.Duration(cluster.DefaultCAValidity)
+	otherwise := cluster.DefaultCAValidity
 	if f.cas == flowClusterParent {
 		otherwise = ca.DefaultIntermediateValidity
 	}
@@ -294,7 +294,7 @@ func (f *flowCluster) repairStep() step {
 		intro:  "Some of what is there is not as it should be. Nothing is written unless it is replaced. CAs and the keys of service accounts are never replaced.",
 		hidden: func() bool { return !f.mayRepair() || !f.isSignedHere() },
 		fields: []field{{
-			key: "repair", title: "Replace what is wrong", yes: &f.repair,
+			key: "repair", title: "Replace them", yes: &f.repair,
 			help: "New keys and certificates take the places of those that are wrong: what holds the old ones has to be given the new.",
 		}},
 	}

@@ -99,7 +99,7 @@ func (f *flowUser) accessStep() step {
 				help: "It counts in every namespace, those to come included: view reads all but secrets, edit reads secrets too. cluster-admin may do everything: for nearly nobody.",
 			},
 			{
-				key: "namespace", title: "Namespace of the context", text: &f.contextNamespace, check: csr.CheckNamespace,
+				key: "namespace", title: "Default namespace", text: &f.contextNamespace, check: csr.CheckNamespace,
 				hidden: inNamespace, suggestions: func() []string { return f.offer().Namespaces },
 				help: "Where kubectl works without -n. It allows nothing by itself.", fallback: func() string { return "default" },
 			},
@@ -198,8 +198,8 @@ func (f *flowUser) fileStep() step {
 				help: "Where the kubeconfig goes. Hand it over on a way that nobody else can read.",
 			},
 			{
-				key: "force", title: "Replace a file that is there", yes: &f.force,
-				help: "Also begins anew what was begun with other answers and is not complete.",
+				key: "force", title: "Replace the file", yes: &f.force,
+				help: "If it is there already. Also begins anew what was begun with other answers and is not complete.",
 			},
 		},
 	}

@@ -280,30 +280,52 @@ func (s *formScreen) back() tea.Cmd {
 }
 
 // forward goes to the next step if the answers of this one are right, and to the
-// review from the last.
+// review from the last, if all are: one answer may have made an earlier one wrong.
 func (s *formScreen) forward() tea.Cmd {
 	s.refresh()
-	st := s.step()
-	for i, f := range st.fields {
-		if f.isHidden() {
-			continue
-		}
-		if f.judge(); f.err != nil {
-			s.focusOn(i)
-			f.told = true
-			return nil
-		}
-	}
-	if st.check != nil {
-		if s.err = st.check(); s.err != nil {
-			return nil
-		}
+	if i, err := s.step().wrong(); err != nil {
+		s.tell(i, err)
+		return nil
 	}
 	if i := s.nextStep(s.at); i < len(s.steps) {
 		s.steps[i].focus = 0
 		return s.enter(i)
 	}
+	for at := s.nextStep(-1); at < s.at; at = s.nextStep(at) {
+		if i, err := s.steps[at].wrong(); err != nil {
+			cmd := s.enter(at)
+			s.tell(i, err)
+			return cmd
+		}
+	}
 	return s.toReview()
+}
+
+// wrong returns the first thing that is wrong with the answers of a step, and the
+// field that it is about, -1 where it is about several.
+func (st *formStep) wrong() (int, error) {
+	for i, f := range st.fields {
+		if f.isHidden() {
+			continue
+		}
+		if f.judge(); f.err != nil {
+			return i, f.err
+		}
+	}
+	if st.check != nil {
+		return -1, st.check()
+	}
+	return -1, nil
+}
+
+// tell shows what is wrong, at its field where it is about one.
+func (s *formScreen) tell(i int, err error) {
+	if i < 0 {
+		s.err = err
+		return
+	}
+	s.focusOn(i)
+	s.step().fields[i].told = true
 }
 
 func (s *formScreen) toReview() tea.Cmd {

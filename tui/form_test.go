@@ -346,3 +346,19 @@ func TestFormNothing(t *testing.T) {
 	d.press("esc")
 	d.on("Note")
 }
+
+// TestFormLaterAnswer: an answer that a later one has made wrong is asked for again.
+func TestFormLaterAnswer(t *testing.T) {
+	t.Parallel()
+	f := &noteFlow{dir: t.TempDir(), name: "todo", more: true, extra: "x"}
+	d := newFormDriver(t, openNote(f))
+	d.press("pgdown", "enter")
+	d.shows("step 2 of 3")
+	d.press("tab", "enter")
+	d.shows("step 3 of 3")
+	d.press("backspace", "todo", "enter")
+	d.shows("step 1 of 3")
+	d.shows(`✗ the name "todo" is that of the extra too`)
+	d.press("2", "pgdown", "enter", "tab", "enter", "enter")
+	d.shows("Write it?")
+}

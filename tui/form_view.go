@@ -11,7 +11,7 @@ import (
 const panelFrom = 116
 
 // maxLabel is how wide the column of titles becomes.
-const maxLabel = 32
+const maxLabel = 36
 
 // View draws the step, help for the field under the cursor, and the command so
 // far.
@@ -30,7 +30,7 @@ func (s *formScreen) View(width, height int) string {
 	var body []string
 	if width >= panelFrom {
 		fields := inner * 3 / 5
-		body = s.fieldLines(fields-3, left)
+		body = s.fieldLines(fields-3, left, true)
 		body = s.beside(body, s.help(inner-fields-2, left, true), fields)
 	} else {
 		body = s.above(inner, left, height)
@@ -45,7 +45,7 @@ func (s *formScreen) above(width, room, height int) []string {
 	least := min(5, max(2, height/6))
 	help := s.help(width, least+6, false)
 	least = min(least, len(help))
-	fields := s.fieldLines(width, room-least-1)
+	fields := s.fieldLines(width, room-least-1, true)
 	help = s.shortened(help, max(least, room-len(fields)-1), width)
 	return append(fill(fields, room-len(help)), help...)
 }
@@ -55,7 +55,7 @@ func (s *formScreen) above(width, room, height int) []string {
 func (s *formScreen) fittingHead(width, height int) []string {
 	const most, help = 3, 3
 	top := s.top
-	fields := len(s.fieldLines(width, height))
+	fields := len(s.fieldLines(width, height, false))
 	s.top = top
 	head := s.head(width, most)
 	for n := most - 1; n > 0 && len(head)+fields+help > height; n-- {
@@ -145,8 +145,8 @@ func (s *formScreen) shortened(help []string, most, width int) []string {
 }
 
 // fieldLines draws the fields, and of more than there is room for those around
-// the cursor.
-func (s *formScreen) fieldLines(width, height int) []string {
+// the cursor; where there is more than enough room, with empty lines between.
+func (s *formScreen) fieldLines(width, height int, spaced bool) []string {
 	if height < 1 {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (s *formScreen) fieldLines(width, height int) []string {
 		total += len(block)
 	}
 	gap := 0
-	if total+len(blocks)-1 <= height {
+	if spaced && total+len(blocks)-1 <= height {
 		gap = 1
 	}
 	var all []string
@@ -242,5 +242,5 @@ func (s *formScreen) labelWidth(width int) int {
 			widest = max(widest, ansi.StringWidth(clip(f.title, maxLabel)))
 		}
 	}
-	return min(widest, width*2/5)
+	return min(widest, width/2)
 }

@@ -102,6 +102,9 @@ func (f *noteFlow) steps() []step {
 }
 
 func (f *noteFlow) checkName(name string) error {
+	if f.more && name == f.extra {
+		return failure.New(failure.Usage, "", "the name %q is that of the extra too", name)
+	}
 	if strings.ContainsAny(name, "/. ") {
 		return failure.New(failure.Usage, "take letters and digits alone", "the name %q cannot be that of a file", name)
 	}

@@ -26,16 +26,35 @@ func formPlain(ctx context.Context, w *world, f flow, in io.Reader, out io.Write
 	}
 	p.say(text(f.title()))
 	p.say("Enter alone keeps the answer in brackets. ? explains, < goes back a question, - empties an answer.")
-	for from := 0; ; {
-		if err := p.ask(ctx, from); err != nil {
+	for at, back := 0, false; ; {
+		if err := p.ask(ctx, at, back); err != nil {
 			return err
+		}
+		if i, err := p.firstWrong(); err != nil {
+			p.sayError(err)
+			at, back = i, false
+			continue
 		}
 		err := p.finish(ctx)
 		if !errors.Is(err, errGoBack) {
 			return err
 		}
-		from = len(p.steps)
+		at, back = p.before(len(p.steps)), true
 	}
+}
+
+// firstWrong returns the first step with an answer that is wrong: a later answer
+// may have made it so.
+func (p *plainForm) firstWrong() (int, error) {
+	for i := range p.steps {
+		if p.steps[i].isHidden() {
+			continue
+		}
+		if _, err := p.steps[i].wrong(); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
 }
 
 // errGoBack is the wish to go back.
@@ -83,12 +102,9 @@ func (p *plainForm) read(ctx context.Context, question string) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
-// ask asks all questions from a step on; behind the last it begins at the last.
-func (p *plainForm) ask(ctx context.Context, from int) error {
-	i, back := from, from > 0
-	if back {
-		i = p.before(from)
-	}
+// ask asks all questions from a step on: from its last one, where the user comes
+// back to it.
+func (p *plainForm) ask(ctx context.Context, i int, back bool) error {
 	for i >= 0 && i < len(p.steps) {
 		err := p.askStep(ctx, i, back)
 		switch {
@@ -154,6 +170,9 @@ func (p *plainForm) askStep(ctx context.Context, i int, back bool) error {
 		}
 		p.sayError(err)
 		if st.next(-1, 1) == len(st.fields) {
+			if p.before(i) < 0 {
+				return err
+			}
 			return errGoBack // nothing here could be answered otherwise
 		}
 		at, by = -1, 1

@@ -205,3 +205,14 @@ func TestPlainHostile(t *testing.T) {
 	}
 	checkSaid(t, out.String(), "That is too long.")
 }
+
+// TestPlainLaterAnswer: an answer that a later one has made wrong is asked for again.
+func TestPlainLaterAnswer(t *testing.T) {
+	t.Parallel()
+	f := &noteFlow{dir: t.TempDir(), name: "todo", profile: "x"}
+	out, err := plainRun(t, f, "", "", "", "", "", "", "y", "x", "1", "", "todo", "todo2", "", "", "", "", "", "", "", "", "", "", "y")
+	if err != nil || f.name != "todo2" || f.ran != 1 {
+		t.Errorf("name %q, ran %d times, %v, after:\n%s", f.name, f.ran, err, out)
+	}
+	checkSaid(t, out, `error: the name "todo" is that of the extra too`)
+}

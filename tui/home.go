@@ -128,7 +128,7 @@ func (h *homeScreen) found() {
 	h.cursor = opened
 }
 
-func (h *homeScreen) open(i int) tea.Cmd { return push(h.ways[i].open(h.world)) }
+func (h *homeScreen) open(i int) tea.Cmd { return push(h.ways[i].screen(h.world)) }
 
 func (h *homeScreen) Title() string { return "Home" }
 

@@ -125,9 +125,8 @@ func (s *homeStatus) pki(ctx context.Context) homeBlock {
 	}
 	end := s.ending(cert.NotAfter, now)
 	b := homeBlock{lines: []homeLine{
-		{levelPlain, fmt.Sprintf("%s · %s", name, kind)},
+		{levelPlain, fmt.Sprintf("%s · %s · %s · %s", name, kind, ca.KeyName(cert.PublicKey), o.Protection())},
 		{end.level, fmt.Sprintf("ends %s, %s", cert.NotAfter.UTC().Format(time.DateOnly), end.text)},
-		{levelPlain, fmt.Sprintf("%s · %s", ca.KeyName(cert.PublicKey), o.Protection())},
 	}}
 	counts := countHome(o)
 	b.lines = append(b.lines, counts)

@@ -14,7 +14,7 @@ const (
 	homeLineMax    = 120 // longer lines are hard to follow
 	homeCardMax    = 64
 	homeCardFrame  = 4 // borders, and a blank on each side
-	homeLeastWays  = 5 // that are seen in any case
+	homeLeastWays  = 8 // that are seen before the status has more room
 )
 
 func (t *theme) ofLevel(l level) lipgloss.Style {
@@ -22,8 +22,8 @@ func (t *theme) ofLevel(l level) lipgloss.Style {
 }
 
 func (h *homeScreen) View(width, height int) string {
-	least := min(len(h.ways), homeLeastWays) + 1 // with the line above them
-	status := h.statusView(width, height-least-1)
+	least := min(len(h.ways), homeLeastWays) + 1  // with the line above them
+	status := h.statusView(width, height-least-1) // and a blank line
 	out := append(status, "")
 	out = append(out, h.waysView(width, height-len(out))...)
 	return strings.Join(out, "\n")
@@ -38,12 +38,13 @@ func (h *homeScreen) statusView(width, room int) []string {
 			return cards
 		}
 	}
-	stacked := h.stacked(width)
-	if apart := len(stacked) + n - 1; apart <= room-len(h.ways)+homeLeastWays {
-		return h.stackedApart(width)
-	}
-	if len(stacked) <= room {
-		return stacked
+	for _, shape := range []struct {
+		apart bool
+		most  int // lines for what is wrong
+	}{{true, 3}, {false, 3}, {false, 1}} {
+		if stacked := h.stacked(width, shape.apart, shape.most); len(stacked) <= room {
+			return stacked
+		}
 	}
 	return h.brief(width)
 }
@@ -53,7 +54,7 @@ func (h *homeScreen) cards(inner int) []string {
 	most := 0
 	var bodies [][]string
 	for _, b := range h.status.blocks {
-		bodies = append(bodies, h.lines(b.lines, inner))
+		bodies = append(bodies, h.lines(b.lines, inner, 3))
 		most = max(most, len(bodies[len(bodies)-1]))
 	}
 	out := make([]string, most+2)
@@ -76,23 +77,15 @@ func (h *homeScreen) cards(inner int) []string {
 // homeLabel is how wide the names of the places are.
 const homeLabel = 15
 
-// stacked draws the places one below the other.
-func (h *homeScreen) stacked(width int) []string {
-	var out []string
-	for _, b := range h.status.blocks {
-		out = append(out, h.labelled(b.label, h.lines(b.lines, width-homeLabel))...)
-	}
-	return out
-}
-
-// stackedApart is stacked with blank lines between.
-func (h *homeScreen) stackedApart(width int) []string {
+// stacked draws the places one below the other, with blank lines between if they
+// stand apart.
+func (h *homeScreen) stacked(width int, apart bool, most int) []string {
 	var out []string
 	for i, b := range h.status.blocks {
-		if i > 0 {
+		if apart && i > 0 {
 			out = append(out, "")
 		}
-		out = append(out, h.labelled(b.label, h.lines(b.lines, width-homeLabel))...)
+		out = append(out, h.labelled(b.label, h.lines(b.lines, width-homeLabel, most))...)
 	}
 	return out
 }
@@ -120,14 +113,15 @@ func (h *homeScreen) labelled(label string, lines []string) []string {
 	return out
 }
 
-func (h *homeScreen) lines(list []homeLine, width int) []string {
+// lines draws lines; what is wrong may take several.
+func (h *homeScreen) lines(list []homeLine, width, most int) []string {
 	var out []string
 	for _, l := range list {
-		most := 1
-		if l.level == levelBad { // what is wrong is said to its end
-			most = 3
+		n := 1
+		if l.level == levelBad {
+			n = most
 		}
-		out = append(out, h.line(l, width, most)...)
+		out = append(out, h.line(l, width, n)...)
 	}
 	return out
 }

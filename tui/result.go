@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -246,7 +247,7 @@ func (s *resultScreen) Keys() []key.Binding {
 		enter = "open"
 	}
 	keys := []key.Binding{binding(enter, "enter")}
-	if len(next) > 0 {
+	if slices.ContainsFunc(next, func(n nextStep) bool { return len(n.args) > 0 }) {
 		keys = append(keys, key.NewBinding(key.WithKeys("c", "1"), key.WithHelp("1-9 c", "copy command")))
 	}
 	return append(keys, binding("home", "esc"), scrollKeys())
