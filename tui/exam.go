@@ -133,7 +133,11 @@ func (s *examStart) View(width, height int) string {
 	case s.found.goesOn():
 		out = append(out, s.theme.Strong.Render("An exam is under way"), "")
 		say(examLeft(s.found.exam, s.Now()))
-		say("Its clock goes on also while nobody looks. Enter goes on with it.")
+		if s.Now().Before(s.found.exam.EndsAt) {
+			say("Its clock goes on also while nobody looks. Enter goes on with it.")
+		} else {
+			say("Enter grades what was there when it ended, and shows the report.")
+		}
 	default:
 		out = s.intro(width)
 	}

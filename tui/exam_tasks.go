@@ -70,7 +70,12 @@ type (
 	}
 )
 
-func (s *examTasks) Init() tea.Cmd { return tea.Batch(s.look(), s.startTicks()) }
+func (s *examTasks) Init() tea.Cmd {
+	if s.over() {
+		return tea.Batch(s.finish(), s.startTicks())
+	}
+	return tea.Batch(s.look(), s.startTicks())
+}
 
 func (s *examTasks) Title() string { return "Exam" }
 

@@ -161,6 +161,20 @@ func TestExamTimeOver(t *testing.T) {
 	}
 }
 
+// An exam whose time went by while nobody looked is graded as soon as it is opened.
+func TestExamOverWhileAway(t *testing.T) {
+	t.Parallel()
+	dir, clock := labTestDir(t), newLabTestClock()
+	s := driveLabs(t, dir, clock).begin()
+	labTestSolve(t, labTestNamed(t, labTestID), s.found.exam.Tasks[s.taskOf(t, labTestID)].Dir)
+	clock.goOn(30 * 24 * time.Hour)
+	d := driveLabs(t, dir, clock)
+	d.keys("ctrl+x")
+	d.wantScreen("The time is over.", "shows the report")
+	d.keys("enter")
+	d.wantScreen("Not passed", "10/10 points", "It took "+labClock(s.found.exam.EndsAt.Sub(s.found.exam.StartedAt)))
+}
+
 // Ending the program waits for what is under way.
 func TestExamBusy(t *testing.T) {
 	t.Parallel()

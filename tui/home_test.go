@@ -27,7 +27,7 @@ func newHomeWorld(t *testing.T) *world {
 	w.Dir, w.ClusterDir = filepath.Join(dir, "pki"), filepath.Join(dir, "kubernetes")
 	w.Now = func() time.Time { return homeNow }
 	w.Kubeconfigs = []string{filepath.Join(dir, "config")}
-	w.Connect = func(file, context string) (*kubeclient.Client, error) {
+	w.Connect = func(string, string) (*kubeclient.Client, error) {
 		return kubeclient.Connect(kubeclient.Options{Paths: w.Kubeconfigs, Timeout: time.Second})
 	}
 	return w

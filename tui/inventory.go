@@ -266,7 +266,7 @@ func (s *inventoryScreen) number(position int) uint32 {
 		position = s.shown.len() - 1 - position
 	}
 	if s.shown.isAll {
-		return uint32(position)
+		return uint32(position) //nolint:gosec // G115: a position in the table, which numbers by uint32
 	}
 	return s.shown.order[position]
 }
@@ -292,7 +292,9 @@ func (s *inventoryScreen) follow() {
 	if s.selectedOf != s.data {
 		var found bool
 		if s.selectedAt, found = s.data.table.find(s.selected); !found {
-			s.selectCursor()
+			if s.data.isWhole { // it is gone
+				s.selectCursor()
+			}
 			return
 		}
 		s.selectedOf = s.data

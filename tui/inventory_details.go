@@ -278,7 +278,7 @@ func inventoryRelatives(w *world, d *ca.Detail) inventorySection {
 			break
 		}
 		how := "issued before"
-		if e.IssuedAt.After(d.IssuedAt) {
+		if e.IssuedAt.After(d.IssuedAt) || e.State == ca.StateValid { // the last one is in the files
 			how = "issued later"
 		}
 		section.rows = append(section.rows, row{how, fmt.Sprintf("serial %s, %s, ends %s", e.Serial, e.State, ca.FormatEnd(e.NotAfter, w.Now()))})

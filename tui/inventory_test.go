@@ -295,8 +295,7 @@ func TestInventorySelection(t *testing.T) {
 		pressInventory(s, by, "/")
 		typeInventory(s, "serial:"+chosen.Serial)
 		pressInventory(s, "enter", "down", "esc")
-		s.next = newInventoryData(loadOf(more))
-		runInventory(s, s.next.load.next)
+		runInventory(s, s.readAgain(loadOf(more)))
 		if s.shown.len() != len(more) || s.next != nil {
 			t.Fatalf("%d are shown, want %d", s.shown.len(), len(more))
 		}
@@ -309,6 +308,27 @@ func TestInventorySelection(t *testing.T) {
 	pressInventory(s, "end")
 	if s.cursor != len(more)-1 {
 		t.Errorf("end: %d", s.cursor)
+	}
+}
+
+// TestInventoryReadAgain: of many certificates there are never two copies, and
+// the cursor finds its own again.
+func TestInventoryReadAgain(t *testing.T) {
+	t.Parallel()
+	entries := inventoryEntries(inventoryTwice + 2000)
+	for _, by := range []string{"6", "5"} {
+		s := inventoryOf(t, entries)
+		pressInventory(s, by, "end", "up")
+		want := s.selected
+		cmd := s.readAgain(loadOf(entries))
+		if s.next != nil || s.data.table.count != 0 {
+			t.Error("it keeps what was read before")
+		}
+		checkFits(t, s)
+		runInventory(s, cmd)
+		if got := s.data.table.id(s.number(s.cursor)); got != want || s.cursor != len(entries)-2 {
+			t.Errorf("by %s: the cursor is on %v at %d, want %v", by, got, s.cursor, want)
+		}
 	}
 }
 

@@ -131,11 +131,8 @@ func (s *labsScreen) move(step, count int) {
 	for i := s.cursor + step; i >= 0 && i < len(s.rows) && count > 0; i += step {
 		if s.rows[i].canOpen() {
 			s.cursor = i
+			count--
 		}
-		count--
-	}
-	if !s.selected().canOpen() {
-		s.cursor = s.firstLab()
 	}
 }
 

@@ -158,6 +158,7 @@ func (s *labScreen) reset() tea.Cmd {
 	return s.ask("start anew", func() tea.Cmd {
 		s.cancelCheck()
 		s.expanded, s.cursor = map[int]bool{}, 0
+		s.noteAfter = "The lab begins anew. What was there is in before-reset."
 		return s.prepare("Putting back what the lab begins with", labReset)
 	}, "Start the lab anew?", labResetText(s.lab, s.space))
 }

@@ -14,7 +14,8 @@ import (
 
 // labsPlain goes through the practice labs in numbered lines, for screen readers: no
 // colour, no boxes, and nothing is said that was not asked for. It returns when the
-// user goes back, and with an error at the end of input or of ctx.
+// user goes back, and with an error at the end of input, which is no answer, or of
+// ctx.
 func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error {
 	p := &labPlain{world: w, in: w.answersFrom(in), out: out}
 	p.say("Practice labs")
@@ -77,7 +78,7 @@ func (p *labPlain) ask(ctx context.Context, question string) (string, error) {
 		return p.ask(ctx, question)
 	case err != nil:
 		p.say("")
-		return "", noAnswer(err, question)
+		return "", err
 	}
 	return strings.TrimSpace(line), nil
 }
@@ -85,8 +86,11 @@ func (p *labPlain) ask(ctx context.Context, question string) (string, error) {
 // consent asks a question to which only yes is a yes.
 func (p *labPlain) consent(ctx context.Context, question string) (bool, error) {
 	answer, err := p.ask(ctx, question+" [y/N]")
+	if err != nil {
+		return false, noAnswer(err, question)
+	}
 	answer = strings.ToLower(answer)
-	return answer == "y" || answer == "yes", err
+	return answer == "y" || answer == "yes", nil
 }
 
 // catalogue lists the labs by domain, and returns them in the order of their numbers.
@@ -154,9 +158,9 @@ func (p *labPlain) lab(ctx context.Context, l *lab.Lab) error {
 	}
 	o := &labPlainOpen{lab: l, space: space, progress: progress, since: p.Now()}
 	p.say("Directory: %s", text(space.Dir))
+	p.labMenu()
 	for {
-		p.labMenu(o)
-		answer, err := p.ask(ctx, "Number, or Enter to go back")
+		answer, err := p.ask(ctx, "Number, m for what the numbers are, or Enter to go back")
 		if err == nil {
 			err = p.count(ctx, o)
 		}
@@ -169,10 +173,10 @@ func (p *labPlain) lab(ctx context.Context, l *lab.Lab) error {
 	}
 }
 
-func (p *labPlain) labMenu(o *labPlainOpen) {
+func (p *labPlain) labMenu() {
 	p.say("1. Check now")
 	p.say("2. The tasks again")
-	p.say("3. The next hint, %d of %d were shown", min(o.progress.Hints, len(o.lab.Hints)), len(o.lab.Hints))
+	p.say("3. The next hint")
 	p.say("4. The solution")
 	p.say("5. Start anew")
 	p.say("6. The time, and where the files are")
@@ -203,6 +207,8 @@ func (p *labPlain) keep(ctx context.Context, o *labPlainOpen, change func(*lab.P
 
 func (p *labPlain) labDo(ctx context.Context, o *labPlainOpen, answer string) error {
 	switch answer {
+	case "m":
+		p.labMenu()
 	case "1":
 		return p.check(ctx, o)
 	case "2":
@@ -217,7 +223,7 @@ func (p *labPlain) labDo(ctx context.Context, o *labPlainOpen, answer string) er
 		p.say("%s of %s. Best result: %d of %s.", labClock(o.progress.Spent), labCount(o.lab.Minutes, "minute"), o.progress.Points, labCount(o.lab.Points(), "point"))
 		p.say("Directory: %s", text(o.space.Dir))
 	default:
-		p.say("Answer with a number from 1 to 7.")
+		p.say("Answer with a number from 1 to 7, or m.")
 	}
 	return nil
 }

@@ -57,14 +57,14 @@ func TestLabsPlain(t *testing.T) {
 	said, err := labPlainRun(t, labTestWorld(t, dir, clock),
 		"The CA of a cluster", "1", "", // not started
 		"nonsense that nothing has", "", "99", "The CA of a cluster", "1", "y",
-		"1", "3", "2", "6", "8", func() { labTestSolve(t, l, work); clock.goOn(90 * time.Second) }, "1",
+		"1", "3", "2", "6", "8", "m", func() { labTestSolve(t, l, work); clock.goOn(90 * time.Second) }, "1",
 		"5", "n", "4", "5", "y", "1", "", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	labWantAll(t, said, "new, 0 of 10 points", "No lab has that", "There is no number 99.", "Task 1 of 3:", "Directory: "+work,
 		"failed, 0 of 1 point: pki/ca.crt has the common name", "   found: no file pki/ca.crt", "0 of 10 points.",
-		"Hint 1 of 3:", "Answer with a number from 1 to 7.", "passed, 2 points: ", "10 of 10 points.", "Done: all 7 checks pass, in 01:30.",
+		"Hint 1 of 3:", "Answer with a number from 1 to 7, or m.", "passed, 2 points: ", "10 of 10 points.", "Done: all 7 checks pass, in 01:30.",
 		"With the usual tools:", "pkictl init-ca", "The lab begins anew.", "The CA of a cluster: passed, 10 of 10 points")
 	if p := labTestProgress(t, dir, labTestID); p.GaveUp || p.Hints != 1 || p.Spent != 90*time.Second || p.Points != 10 {
 		t.Errorf("kept is %+v", p)

@@ -63,6 +63,8 @@ type labScreen struct {
 	question *labQuestion
 	after    tea.Cmd // what the answer to it began
 	note     string
+
+	noteAfter string // what to say when the work has ended well
 }
 
 // newLab returns the screen of a lab.
@@ -161,9 +163,12 @@ func (s *labScreen) prepare(doing string, do labWork) tea.Cmd {
 
 func (s *labScreen) opened(msg labOpenedMsg) tea.Cmd {
 	s.doing, s.cancel, s.err, s.loaded = "", nil, msg.err, s.loaded || msg.err == nil
+	note := s.noteAfter
+	s.noteAfter = ""
 	if msg.err != nil {
 		return nil
 	}
+	s.note = note
 	s.space = msg.space
 	s.take(msg.progress)
 	s.result, s.stamp = nil, ""
@@ -353,5 +358,5 @@ func (s *labScreen) Keys() []key.Binding {
 	if s.passed() && s.next != nil {
 		keys = append([]key.Binding{binding("next lab", "n")}, keys...)
 	}
-	return append(keys, binding("all whys", "e"))
+	return append(keys, binding("why, for all", "e"))
 }

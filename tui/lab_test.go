@@ -271,7 +271,7 @@ func TestLabFits(t *testing.T) {
 	plain.Tasks, plain.Hints, plain.Scenario = l.Tasks[:1], nil, "short"
 	s.lab = &plain
 	for _, found := range labHostile() {
-		for i := range s.result.Checks {
+		for i := range 2 {
 			s.result.Checks[i].Name, s.result.Checks[i].Found, s.result.Checks[i].Wanted = found, found, found
 			s.expanded[i] = true
 		}
@@ -334,7 +334,7 @@ func TestLabsScroll(t *testing.T) {
 	s.loaded = true
 	s.arrange()
 	for _, key := range []string{"up", "down"} {
-		for range 40 {
+		for range 31 {
 			s.key(labTestKey(key))
 			drawn := ansi.Strip(s.View(60, 12))
 			row := s.selected()
@@ -344,10 +344,13 @@ func TestLabsScroll(t *testing.T) {
 			case row.isExam() && !strings.Contains(drawn, "› ○ Exam"):
 				t.Fatalf("the exam is not seen in\n%s", drawn)
 			}
-			if row.lab != nil && s.rows[s.cursor-1].domain != nil && !strings.Contains(drawn, s.rows[s.cursor-1].domain.Title[:8]) {
+			if row.lab != nil && s.rows[s.cursor-1].domain != nil && !strings.Contains(drawn, s.rows[s.cursor-1].domain.Title[:7]) {
 				t.Fatalf("the domain of %s is not seen in\n%s", row.lab.Title, drawn)
 			}
 		}
+	}
+	if last := s.selected().lab; last != s.rows[len(s.rows)-1].lab {
+		t.Errorf("down ends at %+v", last)
 	}
 	s.setFilter("number 30")
 	if len(s.rows) != 2 || s.selected().lab.ID != "lab-30" {

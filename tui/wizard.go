@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -89,10 +90,16 @@ func Run(ctx context.Context, o Options) error {
 	return w.run(ctx, newHome(w))
 }
 
+// gcPercent is how much garbage there may be to what is in use. The wizard stays
+// for hours beside other programs, and draws pictures that are garbage at once:
+// at Go's default of 100 it would take twice what it needs.
+const gcPercent = 40
+
 // run is Run with any screen for the first one.
 func (w *world) run(outer context.Context, first screen) error {
 	ctx, cancel := context.WithCancel(outer)
 	defer cancel()
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	profile := profileOf(w.Environ)
 	w.ctx, w.theme = ctx, themeFor(true, profile)
 	saved := saveTerminal(w.In)
