@@ -106,7 +106,7 @@ func (c *CA) Export(ctx context.Context, h *Holding, o ExportOptions) (*Exported
 		return nil, err
 	}
 	defer clear(o.Export.Password)
-	o.Export.Name = result.Export.Name
+	o.Name = result.Export.Name
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (o ExportOptions) plan(h *Holding) (*Exported, error) {
 	result := &Exported{Holding: h, Export: o.Export, File: cmp.Or(o.File, prefix+o.Form.Extension())}
 	result.Export.Password = nil
 	if o.Form.IsSecret() {
-		result.Export.Name = cmp.Or(o.Export.Name, SecretName(filepath.Base(prefix)))
+		result.Export.Name = cmp.Or(o.Name, SecretName(filepath.Base(prefix)))
 		if err := result.Export.Validate(); err != nil {
 			return nil, err
 		}

@@ -130,7 +130,7 @@ func (f *flowExport) check() error {
 func (f *flowExport) options() ca.ExportOptions {
 	o := ca.ExportOptions{Dir: f.Dir, File: f.file, Force: f.force && f.fileExists(), Now: f.Now(), Export: ca.Export{Form: ca.ExportForm(f.form)}}
 	if f.isSecret() {
-		o.Export.Name, o.Export.Namespace = f.secretName, f.secretNamespace
+		o.Name, o.Namespace = f.secretName, f.secretNamespace
 	}
 	return o
 }

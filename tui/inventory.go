@@ -266,7 +266,7 @@ func (s *inventoryScreen) number(position int) uint32 {
 		position = s.shown.len() - 1 - position
 	}
 	if s.shown.isAll {
-		return uint32(position)
+		return uint32(position) //nolint:gosec // G115: a position in the table, which numbers by uint32
 	}
 	return s.shown.order[position]
 }

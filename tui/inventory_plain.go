@@ -179,13 +179,9 @@ func (p *plainInventory) answer(ctx context.Context, answer string) error {
 		p.by, p.backward = by, false
 		p.arrange()
 	case strings.HasPrefix(answer, "/"):
-		filter, err := parseInventoryFilter(answer[1:], p.Now())
-		if err != nil {
-			p.sayError(err)
+		if !p.refilter(answer[1:]) {
 			return nil
 		}
-		p.filter = filter
-		p.arrange()
 	default:
 		number, err := strconv.Atoi(answer)
 		if err != nil || number < 1 || number > len(p.shown) {
@@ -196,6 +192,18 @@ func (p *plainInventory) answer(ctx context.Context, answer string) error {
 	}
 	p.list()
 	return nil
+}
+
+// refilter takes another filter, if it can be read.
+func (p *plainInventory) refilter(typed string) bool {
+	filter, err := parseInventoryFilter(typed, p.Now())
+	if err != nil {
+		p.sayError(err)
+		return false
+	}
+	p.filter = filter
+	p.arrange()
+	return true
 }
 
 // inventoryColumnNamed returns the column that begins with a word.

@@ -104,6 +104,7 @@ func (f *inventoryFiller) add(e *ca.Entry) {
 		name, file = file, ""
 	}
 	b := &f.block
+	//nolint:gosec // G115: a block has at most 1024 times two texts of inventoryMaxText and a serial
 	row := inventoryRow{
 		ends: e.NotAfter.Unix(), at: uint32(len(b.text)), name: uint16(len(name)), file: uint16(len(file)),
 		flags:  inventoryFlags(slices.Index(f.states, e.State)) & inventoryStateMask,
@@ -122,7 +123,7 @@ func (f *inventoryFiller) add(e *ca.Entry) {
 		row.flags |= inventoryNoHex
 		b.text = append(b.text[:before], inventoryCut(e.Serial, math.MaxUint8)...)
 	}
-	row.serial = uint8(min(len(b.text)-before, math.MaxUint8))
+	row.serial = uint8(min(len(b.text)-before, math.MaxUint8)) //nolint:gosec // G115: min sees to it
 	b.rows = append(b.rows, row)
 }
 
@@ -131,7 +132,7 @@ func (f *inventoryFiller) word(s string) uint16 {
 	s = inventoryCut(s, inventoryMaxText)
 	i, isKnown := f.known[s]
 	if !isKnown {
-		i = uint16(len(f.block.words)) // at most three for each row
+		i = uint16(len(f.block.words)) //nolint:gosec // G115: at most three for each row of a block
 		f.block.words = append(f.block.words, s)
 		f.known[s] = i
 	}

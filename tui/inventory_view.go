@@ -18,9 +18,6 @@ const (
 	inventoryVerySoon = 7 * ca.Day
 )
 
-// inventoryHead is how many lines stand above the rows.
-const inventoryHead = 3
-
 func (s *inventoryScreen) View(width, height int) string {
 	out := []string{s.countLine(width), s.filterLine(width)}
 	if s.err != nil {
