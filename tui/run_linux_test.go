@@ -151,7 +151,13 @@ func (b *breaking) View(int, int) string {
 
 // start runs the wizard with a screen on a terminal.
 func (p *terminal) start(ctx context.Context, s screen) (*world, chan error) {
-	w := &world{Options: Options{In: p.tty, Out: p.tty, Environ: []string{"TERM=xterm-256color"}, Program: "pkictl"}}
+	// A program that is stuck uses its terminal for longer than the test does.
+	fd, err := unix.Dup(int(p.tty.Fd()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	own := os.NewFile(uintptr(fd), p.tty.Name())
+	w := &world{Options: Options{In: own, Out: own, Environ: []string{"TERM=xterm-256color"}, Program: "pkictl"}}
 	ended := make(chan error, 1)
 	go func() { ended <- w.run(ctx, s) }()
 	return w, ended
