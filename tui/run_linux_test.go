@@ -280,12 +280,11 @@ func TestStuck(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	p := newTerminal(t)
-	stuck, release := make(chan struct{}), make(chan struct{})
-	defer close(release)
+	stuck := make(chan struct{})
 	_, ended := p.start(ctx, &breaking{update: func(msg tea.Msg) tea.Cmd {
 		if _, isKey := msg.(tea.KeyPressMsg); isKey {
 			close(stuck)
-			<-release
+			select {} // for ever
 		}
 		return nil
 	}})

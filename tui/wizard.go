@@ -112,7 +112,9 @@ func (w *world) run(outer context.Context, first screen) error {
 	g.root.profile = profile
 	// main has the signals: they end ctx. More than sixty pictures a second make
 	// the first one, and that after a key, come sooner.
-	program := tea.NewProgram(g, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(w.Out),
+	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	program := tea.NewProgram(g, tea.WithContext(hard), tea.WithInput(in), tea.WithOutput(w.Out),
 		tea.WithEnvironment(w.Environ), tea.WithColorProfile(profile), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
 	w.send, g.send = program.Send, program.Send
 	ended := make(chan error, 1)
@@ -124,10 +126,12 @@ func (w *world) run(outer context.Context, first screen) error {
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
+		go program.Quit() // it waits for its reader, which it does not where a context ends it
 		select {
 		case err = <-ended:
 		case <-time.After(rescueAfter):
 			saved.rescue(w.Out)
+			kill() // what is under way must not wait for it
 			err = failure.New(failure.Failed, "please report this as a bug", "the wizard did not answer, and was ended")
 		}
 	}
