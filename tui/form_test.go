@@ -215,6 +215,7 @@ func TestFormReviewFails(t *testing.T) {
 	d.checkFits()
 	d.press("end", "e")
 	d.shows("Write it?")
+	d.shows("kept for ever")
 	d.press("c")
 	d.until("a copy", func() bool { return len(d.seen) > 0 })
 	if d.seen[0] != "pkictl note --name todo" {

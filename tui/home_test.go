@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ func newHomeWorld(t *testing.T) *world {
 	w.Dir, w.ClusterDir = filepath.Join(dir, "pki"), filepath.Join(dir, "kubernetes")
 	w.Now = func() time.Time { return homeNow }
 	w.Kubeconfigs = []string{filepath.Join(dir, "config")}
-	w.Connect = func(file, context string) (*kubeclient.Client, error) {
+	w.Connect = func(string, string) (*kubeclient.Client, error) {
 		return kubeclient.Connect(kubeclient.Options{Paths: w.Kubeconfigs, Timeout: time.Second})
 	}
 	return w
@@ -285,13 +284,29 @@ func TestPlainMenu(t *testing.T) {
 			t.Errorf("%q: %v", input, err)
 		}
 	}
-	var offered []string
+}
+
+// TestWays: each way is there once, with a number that is a key, on the screen and
+// in plain lines.
+func TestWays(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
 	for _, y := range ways() {
-		if y.isPlain() {
-			offered = append(offered, y.title)
+		if seen[y.title] {
+			t.Errorf("%s is there twice", y.title)
+		}
+		seen[y.title] = true
+		if !y.isPlain() {
+			t.Errorf("%s cannot be gone in plain lines", y.title)
+		}
+		if y.help == "" || strings.HasSuffix(y.help, ".") {
+			t.Errorf("%s: %q is made a sentence of", y.title, y.help)
+		}
+		if s := y.screen(newHomeWorld(t)); s == nil {
+			t.Errorf("%s has no screen", y.title)
 		}
 	}
-	if !slices.Contains(offered, "Certificate authority") || !slices.Contains(offered, "Practice labs") {
-		t.Errorf("%q", offered)
+	if len(seen) != 8 {
+		t.Errorf("%d ways", len(seen))
 	}
 }

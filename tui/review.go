@@ -19,7 +19,8 @@ type reviewScreen struct {
 	cmd  []string // read once: review may change what it is made of
 	wait func()   // until nothing else reads or writes the flow
 
-	work    *formWork
+	work    *formWork // of the review, or of the recipe
+	looked  *formWork // of the review
 	review  *review
 	err     error
 	yes     bool // the cursor is on yes
@@ -81,10 +82,11 @@ func (s *reviewScreen) ended(msg formEndMsg) tea.Cmd {
 		return s.back()
 	}
 	if s.explains {
+		s.explains = !s.work.stopping
 		s.recipe, s.recipeErr = lines(msg.text), msg.err
 		return nil
 	}
-	s.review, s.err = msg.review, msg.err
+	s.looked, s.review, s.err = msg.work, msg.review, msg.err
 	if s.review == nil && s.err == nil {
 		s.err = errors.New("there is nothing to show")
 	}
@@ -103,7 +105,7 @@ func (s *reviewScreen) press(k string) (screen, tea.Cmd) {
 		return s, nil
 	case s.isBusy():
 		if k == "esc" {
-			s.leaving = true
+			s.leaving = !s.explains
 			s.stop()
 		}
 		return s, nil
@@ -167,7 +169,7 @@ func (s *reviewScreen) do() (screen, tea.Cmd) {
 
 func (s *reviewScreen) explain() tea.Cmd {
 	s.explains, s.recipePage = true, pager{}
-	if s.recipe != nil {
+	if s.recipe != nil && s.recipeErr == nil {
 		return nil
 	}
 	var cmd tea.Cmd
@@ -192,7 +194,7 @@ func (s *reviewScreen) View(width, height int) string {
 		body = append([]string{s.theme.Strong.Render("Looking at what would be done"), ""}, s.work.lines(inner, room-2)...)
 	case s.err != nil:
 		body = append([]string{s.theme.Strong.Render("It cannot be done so"), ""}, s.errorLines(s.err, inner, 6)...)
-		body = append(append(body, ""), s.work.said(inner)...)
+		body = append(append(body, ""), s.looked.said(inner)...)
 		body = s.page.show(s.world, body, room)
 	default:
 		body = s.page.show(s.world, s.content(inner), room)
@@ -245,7 +247,7 @@ func (s *reviewScreen) foot(width, height int) []string {
 func (s *reviewScreen) content(width int) []string {
 	r := s.review
 	var out []string
-	for _, warning := range append(warningsOf(s.work), r.warnings...) {
+	for _, warning := range append(warningsOf(s.looked), r.warnings...) {
 		out = append(out, s.wrapStyled(s.theme.Warn, "! ", warning, width, 6)...)
 	}
 	if r.nothing != "" {

@@ -84,6 +84,7 @@ func resumed() tea.Msg { return resumedMsg{} }
 // press takes the keys that are the same everywhere.
 func (r *root) press(msg tea.KeyPressMsg) tea.Cmd {
 	t, types := r.top().(typing)
+	isText := types && t.isTyping()
 	switch name := msg.String(); {
 	case name == "ctrl+c":
 		return r.quit()
@@ -97,7 +98,7 @@ func (r *root) press(msg tea.KeyPressMsg) tea.Cmd {
 			r.help = nil
 		}
 		return nil
-	case name == "f1", name == "?" && !(types && t.isTyping()):
+	case name == "f1", name == "?" && !isText:
 		if r.leaving == nil && !r.isTooSmall() {
 			r.help = &help{title: r.top().Title(), keys: append(r.top().Keys(), globalKeys()...)}
 		}

@@ -31,12 +31,12 @@ func (s *sheet) Update(msg tea.Msg) (screen, tea.Cmd) {
 	}
 	return s, nil
 }
-func (s *sheet) View(width, height int) string { return s.content }
-func (s *sheet) Title() string                 { return s.name }
-func (s *sheet) Keys() []key.Binding           { return []key.Binding{binding("do it", "enter")} }
-func (s *sheet) isTyping() bool                { return s.types }
-func (s *sheet) isBusy() bool                  { return s.busy }
-func (s *sheet) stop()                         { s.stopped = true }
+func (s *sheet) View(int, int) string { return s.content }
+func (s *sheet) Title() string        { return s.name }
+func (s *sheet) Keys() []key.Binding  { return []key.Binding{binding("do it", "enter")} }
+func (s *sheet) isTyping() bool       { return s.types }
+func (s *sheet) isBusy() bool         { return s.busy }
+func (s *sheet) stop()                { s.stopped = true }
 
 func newTestWorld(t *testing.T) *world {
 	t.Helper()
@@ -283,7 +283,7 @@ func TestThemeFollowsTerminal(t *testing.T) {
 func TestWork(t *testing.T) {
 	t.Parallel()
 	w := newTestWorld(t)
-	cmd := w.work(func(ctx context.Context) tea.Msg { return endedMsg{} })
+	cmd := w.work(func(context.Context) tea.Msg { return endedMsg{} })
 	if got := did(cmd); got != "tui.endedMsg" {
 		t.Error(got)
 	}

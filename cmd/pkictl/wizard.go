@@ -99,6 +99,7 @@ func (a *app) wizardOptions(f wizardFlags) tui.Options {
 			return a.connect(&c)
 		},
 		Kubeconfigs:     a.kubeconfigPaths(),
+		AskPassphrase:   a.askPassphrase,
 		GivenPassphrase: func(string) ([]byte, error) { return quiet.givenPassphrase(a.passphraseFile, envVariable) },
 	}
 }

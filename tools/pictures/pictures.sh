@@ -41,3 +41,26 @@ wizard() {
     terminal new-session -d -x 100 -y 30 -c "$home" pkictl wizard "$@"
     terminal set-option -g status off
 }
+
+# A PKI directory with certificates of all ages.
+past() { # NAME GROUP DAYS-LEFT
+    pkictl issue --quiet --cn "$1" --group "$2" --validity "$3" "${@:4}"
+}
+pkictl init-ca --quiet
+past jane developers 8h
+past omar developers 6d
+past lena oncall 25d
+past build-bot ci 80d
+past monitoring metrics 90d
+past kube-apiserver kubernetes 1y --profile server --dns kubernetes.default.svc --ip 10.96.0.1
+past etcd-server etcd 1y --profile peer --dns cp-1
+for name in ada ben cho dee eli fay gus hal ivy joe kim; do past "$name" developers 60d; done
+pkictl revoke ben --reason superseded --yes --quiet
+
+wizard
+see "What would you like to do?"
+picture home
+
+text credential; see "❯ "; keys Enter
+see "For whom?"; keys Enter; keys Enter
+see "User (common name)"; text mia; keys Enter; text developers; keys Enter
