@@ -189,7 +189,7 @@ func (f *flowRenew) writes(h *ca.Holding) ([]fileToBe, error) {
 		}
 		files = append(files, fileToBe{path: path, what: what, replaces: true})
 	}
-	return append(files, fileToBe{path: store.InventoryPath(f.Dir), what: "gets a line for the certificate"}), nil
+	return files, nil
 }
 
 func (f *flowRenew) rows(r *ca.Renewal, o ca.RenewOptions) []row {

@@ -105,8 +105,8 @@ func (f *flowRevoke) review(ctx context.Context, j *job) (*review, error) {
 		return nil, err
 	}
 	v := &review{
-		rows: f.rows(r, o), warnings: flowRevokeWarnings(r), question: "Revoke it? It cannot be taken back.",
-		writes: []fileToBe{{path: store.InventoryPath(o.Dir), what: "gets the time and the reason"}},
+		rows:     append(f.rows(r, o), row{"this changes", store.InventoryPath(o.Dir) + ", and no other file"}),
+		warnings: flowRevokeWarnings(r), question: "Revoke it? It cannot be taken back.",
 	}
 	if r.Already {
 		v.nothing = "It was revoked before."

@@ -99,8 +99,8 @@ func (s *inventoryScreen) Keys() []key.Binding {
 		back = binding("no filter", "esc")
 	}
 	return []key.Binding{
-		binding("details", "enter"), binding("filter", "/"), back, binding("sort", "s"), binding("backward", "S"),
-		binding("renew", "r"), binding("revoke", "v"), binding("export", "x"), binding("read again", "f5"),
+		binding("details", "enter"), binding("filter", "/"), back, binding("renew", "r"), binding("revoke", "v"), binding("export", "x"),
+		binding("sort", "s"), binding("backward", "S"), binding("read again", "f5"),
 	}
 }
 

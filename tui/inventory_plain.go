@@ -183,8 +183,8 @@ func (p *plainInventory) answer(ctx context.Context, answer string) error {
 			return nil
 		}
 	default:
-		number, err := strconv.Atoi(answer)
-		if err != nil || number < 1 || number > len(p.shown) {
+		number, _ := strconv.Atoi(answer) // 0 is none
+		if number < 1 || number > len(p.shown) {
 			p.say("There is no certificate %s in the list.", clip(answer, 40))
 			return nil
 		}
