@@ -64,6 +64,8 @@ func (r *root) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		})
 	case popMsg:
 		return r, r.pop()
+	case runMsg:
+		return r, msg.cmd
 	case homeMsg:
 		return r, r.leave(1, func() tea.Cmd {
 			r.stack = r.stack[:1]

@@ -41,6 +41,9 @@ type popMsg struct{}
 // replaceMsg puts a screen in the place of the top one.
 type replaceMsg struct{ screen screen }
 
+// runMsg has a command run, for a screen that is not asked for one just now.
+type runMsg struct{ cmd tea.Cmd }
+
 // homeMsg goes back to the first screen.
 type homeMsg struct{}
 
