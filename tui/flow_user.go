@@ -76,13 +76,17 @@ func newFlowUser(w *world) flow {
 
 func (f *flowUser) title() string { return "User for a cluster" }
 
-// connection is that of the cluster that was chosen.
+// connection is that of the cluster that was chosen. Where the wizard was told
+// which kubeconfig or context to take, so are commands.
 func (f *flowUser) connection() flowUserConnection {
 	if f.where == flowUserFile {
 		return flowUserConnection{f.file, f.context}
 	}
-	name, _ := strings.CutPrefix(f.where, flowUserContext)
-	return flowUserConnection{context: name}
+	name, isNamed := strings.CutPrefix(f.where, flowUserContext)
+	if !isNamed {
+		name = f.w.Context
+	}
+	return flowUserConnection{f.w.Kubeconfig, name}
 }
 
 // flags are those of every command that talks to the cluster.
@@ -169,6 +173,9 @@ func (f *flowUser) command() []string {
 	args = append(args, flag("out", f.out)...)
 	if f.force {
 		args = append(args, "--force")
+	}
+	if f.via == string(csr.ViaCA) {
+		args = append(args, f.w.passphraseFlag()...)
 	}
 	return slices.Concat(args, f.w.dirFlag(f.pkiDir()), c.flags())
 }
@@ -301,7 +308,7 @@ func (f *flowUser) look() {
 
 // loadContexts reads the kubeconfigs that kubectl would read.
 func (f *flowUser) loadContexts(context.Context) error {
-	contexts, err := kubeclient.Contexts(kubeclient.Options{Paths: f.w.Kubeconfigs})
+	contexts, err := kubeclient.Contexts(kubeclient.Options{File: f.w.Kubeconfig, Paths: f.w.Kubeconfigs})
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.contexts = contexts

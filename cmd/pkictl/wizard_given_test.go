@@ -1,0 +1,41 @@
+//go:build unix
+
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWizardKeepsPassphrasesApart: the passphrase of a CA's key is not taken for
+// the password of a file that somebody else gets.
+func TestWizardKeepsPassphrasesApart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const answers = `printf '2\n\n\nbob\n-\n\n\nn\n2\n\n\nyes\nq\n' | pkictl wizard --accessible`
+	shell(t, dir, "pkictl init-ca; PKICTL_PASSPHRASE='of the CA' PKICTL_EXPORT_PASSPHRASE='of the file' sh -c "+quoted(answers)+
+		"; openssl pkcs12 -in pki/bob.p12 -passin 'pass:of the file' -noout")
+}
+
+// TestWizardUsesTheContextItIsTold shows a command for the cluster that the wizard
+// was started with. The kubeconfig of a user has one context alone, and it is not
+// looked into for that of the wizard.
+func TestWizardUsesTheContextItIsTold(t *testing.T) {
+	t.Parallel()
+	c := clusterWithRoles(t)
+	config, err := os.ReadFile(c.admin)
+	ok(t, err)
+	name := strings.TrimSpace(c.asAdmin("config current-context"))
+	// Whoever forgets one of the flags reaches nobody.
+	other := strings.Replace(string(config), "current-context: "+name, "current-context: nowhere", 1)
+	ok(t, os.WriteFile(filepath.Join(c.dir, "told.conf"), []byte(other), 0o600))
+	const answers = `printf '3\n\nwizard-told\n-\n6\n\n\n\n\n\n\nyes\nq\n' | pkictl wizard --accessible --kubeconfig told.conf --context `
+	out := shell(t, c.dir, answers+quoted(name))
+	if want := "--kubeconfig told.conf --context " + name; !strings.Contains(out, want) || !strings.Contains(out, "Added wizard-told") {
+		t.Errorf("%q is missing:\n%s", want, out)
+	}
+}
+
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
