@@ -198,7 +198,8 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.DryRun = true
+	asked := ""
+	o.DryRun, o.Passphrase = true, f.w.askLater(j, &asked)
 	j.begin("asking the cluster whether all of it is there")
 	added, err := csr.AddUser(ctx, client, o)
 	if err != nil {
@@ -206,12 +207,12 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 	}
 	ends := ca.FormatEnd(o.Now.Add(o.Lifetime()), o.Now)
 	return &review{
-		rows: someRows(
+		rows: append(someRows(
 			row{"user", o.Name}, row{"groups", strings.Join(o.Groups, ", ")},
 			row{"cluster", "context " + client.Context + ", " + kubeclient.ShowURL(client.Server())},
 			row{"gets", added.BoundTo()},
 			row{"certificate", "signed by " + f.signer() + ", " + o.Key}, row{"ends", ends + "; nothing takes it back before"},
-		),
+		), laterRow(asked)...),
 		writes: f.writes(o), sends: f.sends(o, added), warnings: append(o.Reach(), added.Warnings...),
 		question: "Add " + o.Name + "?",
 	}, nil

@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,3 +40,32 @@ func TestWizardUsesTheContextItIsTold(t *testing.T) {
 }
 
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// TestUserAddLooksAtTheFilesOfTheCA: what a dry run says is what the CA will say of
+// key and certificate that are there, and the wizard asks for no passphrase before
+// it has shown so.
+func TestUserAddLooksAtTheFilesOfTheCA(t *testing.T) {
+	t.Parallel()
+	c := clusterWithRoles(t)
+	const env = "PKICTL_PASSPHRASE='of the CA' "
+	shell(t, c.dir, env+"pkictl init-ca --dir mine --cert "+c.pki+"/ca.crt --key "+c.pki+"/ca.key --encrypt-key; "+env+"pkictl issue --dir mine --cn has-files")
+	before := snapshot(t, c.dir)
+	const answers = `printf '3\n\n%s\n-\n6\n\n\n2\nmine\n\n\n\nn\nq\n' has-%s | pkictl wizard --accessible --kubeconfig `
+	if out := shell(t, c.dir, fmt.Sprintf(answers, "%s", "nothing")+c.admin); !strings.Contains(out, "passphrase: of ") || !strings.Contains(out, "new file mine/has-nothing.key") {
+		t.Errorf("the review is\n%s", out)
+	}
+	if out := shell(t, c.dir, fmt.Sprintf(answers, "%s", "files")+c.admin+" 2>&1"); !strings.Contains(out, `"mine/has-files.crt" exists`) || strings.Contains(out, "Add has-files?") {
+		t.Errorf("with files that are there the review is\n%s", out)
+	}
+	checkUnchanged(t, "reviews", c.dir, before)
+	line := env + "pkictl user add has-files --via ca --dir mine --cluster-role view --kubeconfig " + c.admin
+	for _, more := range []string{" --dry-run", ""} {
+		out := shell(t, c.dir, line+more+" 2>&1 && exit 1; true")
+		if !strings.Contains(out, `"mine/has-files.crt" exists`) || !strings.Contains(out, "--force") {
+			t.Errorf("%q: it says %s", more, out)
+		}
+	}
+	checkUnchanged(t, "refused", c.dir, before)
+	shell(t, c.dir, line+" --force --dry-run")
+	checkUnchanged(t, "a dry run", c.dir, before)
+}
