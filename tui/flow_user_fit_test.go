@@ -103,7 +103,7 @@ func TestFlowClusterReviewOfHostileNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := newReview(f.w, f, func() {})
-		s.work, s.review = &formWork{}, r
+		s.work, s.looked, s.review = &formWork{}, &formWork{}, r
 		for _, size := range [][2]int{{60, 12}, {80, 20}, {200, 56}} {
 			checkDrawn(t, s, size, name)
 		}
