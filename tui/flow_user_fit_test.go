@@ -102,8 +102,7 @@ func TestFlowClusterReviewOfHostileNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newReview(f.w, f, func() {})
-		s.work, s.review = &formWork{}, r
+		s := reviewed(f.w, f, r, nil)
 		for _, size := range [][2]int{{60, 12}, {80, 20}, {200, 56}} {
 			checkDrawn(t, s, size, name)
 		}
