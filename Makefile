@@ -41,6 +41,7 @@ demo: build
 # The README's pictures of the wizard, from the program itself in a real terminal.
 pictures: build tools/bin/.peers
 	cd tools/pictures && go build -trimpath -o $(GOBIN)/freeze github.com/charmbracelet/freeze
+	cd tools/pictures && go build -trimpath -o $(GOBIN)/pictures .
 	PATH="$(CURDIR)/bin:$(GOBIN):$$PATH" bash tools/pictures/pictures.sh docs/pictures
 
 # The real peers: etcd, the control plane, kubeadm, kubectl, cfssl.
@@ -68,7 +69,7 @@ check: lint-tools
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "error: run gofmt -w on:" $$unformatted >&2; exit 1; }
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
-	cd tools/pictures && go mod tidy -diff
+	cd tools/pictures && go mod tidy -diff && go vet ./...
 	go vet ./...
 	go vet -tags pkcs11 ./ca ./cmd/pkictl
 	$(GOBIN)/staticcheck ./...

@@ -192,7 +192,7 @@ func (s *examReport) drawTask(i int, t lab.ExamTask, width int) []string {
 	case t.Points == t.Total:
 		sign, style = "✓", s.theme.Good
 	case t.Points > 0:
-		sign, style = "◐", s.theme.Warn
+		sign, style = "~", s.theme.Warn
 	}
 	right := fmt.Sprintf(" %d/%d points %3d %%", t.Points, t.Total, t.Weight)
 	lead, nameStyle := "  ", s.theme.Text

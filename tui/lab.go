@@ -266,7 +266,7 @@ func labStateOf(p lab.Progress) labState {
 
 func (s labState) word() string { return [...]string{"new", "started", "passed", "given up"}[s] }
 
-func (s labState) sign() string { return [...]string{"○", "◐", "✓", "–"}[s] }
+func (s labState) sign() string { return [...]string{"○", "~", "✓", "–"}[s] }
 
 // lacking are the needs of a lab that this machine does not meet.
 func (s *labsState) lacking(l *lab.Lab) []string {

@@ -110,7 +110,7 @@ func (s *labsScreen) drawRow(row labsRow, selected bool, width int) string {
 
 func (s *labsScreen) examLine() string {
 	if s.exam {
-		return "◐ Exam: one is under way; go on with it"
+		return "~ Exam: one is under way; go on with it"
 	}
 	return "○ Exam: tasks of all domains against the clock"
 }

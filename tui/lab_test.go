@@ -30,7 +30,7 @@ func TestLabPasses(t *testing.T) {
 	}
 	d.keys("enter")
 	d.until("it was checked", func() bool { return s.result != nil })
-	d.wantScreen("◐ started  0 of 10 points", "cd "+filepath.Join(dir, labTestID), "again as soon as files change")
+	d.wantScreen("~ started  0 of 10 points", "cd "+filepath.Join(dir, labTestID), "again as soon as files change")
 
 	l := labTestNamed(t, labTestID)
 	labTestSolve(t, l, s.space.Dir)

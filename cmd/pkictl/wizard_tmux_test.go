@@ -36,18 +36,21 @@ func (m *tmux) open(search, title string) {
 func TestWizardCtrlC(t *testing.T) {
 	t.Parallel()
 	for name, reach := range map[string]func(*tmux){
-		"home":      func(m *tmux) { m.waitFor("What would you like to do?") },
-		"keys":      func(m *tmux) { m.waitFor("What would you like to do?"); m.keys("F1"); m.waitFor("Keys of Home") },
-		"search":    func(m *tmux) { m.waitFor("What would you like to do?"); m.text("inv"); m.waitFor("Inventory") },
-		"form":      func(m *tmux) { m.open("authority", "Certificate authority") },
-		"user":      func(m *tmux) { m.open("user for", "User for a cluster") },
-		"cluster":   func(m *tmux) { m.open("cluster pki", "Cluster PKI") },
-		"audit":     func(m *tmux) { m.open("audit", "Audit policy") },
-		"apiserver": func(m *tmux) { m.open("api server", "API server") },
-		"inventory": func(m *tmux) { m.open("inventory", "Inventory") },
-		"labs":      func(m *tmux) { m.open("labs", "Practice labs") },
-		"review":    func(m *tmux) { m.toReview() },
-		"explain":   func(m *tmux) { m.toReview(); m.text("e"); m.waitFor("openssl") },
+		"home":       func(m *tmux) { m.waitFor("What would you like to do?") },
+		"keys":       func(m *tmux) { m.waitFor("What would you like to do?"); m.keys("F1"); m.waitFor("Keys of Home") },
+		"search":     func(m *tmux) { m.waitFor("What would you like to do?"); m.text("inv"); m.waitFor("Inventory") },
+		"form":       func(m *tmux) { m.open("authority", "Certificate authority") },
+		"user":       func(m *tmux) { m.open("user for", "User for a cluster") },
+		"cluster":    func(m *tmux) { m.open("cluster pki", "Cluster PKI") },
+		"audit":      func(m *tmux) { m.open("audit", "Audit policy") },
+		"apiserver":  func(m *tmux) { m.open("api server", "API server") },
+		"inventory":  func(m *tmux) { m.open("inventory", "Inventory") },
+		"labs":       func(m *tmux) { m.open("labs", "Practice labs") },
+		"lab":        func(m *tmux) { m.toLab(); m.waitFor("enter start") },
+		"exam":       func(m *tmux) { m.open("labs", "Practice labs"); m.keys("C-x"); m.waitFor("› Exam", "67 %") },
+		"review":     func(m *tmux) { m.toReview() },
+		"explain":    func(m *tmux) { m.toReview(); m.text("e"); m.waitFor("openssl") },
+		"passphrase": func(m *tmux) { m.toPassphrase() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,6 +62,67 @@ func TestWizardCtrlC(t *testing.T) {
 			m.checkUsable()
 			m.checkNoFiles()
 		})
+	}
+}
+
+// TestWizardCtrlCBehindALab ends the wizard with a lab open, and one in the details
+// of a certificate: what is there stays as it was.
+func TestWizardCtrlCBehindALab(t *testing.T) {
+	t.Parallel()
+	m := startTmux(t, 80, 24)
+	shell(t, m.dir, "pkictl init-ca -q && pkictl issue -q --cn jane --group developers")
+	for _, reach := range []func(){
+		func() { m.toLab(); m.keys("Enter"); m.waitFor("started", "Checks 0/") },
+		func() {
+			m.open("inventory", "Inventory")
+			m.waitFor("jane")
+			m.keys("Enter")
+			m.waitFor("O=developers,CN=jane")
+		},
+	} {
+		before := shell(t, m.dir, "sha256sum pki/*")
+		m.text("clear")
+		m.keys("Enter")
+		m.wizard()
+		reach()
+		m.keys("C-c")
+		m.waitFor("ended: 0")
+		m.checkUsable()
+		if after := shell(t, m.dir, "sha256sum pki/*"); after != before {
+			t.Errorf("before:\n%s\nafter:\n%s", before, after)
+		}
+	}
+	shell(t, m.dir, "test -f pkictl-labs/cluster-ca/.pkictl-lab.json")
+}
+
+// toLab goes to the page of a lab that was not begun.
+func (m *tmux) toLab() {
+	m.t.Helper()
+	m.open("labs", "Practice labs")
+	m.text("the ca of")
+	m.waitFor("› ○ new      The CA of a cluster")
+	m.keys("Enter")
+	m.waitFor("› The CA of a cluster")
+}
+
+// toPassphrase goes through the flow for a root CA with an encrypted key, up to
+// the question for its passphrase, and types half of one.
+func (m *tmux) toPassphrase() {
+	m.t.Helper()
+	m.open("authority", "Certificate authority")
+	for screen := m.screen(); !strings.Contains(screen, "› Encrypt the key?"); {
+		m.keys("Enter")
+		screen = m.waitForOther(screen)
+	}
+	m.text("y")
+	m.waitFor("--encrypt-key")
+	m.keys("Enter")
+	m.waitFor("› Review", "[ No ]")
+	m.text("y")
+	m.waitFor("assphrase of")
+	m.text("three words")
+	if strings.Contains(m.waitFor("assphrase of"), "three") {
+		m.t.Error("the passphrase is on the screen")
 	}
 }
 
