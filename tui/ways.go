@@ -41,7 +41,7 @@ func ways() []way {
 	return []way{
 		{title: "Certificate authority", help: "make a root or intermediate CA, or take one over", words: "ca init-ca root intermediate import kubeadm cfssl easy-rsa openssl", flow: func(w *world) flow { return newFlowCA(w) }},
 		{title: "Credential", help: "key, certificate, kubeconfig for a user or server", words: "issue certificate client server peer tls secret p12 pem kubeconfig", open: func(w *world) screen { return newFlowCredentialFirst(w) }, flow: func(w *world) flow { return newFlowCredential(w) }},
-		{title: "User for a cluster", help: "from a name to a kubeconfig with limited rights", words: "user add csr approve role binding rbac access kubeconfig", flow: func(w *world) flow { return newFlowUser(w) }},
+		{title: "User for a cluster", help: "from a name to a kubeconfig and the rights for it", words: "user add csr approve role binding rbac access kubeconfig", flow: func(w *world) flow { return newFlowUser(w) }},
 		{title: "Cluster PKI", help: "a control plane's PKI, as kubeadm lays it out", words: "cluster init kubeadm etcd control plane nodes", flow: func(w *world) flow { return newFlowCluster(w) }},
 		{title: "Audit policy", help: "what kube-apiserver logs: make or check a policy", words: "audit log lint generate rule", flow: func(w *world) flow { return newFlowAudit(w) }},
 		{title: "API server", help: "change its flags: audit, encryption, TLS, CIS", words: "kube-apiserver flags patch check undo encryption admission anonymous hardening cis manifest", flow: func(w *world) flow { return newFlowAPIServer(w) }},
