@@ -163,6 +163,7 @@ func (s *formScreen) press(msg tea.KeyPressMsg) tea.Cmd {
 // changed follows the answers after one of them is another.
 func (s *formScreen) changed() {
 	s.refresh()
+	s.step().loaded = nil // it has been read, and the answer may be what was missing
 	if f := s.focused(); f != nil {
 		f.settle()
 	}

@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -134,4 +136,23 @@ func TestFormSpacesAreNoAnswer(t *testing.T) {
 	d := newFormDriver(t, openNote(f))
 	d.press("tab", "tab", "tab", "space", "tab")
 	d.shows("365d (default)")
+}
+
+// TestFormForgetsWhatWasNotLoaded with the next answer, which may be what was
+// missing.
+func TestFormForgetsWhatWasNotLoaded(t *testing.T) {
+	t.Parallel()
+	f := newFlowAPIServer(flowWorld("pki", time.Now, nil))
+	s := newForm(f.world, f).(*formScreen)
+	s.at = 1
+	s.step().loaded = errors.New("there is no manifest")
+	s.refresh()
+	s.focusOn(0)
+	if !strings.Contains(ansi.Strip(s.View(80, 20)), "! not loaded: there is no manifest") {
+		t.Error("it does not say what was not loaded")
+	}
+	s.press(keyMessages("x")[0])
+	if shown := ansi.Strip(s.View(80, 20)); strings.Contains(shown, "no manifest") {
+		t.Errorf("it still says so:\n%s", shown)
+	}
 }
