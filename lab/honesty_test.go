@@ -20,8 +20,10 @@ var programs = filepath.Join(os.TempDir(), "pkictl-lab-test-"+rand.Text())
 
 // pkictl builds it, once.
 var pkictl = sync.OnceValue(func() error {
-	out, err := exec.Command("go", "build", "-o", programs+string(filepath.Separator), "github.com/pkictl/pkictl/cmd/pkictl").CombinedOutput()
-	if err != nil {
+	// As make build does: what that has compiled is not compiled again.
+	build := exec.Command("go", "build", "-trimpath", "-o", programs+string(filepath.Separator), "github.com/pkictl/pkictl/cmd/pkictl")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	return nil

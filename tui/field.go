@@ -83,7 +83,7 @@ func (f *formField) refresh(loaded bool) {
 		return
 	}
 	if f.options != nil && loaded {
-		f.all = f.options()
+		f.offer(f.options())
 	}
 	f.filter()
 	f.judge()

@@ -16,6 +16,24 @@ func (f *formField) indexOfChosen() int {
 	return slices.IndexFunc(f.shown, func(i int) bool { return f.all[i].value == *f.choice })
 }
 
+// offer takes other options. The cursor stays on the one it is on, or goes to the
+// chosen one: enter and tab would choose another that has come under it.
+func (f *formField) offer(options []option) {
+	on := ""
+	if f.at < len(f.shown) {
+		on = f.all[f.shown[f.at]].value
+	} else if f.choice != nil {
+		on = *f.choice
+	}
+	f.all = options
+	f.filter()
+	if i := slices.IndexFunc(f.shown, func(i int) bool { return f.all[i].value == on }); i >= 0 {
+		f.at = i
+	} else if i := f.indexOfChosen(); i >= 0 {
+		f.at = i
+	}
+}
+
 // filter leaves the options that hold what was typed.
 func (f *formField) filter() {
 	f.shown = f.shown[:0]

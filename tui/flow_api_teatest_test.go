@@ -2,83 +2,13 @@ package tui
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
-	"github.com/charmbracelet/x/exp/teatest/v2"
 )
-
-// apiProgram is a flow in a Bubble Tea program.
-type apiProgram struct {
-	t *testing.T
-	*teatest.TestModel
-	frames *apiFrames
-}
-
-// apiFrames is the model of the program, which says what it shows: of what a
-// program writes to a terminal only the differences are seen.
-type apiFrames struct {
-	*root
-	shown chan string // the last frame
-}
-
-func (f *apiFrames) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	_, cmd := f.root.Update(msg)
-	select {
-	case <-f.shown:
-	default:
-	}
-	f.shown <- ansi.Strip(f.frame())
-	return f, cmd
-}
-
-func startAPIProgram(t *testing.T, open func(w *world) flow) *apiProgram {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	w := apiTestWorld()
-	w.ctx = ctx
-	r := newRoot(w, newHome(w))
-	r.stack = append(r.stack, newForm(w, open(w)))
-	frames := &apiFrames{r, make(chan string, 1)}
-	p := &apiProgram{t, teatest.NewTestModel(t, frames, teatest.WithInitialTermSize(100, 30)), frames}
-	w.send = p.Send
-	return p
-}
-
-// shows waits until the screen has some words.
-func (p *apiProgram) shows(words string) {
-	p.t.Helper()
-	for deadline, last := time.After(time.Minute), ""; ; {
-		select {
-		case last = <-p.frames.shown:
-			if strings.Contains(last, words) {
-				return
-			}
-		case <-deadline:
-			p.t.Fatalf("%q is not on\n%s", words, last)
-		}
-	}
-}
-
-func (p *apiProgram) press(keys ...string) {
-	for _, k := range keys {
-		for _, msg := range keyMessages(k) {
-			p.Send(msg)
-		}
-	}
-}
-
-func (p *apiProgram) end() {
-	p.press("ctrl+c")
-	p.WaitFinished(p.t, teatest.WithFinalTimeout(time.Minute))
-}
 
 // TestAuditToAPIServer makes a policy, and from its result has kube-apiserver log
 // by it.
@@ -86,7 +16,8 @@ func TestAuditToAPIServer(t *testing.T) {
 	t.Parallel()
 	root, node := newAPINode(t)
 	policy := filepath.Join(root, "made.yaml")
-	p := startAPIProgram(t, func(w *world) flow { return newFlowAudit(w) })
+	w := apiTestWorld()
+	p := runFlow(t, w, newFlowAudit(w))
 	p.shows("step 1 of 3")
 	p.press("enter")
 	p.shows("step 2 of 3")
@@ -115,7 +46,7 @@ func TestAuditToAPIServer(t *testing.T) {
 	p.Send(tea.WindowSizeMsg{Width: 60, Height: 16})
 	p.press("y")
 	p.shows("Changed")
-	p.end()
+	p.quit()
 
 	made, err := os.ReadFile(policy)
 	ok(t, err)
@@ -178,10 +109,7 @@ func TestAPIReviewHostile(t *testing.T) {
 		var log jobLog
 		r, err := f.review(t.Context(), log.newJob())
 		w := apiTestWorld()
-		s := newReview(w, f, func() {})
-		s.work, _ = w.startWork(func(context.Context, *job) formEndMsg { return formEndMsg{} })
-		s.work.running = false
-		s.review, s.err = r, err
+		s := reviewed(w, f, r, err)
 		checkFits(t, s)
 		for range 40 {
 			if shown := s.View(100, 30); strings.ContainsAny(shown, "\u202e\u200b\a") || strings.Contains(shown, "\x1b]") {

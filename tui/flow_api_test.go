@@ -146,6 +146,17 @@ func fillHostile(f flow, text string, visit func(title string)) {
 	}
 }
 
+// checkHostile has every field look at a text, as while it is typed.
+func checkHostile(f flow, text string) {
+	for _, s := range f.steps() {
+		for _, field := range s.fields {
+			if field.check != nil {
+				_ = field.check(text)
+			}
+		}
+	}
+}
+
 func ok(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -112,7 +112,7 @@ func flowRoot(t *testing.T) string {
 func TestFlowCACommands(t *testing.T) {
 	t.Parallel()
 	root := flowRoot(t)
-	checkCommands(t, 1, 60, root, func() flow {
+	checkCommands(t, 1, 30, root, func() flow {
 		return newFlowCA(flowWorld(filepath.Join(root, "new"), time.Now, nil))
 	}, map[string][]string{
 		"parent": {"ROOT/pki", "ROOT/pki", "ROOT/old"}, "import": {"ROOT/old", "ROOT/pki"}, "cert": {"ROOT/old/ca.crt"},
@@ -124,7 +124,7 @@ func TestFlowCACommands(t *testing.T) {
 func TestFlowCredentialCommands(t *testing.T) {
 	t.Parallel()
 	root := flowRoot(t)
-	checkCommands(t, 2, 80, root, func() flow {
+	checkCommands(t, 2, 60, root, func() flow {
 		return newFlowCredential(flowWorld(filepath.Join(root, "pki"), time.Now, nil))
 	}, map[string][]string{
 		"dir": {"", "ROOT/old", "ROOT/pki"}, "cn": {"jane", "web.example.com", "10.0.0.1", "o'hara", "[]"}, "group": {"developers", "oncall", ca.GroupMasters},

@@ -2,12 +2,9 @@ package tui
 
 import (
 	"bytes"
-	"context"
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/charmbracelet/x/exp/teatest/v2"
 
 	"github.com/pkictl/pkictl/ca"
 )
@@ -17,48 +14,30 @@ import (
 // kubeconfig.
 func TestFlowCAToCredential(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
 	root := t.TempDir()
 	dir := filepath.Join(root, "pki")
 	w := flowWorld(dir, time.Now, nil)
-	w.ctx = ctx
-	r := newRoot(w, newHome(w))
-	r.stack = append(r.stack, newForm(w, newFlowCA(w)))
-	tm := teatest.NewTestModel(t, r, teatest.WithInitialTermSize(100, 30))
-	w.send = tm.Send
-	shows := func(words string) {
-		t.Helper()
-		teatest.WaitFor(t, tm.Output(), func(out []byte) bool { return bytes.Contains(out, []byte(words)) }, teatest.WithDuration(time.Minute))
-	}
-	press := func(keys ...string) {
-		for _, k := range keys {
-			for _, msg := range keyMessages(k) {
-				tm.Send(msg)
-			}
-		}
-	}
-	press("enter", "Example CA", "enter", "enter", "enter", "enter") // what, and name and key
-	press("enter", "enter", "enter", "enter", "space", "enter")      // limits, files
-	shows("Make this CA?")
-	press("y")
-	shows("Choose the passphrase of")
-	press(testPassword, "enter")
-	shows("The same again")
-	press(testPassword, "enter")
-	shows("Made a certificate authority")
-	press("enter")
-	shows("For whom?")
-	press("enter", "enter", "jane", "enter", "developers", "enter", "enter", "enter")
-	press("space", "enter", filepath.Join(root, "jane.conf"), "enter", "https://10.0.0.10:6443", "enter", "enter", "enter")
-	press("enter", "enter") // no export, and the files where they are
-	shows("Issue it?")
-	press("y")
-	shows("Enter the passphrase of")
-	press(testPassword, "enter")
-	shows("Issued jane")
-	press("ctrl+c")
-	tm.WaitFinished(t, teatest.WithFinalTimeout(time.Minute))
+	p := runFlow(t, w, newFlowCA(w))
+	p.press("enter", "Example CA", "enter", "enter", "enter", "enter") // what, and name and key
+	p.press("enter", "enter", "enter", "enter", "space", "enter")      // limits, files
+	p.shows("Make this CA?")
+	p.press("y")
+	p.shows("Choose the passphrase of")
+	p.press(testPassword, "enter")
+	p.shows("The same again")
+	p.press(testPassword, "enter")
+	p.shows("Made a certificate authority")
+	p.press("enter")
+	p.shows("For whom?")
+	p.press("enter", "enter", "jane", "enter", "developers", "enter", "enter", "enter")
+	p.press("space", "enter", filepath.Join(root, "jane.conf"), "enter", "https://10.0.0.10:6443", "enter", "enter", "enter")
+	p.press("enter", "enter") // no export, and the files where they are
+	p.shows("Issue it?")
+	p.press("y")
+	p.shows("Enter the passphrase of")
+	p.press(testPassword, "enter")
+	p.shows("Issued jane")
+	p.quit()
 	if same := runCLI(t, root, "verify", filepath.Join(root, "jane.conf"), "--dir", dir); same.code != 0 {
 		t.Errorf("%d %s %s", same.code, same.stdout, same.stderr)
 	}

@@ -1,69 +1,20 @@
 package tui
 
 import (
-	"bytes"
-	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
-
-	"github.com/charmbracelet/x/exp/teatest/v2"
 )
-
-// flowProgram is a Bubble Tea program with a flow above the first screen.
-type flowProgram struct {
-	t *testing.T
-	*teatest.TestModel
-	seen *bytes.Buffer // what it has written since the last keys
-}
-
-func runFlow(t *testing.T, w *world, f flow) flowProgram {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	w.ctx = ctx
-	r := newRoot(w, newHome(w))
-	r.stack = append(r.stack, newForm(w, f))
-	p := flowProgram{t, teatest.NewTestModel(t, r, teatest.WithInitialTermSize(100, 30)), &bytes.Buffer{}}
-	w.send = p.Send
-	return p
-}
-
-// shows waits for words that are drawn anew.
-func (p flowProgram) shows(words string) {
-	p.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !bytes.Contains(p.seen.Bytes(), []byte(words)); time.Sleep(10 * time.Millisecond) {
-		if _, err := p.seen.ReadFrom(p.Output()); err != nil {
-			p.t.Fatal(err)
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("no %q in\n%s", words, p.seen)
-		}
-	}
-}
-
-func (p flowProgram) press(keys ...string) {
-	p.seen.Reset()
-	for _, k := range keys {
-		for _, msg := range keyMessages(k) {
-			p.Send(msg)
-		}
-	}
-}
-
-func (p flowProgram) quit() {
-	p.t.Helper()
-	p.press("ctrl+c")
-	p.WaitFinished(p.t, teatest.WithFinalTimeout(time.Minute))
-}
 
 // TestFlowClusterInAProgram makes the PKI of two nodes, and in a second pass has
 // what was spoilt repaired, which is asked only then.
 func TestFlowClusterInAProgram(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	p := runFlow(t, newFlowClusterIn(root, time.Now).w, newFlowClusterIn(root, time.Now))
+	f := newFlowClusterIn(root, time.Now)
+	p := runFlow(t, f.w, f)
 	p.shows("What is there and right")
 	p.press("enter", "enter", "enter")
 	p.shows("this machine alone")
@@ -84,14 +35,15 @@ func TestFlowClusterInAProgram(t *testing.T) {
 	p.shows("Made the PKI of the control plane")
 	p.quit()
 	args := []string{"cluster", "init", "--node", "cp-1=10.0.0.11", "--node", "cp-2=10.0.0.12", "--endpoint", "k8s.example.com", "--san", "api.example.com"}
-	if got := runCLI(t, root, append(args, "--dry-run")...); got.code != 0 || bytes.Contains([]byte(got.stdout), []byte("would be")) {
+	if got := runCLI(t, root, append(args, "--dry-run")...); got.code != 0 || strings.Contains(got.stdout, "would be") {
 		t.Errorf("the command would do more: %+v", got)
 	}
 
 	if err := os.Remove(filepath.Join(root, "kubernetes/cp-2/pki/apiserver.key")); err != nil {
 		t.Fatal(err)
 	}
-	p = runFlow(t, newFlowClusterIn(root, time.Now).w, newFlowClusterIn(root, time.Now))
+	f = newFlowClusterIn(root, time.Now)
+	p = runFlow(t, f.w, f)
 	p.shows("What is there and right")
 	p.press("enter", "enter", "enter")
 	p.shows("as it is: cp-1, cp-2")

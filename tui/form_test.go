@@ -188,6 +188,20 @@ func TestFormLoadFails(t *testing.T) {
 	d.shows("Write it?")
 }
 
+// TestFormLoadsUnderTheCursor: options that come while the cursor is on them do not
+// change what was chosen before.
+func TestFormLoadsUnderTheCursor(t *testing.T) {
+	t.Parallel()
+	f := &noteFlow{dir: t.TempDir(), name: "todo", kind: "plain", profile: "cluster-05"}
+	d := newFormDriver(t, openNote(f))
+	d.press("pgdown", "enter")
+	d.shows("● cluster-05")
+	d.press("tab")
+	if f.profile != "cluster-05" {
+		t.Errorf("%q was chosen by going on", f.profile)
+	}
+}
+
 // TestFormReviewFails: the error stands there with its hint, and esc leads back.
 func TestFormReviewFails(t *testing.T) {
 	t.Parallel()

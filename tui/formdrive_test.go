@@ -148,3 +148,11 @@ func (d *formDriver) checkFits() {
 		d.t.Errorf("something raw is on the screen: %q", d.root.frame())
 	}
 }
+
+// reviewed is the screen of a review that has ended.
+func reviewed(w *world, f flow, r *review, err error) *reviewScreen {
+	s := newReview(w, f, func() {})
+	s.work = &formWork{world: w}
+	s.ended(formEndMsg{work: s.work, review: r, err: err})
+	return s
+}
