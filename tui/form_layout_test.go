@@ -156,3 +156,17 @@ func TestFormForgetsWhatWasNotLoaded(t *testing.T) {
 		t.Errorf("it still says so:\n%s", shown)
 	}
 }
+
+// TestFlowLeadsBack to the screen that it was opened from.
+func TestFlowLeadsBack(t *testing.T) {
+	t.Parallel()
+	f := &noteFlow{dir: t.TempDir(), name: "todo"}
+	d := newFormDriver(t, func(*world) screen { return &sheet{name: "List"} })
+	d.update(pushMsg{newForm(d.w, f)})
+	d.press("pgdown", "enter", "tab", "enter")
+	d.shows("Write it?")
+	d.press("y")
+	d.on("Done")
+	d.press("esc")
+	d.on("List")
+}
