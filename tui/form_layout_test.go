@@ -170,3 +170,33 @@ func TestFlowLeadsBack(t *testing.T) {
 	d.press("esc")
 	d.on("List")
 }
+
+// TestFlowIsKept: who leaves a flow and comes again finds what was typed; what was
+// done is not offered again.
+func TestFlowIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open := func(w *world) screen {
+		return w.openFlow("Note", func(*world) flow { return &noteFlow{dir: dir} })
+	}
+	d := newFormDriver(t, open)
+	d.press("todo", "tab", "half a sentence", "pgdown", "enter")
+	d.press("esc", "esc") // while it loads
+	d.on("Home")
+	d.update(pushMsg{open(d.w)})
+	d.shows("half a sentence")
+	d.shows("--name todo")
+	d.press("pgdown", "enter")
+	d.shows("cluster-00")
+	d.press("tab", "enter")
+	d.shows("Write it?")
+	d.press("y")
+	d.on("Done")
+	d.press("esc")
+	d.on("Home")
+	d.update(pushMsg{open(d.w)})
+	d.shows("What it is called")
+	if strings.Contains(d.view(), "half a sentence") {
+		t.Errorf("what was done is there again:\n%s", d.view())
+	}
+}
