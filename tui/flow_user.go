@@ -200,7 +200,7 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 	}
 	asked := ""
 	o.DryRun, o.Passphrase = true, f.w.askLater(j, &asked)
-	j.begin("asking the cluster whether all of it is there")
+	j.begin("Asking the cluster whether all of it is there")
 	added, err := csr.AddUser(ctx, client, o)
 	if err != nil {
 		return nil, err
@@ -225,8 +225,8 @@ func (f *flowUser) open(j *job) (csr.AddOptions, *kubeclient.Client, error) {
 		return o, nil, err
 	}
 	o.Passphrase = j.passphrase
-	o.Begin = func(step csr.Step) { j.begin(step.Doing()) }
-	o.Done = func(step csr.Step, detail string) { j.done(step.Did(detail)) }
+	o.Begin = func(step csr.Step) { j.begin(sentence(step.Doing())) }
+	o.Done = func(step csr.Step, detail string) { j.done(sentence(step.Did(detail))) }
 	o.Notify = j.warn
 	o.Waiting = func() { j.waiting(o.Out) }
 	c := f.connection()
