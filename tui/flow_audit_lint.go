@@ -69,7 +69,7 @@ func (f *flowAudit) runLint(j *job) (*outcome, error) {
 		text:     strings.Join(audit.FindingLines(m.Name, m.Left), "\n"),
 		next: []nextStep{
 			f.toAPIServer(m.Name),
-			{why: "See what it does with many requests", args: []string{f.Program, "audit", "explain", m.Name, "--table"}},
+			{why: "See what it does with many requests", args: []string{f.Program, "audit", "explain", asOperand(m.Name), "--table"}},
 		},
 	}
 	if audit.Fails(m.Left) {

@@ -305,7 +305,7 @@ func (f *flowUser) run(ctx context.Context, j *job) (*outcome, error) {
 	}
 	result.next = []nextStep{
 		{why: "Try it", args: []string{"kubectl", "--kubeconfig", added.Out, "get", "pods"}},
-		{why: "Before it ends, renew it", args: append([]string{f.w.Program, "user", "renew", added.Out}, renewFlags...)},
+		{why: "Before it ends, renew it", args: append([]string{f.w.Program, "user", "renew", asOperand(added.Out)}, renewFlags...)},
 		{why: "Take the access back; the certificate still logs in until it ends", args: append([]string{f.w.Program, "user", "remove", o.Name}, flags...)},
 	}
 	return result, nil
