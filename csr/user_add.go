@@ -15,6 +15,7 @@ import (
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/kubeconfig"
 )
 
@@ -242,6 +243,10 @@ func askLater(string) ([]byte, error) { return nil, ca.ErrAskLater }
 // tryCA has the CA in the directory check what it is to issue.
 func (a *adder) tryCA(ctx context.Context, ask ca.Passphrase) (*ca.IssueResult, error) {
 	o := a.issueOptions()
+	var exists *store.ExistsError
+	if err := store.CheckTargets(o.Force, o.Prefix()+".crt", o.Prefix()+".key"); errors.As(err, &exists) {
+		return nil, failure.New(failure.Failed, "replace key and certificate with --force, or choose another name", "%q exists", exists.Path)
+	}
 	o.DryRun, o.Passphrase = true, ask
 	return ca.Issue(ctx, o)
 }

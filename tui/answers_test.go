@@ -79,3 +79,22 @@ func TestFlowClusterAsksForAPassphraseWhenItSigns(t *testing.T) {
 		}
 	}
 }
+
+// TestResultsOfDashes: what is to be done next with a file is no flag, whatever the
+// file is called.
+func TestResultsOfDashes(t *testing.T) {
+	t.Parallel()
+	f := newFlowCredential(flowWorld("-pki", time.Now, nil))
+	f.commonName = "jane"
+	next := f.next(&ca.IssueResult{CertPath: "-pki/jane.crt", KeyPath: "-pki/jane.key"})
+	if got := strings.Join(next[1].args, " "); got != "pkictl verify ./-pki/jane.crt --dir -pki" {
+		t.Errorf("next: %s", got)
+	}
+	if got := strings.Join(next[0].args, " "); !strings.HasSuffix(got, "--server https://HOST:6443") {
+		t.Errorf("no server is known: %s", got)
+	}
+	f.found.server = "https://10.0.0.10:6443" // of the current context, which the command finds
+	if got := strings.Join(f.next(&ca.IssueResult{})[0].args, " "); strings.Contains(got, "--server") {
+		t.Errorf("the server is known: %s", got)
+	}
+}

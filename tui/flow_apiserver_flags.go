@@ -147,7 +147,7 @@ func (f *flowAPIServer) runFlags(j *job) (*outcome, error) {
 	}
 	out := &outcome{headline: "Flags of kube-apiserver " + plan.Version.String(), warnings: plan.Notes, text: shown}
 	if f.out != "" {
-		j.begin("writing files below " + f.out)
+		j.begin("Writing files below " + f.out)
 		files, err := plan.WriteFiles(f.writeOptions(false))
 		if err != nil {
 			return nil, err

@@ -119,7 +119,7 @@ func (f *flowAPIServer) runPatch(ctx context.Context, j *job) (*outcome, error) 
 // write writes a patch, and waits if it is to.
 func (f *flowAPIServer) write(ctx context.Context, j *job, p *apiserver.Patch) (*apiserver.Written, *apiserver.WaitResult, error) {
 	waiting := func() { j.waiting(filepath.Dir(p.Path)) }
-	j.begin("writing " + p.Path)
+	j.begin("Writing " + p.Path)
 	if !f.waits() {
 		written, err := p.Write(ctx, waiting)
 		return written, nil, err

@@ -249,11 +249,11 @@ func (f *flowAudit) run(_ context.Context, j *job) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.begin("writing " + policy.Out)
+	j.begin("Writing " + policy.Out)
 	if err := policy.Write(); err != nil {
 		return nil, err
 	}
-	j.done("wrote " + policy.Out)
+	j.done("Wrote " + policy.Out)
 	return &outcome{
 		headline: "Wrote " + policy.Out,
 		rows:     []row{{"preset", policy.Preset}, {"rules", strconv.Itoa(policy.Rules)}},

@@ -57,19 +57,19 @@ func (f *flowAudit) runLint(j *job) (*outcome, error) {
 			return &outcome{headline: "Nothing was mended"}, nil
 		}
 	}
-	j.begin("writing " + m.Name)
+	j.begin("Writing " + m.Name)
 	if err := m.Write(); err != nil {
 		return nil, err
 	}
 	f.mended = nil
-	j.done("wrote " + m.Name)
+	j.done("Wrote " + m.Name)
 	out := &outcome{
 		headline: "Mended " + m.Name,
 		rows:     []row{{"mended", strconv.Itoa(len(m.Fixed))}, {"left", audit.Summary(m.Left, 0, false)}},
 		text:     strings.Join(audit.FindingLines(m.Name, m.Left), "\n"),
 		next: []nextStep{
 			f.toAPIServer(m.Name),
-			{why: "See what it does with many requests", args: []string{f.Program, "audit", "explain", m.Name, "--table"}},
+			{why: "See what it does with many requests", args: []string{f.Program, "audit", "explain", asOperand(m.Name), "--table"}},
 		},
 	}
 	if audit.Fails(m.Left) {

@@ -238,7 +238,7 @@ func (f *flowCA) next(o ca.InitOptions, r *ca.InitResult) []nextStep {
 		next = append(next, nextStep{why: "See what it has issued", args: append([]string{f.Program, "list"}, dir...)})
 	}
 	if r.ChainPath != "" {
-		next = append(next, nextStep{why: "Let others see who stands above it", args: append([]string{f.Program, "inspect"}, r.ChainPath)})
+		next = append(next, nextStep{why: "Let others see who stands above it", args: append([]string{f.Program, "inspect"}, asOperand(r.ChainPath))})
 	}
 	return next
 }

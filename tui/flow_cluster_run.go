@@ -19,7 +19,7 @@ func (f *flowCluster) review(ctx context.Context, j *job) (*review, error) {
 	}
 	asked := ""
 	o.DryRun, o.Passphrase = true, f.w.askLater(j, &asked)
-	j.begin("looking at what is there")
+	j.begin("Looking at what is there")
 	result, err := cluster.Init(ctx, o)
 	if err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func (f *flowCluster) run(ctx context.Context, j *job) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.begin("making keys and certificates")
+	j.begin("Making keys and certificates")
 	result, err := cluster.Init(ctx, o)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (f *flowCluster) run(ctx context.Context, j *job) (*outcome, error) {
 	if result.Differences != nil { // another has changed it since the review
 		return nil, failure.New(failure.Failed, result.Remedy(o.Dir), "nothing was written, for this is not as it should be: %s", result.Differences[0])
 	}
-	j.done("keys and certificates made")
+	j.done("Keys and certificates made")
 	out := &outcome{headline: "Made the PKI of the control plane", warnings: append(warnings, result.Warnings...)}
 	for _, node := range result.Nodes {
 		out.rows = append(out.rows, row{node.Node, flowClusterDone(node) + " in " + node.Dir})

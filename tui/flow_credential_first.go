@@ -27,8 +27,12 @@ type flowCredentialFoundMsg struct {
 func (s *flowCredentialFirst) ways() []way {
 	return []way{
 		{title: "Make a CA first", help: "With the defaults that takes a minute. The credential comes next.", open: func(w *world) screen { return newForm(w, newFlowCA(w)) }},
-		{title: "Name another directory", help: "Where a CA is already.", open: func(w *world) screen { return newForm(w, newFlowCredential(w)) }},
+		{title: "Name another directory", help: "Where a CA is already.", open: openFlowCredential},
 	}
+}
+
+func openFlowCredential(w *world) screen {
+	return w.openFlow("Credential", func(w *world) flow { return newFlowCredential(w) })
 }
 
 func newFlowCredentialFirst(w *world) *flowCredentialFirst { return &flowCredentialFirst{world: w} }
@@ -44,7 +48,7 @@ func (s *flowCredentialFirst) Update(msg tea.Msg) (screen, tea.Cmd) {
 			break
 		}
 		if msg.err == nil {
-			return s, replace(newForm(s.world, newFlowCredential(s.world)))
+			return s, replace(openFlowCredential(s.world))
 		}
 		s.missing = true
 	case tea.KeyPressMsg:

@@ -273,7 +273,7 @@ func (f *flowCredential) next(r *ca.IssueResult) []nextStep {
 		next = append(next, nextStep{why: "Put the Secret into a cluster", args: []string{"kubectl", "apply", "-f", f.exportPath()}})
 	}
 	return append(next,
-		nextStep{why: "Check key, certificate and CA", args: append([]string{f.Program, "verify", r.CertPath}, f.dirFlag(f.pkiDir())...)},
+		nextStep{why: "Check key, certificate and CA", args: append([]string{f.Program, "verify", asOperand(r.CertPath)}, f.dirFlag(f.pkiDir())...)},
 		nextStep{why: "Issue another", open: func(w *world) screen { return newForm(w, newFlowCredentialIn(w, f.dir)) }},
 	)
 }
@@ -281,5 +281,9 @@ func (f *flowCredential) next(r *ca.IssueResult) []nextStep {
 // createArgs say which server a kubeconfig is for, where no context does.
 func (f *flowCredential) createArgs() []string {
 	args := f.dirFlag(f.pkiDir())
-	return append(args, "--out", filepath.Base(f.options().Prefix())+".conf")
+	args = append(args, "--out", filepath.Base(f.options().Prefix())+".conf")
+	if len(f.servers()) == 0 {
+		args = append(args, "--server", "https://HOST:6443")
+	}
+	return args
 }

@@ -214,7 +214,7 @@ func (f *flowExport) run(ctx context.Context, j *job) (*outcome, error) {
 }
 
 func (f *flowExport) next(r *ca.Exported) []nextStep {
-	check := nextStep{why: "See what is in it", args: []string{f.Program, "inspect", r.File}}
+	check := nextStep{why: "See what is in it", args: []string{f.Program, "inspect", asOperand(r.File)}}
 	if r.Export.Form.IsSecret() {
 		check = nextStep{why: "Put the Secret into a cluster", args: []string{"kubectl", "apply", "-f", r.File}}
 	}

@@ -239,7 +239,7 @@ func (f *flowRenew) run(ctx context.Context, j *job) (*outcome, error) {
 func (f *flowRenew) next(r *ca.Renewal) []nextStep {
 	var next []nextStep
 	if r.CertPath != "" {
-		next = append(next, nextStep{why: "Check key, certificate and CA", args: slices.Concat([]string{f.Program, "verify", r.CertPath}, f.dirFlag(f.Dir))})
+		next = append(next, nextStep{why: "Check key, certificate and CA", args: slices.Concat([]string{f.Program, "verify", asOperand(r.CertPath)}, f.dirFlag(f.Dir))})
 	}
 	id := inventoryID{ca.FormatSerial(r.Renewed.SerialNumber), ""}
 	old := inventoryID{ca.FormatSerial(r.Certificate.SerialNumber), f.id.issuer}

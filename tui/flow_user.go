@@ -200,7 +200,7 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 	}
 	asked := ""
 	o.DryRun, o.Passphrase = true, f.w.askLater(j, &asked)
-	j.begin("asking the cluster whether all of it is there")
+	j.begin("Asking the cluster whether all of it is there")
 	added, err := csr.AddUser(ctx, client, o)
 	if err != nil {
 		return nil, err
@@ -212,7 +212,7 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 			row{"cluster", "context " + client.Context + ", " + kubeclient.ShowURL(client.Server())},
 			row{"gets", added.BoundTo()},
 			row{"certificate", "signed by " + f.signer() + ", " + o.Key}, row{"ends", ends + "; nothing takes it back before"},
-		), laterRow(asked)...),
+		), slices.Concat(f.recordedRow(), laterRow(asked))...),
 		writes: f.writes(o), sends: f.sends(o, added), warnings: append(o.Reach(), added.Warnings...),
 		question: "Add " + o.Name + "?",
 	}, nil
@@ -225,8 +225,8 @@ func (f *flowUser) open(j *job) (csr.AddOptions, *kubeclient.Client, error) {
 		return o, nil, err
 	}
 	o.Passphrase = j.passphrase
-	o.Begin = func(step csr.Step) { j.begin(step.Doing()) }
-	o.Done = func(step csr.Step, detail string) { j.done(step.Did(detail)) }
+	o.Begin = func(step csr.Step) { j.begin(sentence(step.Doing())) }
+	o.Done = func(step csr.Step, detail string) { j.done(sentence(step.Did(detail))) }
 	o.Notify = j.warn
 	o.Waiting = func() { j.waiting(o.Out) }
 	c := f.connection()
@@ -239,6 +239,14 @@ func (f *flowUser) signer() string {
 		return "the CA in " + f.pkiDir()
 	}
 	return "the cluster"
+}
+
+// recordedRow is that of the CA that signs.
+func (f *flowUser) recordedRow() []row {
+	if f.via != string(csr.ViaCA) {
+		return nil
+	}
+	return recordedRow(f.pkiDir())
 }
 
 // writes are the files that a user takes.
@@ -291,9 +299,13 @@ func (f *flowUser) run(ctx context.Context, j *job) (*outcome, error) {
 		result.text = strings.Join(added.Access.Rights(), "\n")
 	}
 	flags := f.connection().flags()
+	renewFlags := flags
+	if f.via == string(csr.ViaCA) { // which the CA's inventory knows, and no other
+		renewFlags = slices.Concat(f.w.passphraseFlag(), f.w.dirFlag(f.pkiDir()), flags)
+	}
 	result.next = []nextStep{
 		{why: "Try it", args: []string{"kubectl", "--kubeconfig", added.Out, "get", "pods"}},
-		{why: "Before it ends, renew it", args: append([]string{f.w.Program, "user", "renew", added.Out}, flags...)},
+		{why: "Before it ends, renew it", args: append([]string{f.w.Program, "user", "renew", asOperand(added.Out)}, renewFlags...)},
 		{why: "Take the access back; the certificate still logs in until it ends", args: append([]string{f.w.Program, "user", "remove", o.Name}, flags...)},
 	}
 	return result, nil

@@ -11,6 +11,7 @@ import (
 type formScreen struct {
 	*world
 	flow  flow
+	key   string // under which it is kept when it is left; empty: it is not
 	steps []formStep
 	at    int // the step that is shown
 	cmd   []string
@@ -47,11 +48,12 @@ func newForm(w *world, f flow) screen {
 
 // Init loads what the first step offers.
 func (s *formScreen) Init() tea.Cmd {
+	await := s.awaitLast()
 	s.refresh()
 	if s.at >= len(s.steps) { // nothing to ask
-		return s.toReview()
+		return tea.Batch(await, s.toReview())
 	}
-	return s.enter(s.at)
+	return tea.Batch(await, s.enter(s.at))
 }
 
 // Title names the flow.
@@ -130,8 +132,7 @@ func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 // press handles a key: the field under the cursor has the first word.
 func (s *formScreen) press(msg tea.KeyPressMsg) tea.Cmd {
 	if s.at >= len(s.steps) { // back from the review, and there is nothing to ask
-		s.gone = true
-		return pop
+		return s.leave()
 	}
 	s.err = nil
 	f := s.focused()
@@ -163,6 +164,7 @@ func (s *formScreen) press(msg tea.KeyPressMsg) tea.Cmd {
 // changed follows the answers after one of them is another.
 func (s *formScreen) changed() {
 	s.refresh()
+	s.step().loaded = nil // it has been read, and the answer may be what was missing
 	if f := s.focused(); f != nil {
 		f.settle()
 	}
@@ -241,8 +243,7 @@ func (s *formScreen) back() tea.Cmd {
 	i := s.stepBefore(s.at)
 	if i < 0 {
 		s.stopLoad()
-		s.gone = true
-		return pop
+		return s.leave()
 	}
 	return s.enter(i)
 }

@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -134,4 +136,67 @@ func TestFormSpacesAreNoAnswer(t *testing.T) {
 	d := newFormDriver(t, openNote(f))
 	d.press("tab", "tab", "tab", "space", "tab")
 	d.shows("365d (default)")
+}
+
+// TestFormForgetsWhatWasNotLoaded with the next answer, which may be what was
+// missing.
+func TestFormForgetsWhatWasNotLoaded(t *testing.T) {
+	t.Parallel()
+	f := newFlowAPIServer(flowWorld("pki", time.Now, nil))
+	s := newForm(f.world, f).(*formScreen)
+	s.at = 1
+	s.step().loaded = errors.New("there is no manifest")
+	s.refresh()
+	s.focusOn(0)
+	if !strings.Contains(ansi.Strip(s.View(80, 20)), "! not loaded: there is no manifest") {
+		t.Error("it does not say what was not loaded")
+	}
+	s.press(keyMessages("x")[0])
+	if shown := ansi.Strip(s.View(80, 20)); strings.Contains(shown, "no manifest") {
+		t.Errorf("it still says so:\n%s", shown)
+	}
+}
+
+// TestFlowLeadsBack to the screen that it was opened from.
+func TestFlowLeadsBack(t *testing.T) {
+	t.Parallel()
+	f := &noteFlow{dir: t.TempDir(), name: "todo"}
+	d := newFormDriver(t, func(*world) screen { return &sheet{name: "List"} })
+	d.update(pushMsg{newForm(d.w, f)})
+	d.press("pgdown", "enter", "tab", "enter")
+	d.shows("Write it?")
+	d.press("y")
+	d.on("Done")
+	d.press("esc")
+	d.on("List")
+}
+
+// TestFlowIsKept: who leaves a flow and comes again finds what was typed; what was
+// done is not offered again.
+func TestFlowIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open := func(w *world) screen {
+		return w.openFlow("Note", func(*world) flow { return &noteFlow{dir: dir} })
+	}
+	d := newFormDriver(t, open)
+	d.press("todo", "tab", "half a sentence", "pgdown", "enter")
+	d.press("esc", "esc") // while it loads
+	d.on("Home")
+	d.update(pushMsg{open(d.w)})
+	d.shows("half a sentence")
+	d.shows("--name todo")
+	d.press("pgdown", "enter")
+	d.shows("cluster-00")
+	d.press("tab", "enter")
+	d.shows("Write it?")
+	d.press("y")
+	d.on("Done")
+	d.press("esc")
+	d.on("Home")
+	d.update(pushMsg{open(d.w)})
+	d.shows("What it is called")
+	if strings.Contains(d.view(), "half a sentence") {
+		t.Errorf("what was done is there again:\n%s", d.view())
+	}
 }

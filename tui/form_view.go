@@ -52,13 +52,21 @@ func (s *formScreen) above(width, room, height int) []string {
 	least = min(least, len(help))
 	fields := s.fieldLines(width, room-least-1, true)
 	help = s.shortened(help, max(least, room-len(fields)-1), width)
-	return append(fill(fields, room-len(help)), help...)
+	// It stays where it is when fields come and go, but not far from them.
+	return append(fill(fields, min(room-len(help), max(len(fields)+1, helpAt))), help...)
 }
+
+// helpAt is the line below which help begins where there is room for more.
+const helpAt = 16
 
 // fittingHead is the head with as much of what the step is about as leaves the
 // fields their room, and says whether it does.
 func (s *formScreen) fittingHead(width, height int) (head []string, fits bool) {
-	const most, help = 3, 3
+	const most = 3
+	help := 0
+	if width+4 < panelFrom {
+		help = 1 + min(4, max(2, len(s.help(width, 8, false))))
+	}
 	top := s.top
 	fields := len(s.fieldLines(width, height, false))
 	s.top = top
@@ -153,7 +161,11 @@ func (s *formScreen) shortened(help []string, most, width int) []string {
 		return help[:min(len(help), max(most, 0))]
 	}
 	help = append([]string(nil), help[:most]...)
-	help[most-1] = ansi.Truncate(ansi.Strip(help[most-1]), width-2, "") + " …"
+	last := ansi.Strip(help[most-1])
+	if i := strings.LastIndex(last, " "); i > 0 && ansi.StringWidth(last) > width-2 {
+		last = last[:i]
+	}
+	help[most-1] = ansi.Truncate(last, width-2, "") + " …"
 	help[most-1] = s.theme.Faint.Render(help[most-1])
 	return help
 }

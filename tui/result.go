@@ -85,13 +85,13 @@ func (s *resultScreen) press(k string) tea.Cmd {
 	switch k {
 	case "esc":
 		s.gone = true
-		return home
+		return flowDone
 	case "enter":
 		s.gone = true
 		if s.at < len(next) && next[s.at].open != nil {
-			return tea.Sequence(home, push(next[s.at].open(s.world)))
+			return tea.Sequence(flowDone, push(next[s.at].open(s.world)))
 		}
-		return home
+		return flowDone
 	case "c":
 		return s.copy(s.at)
 	case "up", "down":
@@ -242,7 +242,7 @@ func (s *resultScreen) Keys() []key.Binding {
 		return []key.Binding{binding("try again", "r"), binding("back", "esc"), binding("copy command", "c"), scrollKeys()}
 	}
 	next := s.next()
-	enter := "home"
+	enter := "done"
 	if s.at < len(next) && next[s.at].open != nil {
 		enter = "open"
 	}
@@ -250,5 +250,5 @@ func (s *resultScreen) Keys() []key.Binding {
 	if slices.ContainsFunc(next, func(n nextStep) bool { return len(n.args) > 0 }) {
 		keys = append(keys, key.NewBinding(key.WithKeys("c", "1"), key.WithHelp("1-9 c", "copy command")))
 	}
-	return append(keys, binding("home", "esc"), scrollKeys())
+	return append(keys, binding("done", "esc"), scrollKeys())
 }

@@ -66,9 +66,10 @@ func (r *root) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return r, r.pop()
 	case runMsg:
 		return r, msg.cmd
-	case homeMsg:
-		return r, r.leave(1, func() tea.Cmd {
-			r.stack = r.stack[:1]
+	case flowDoneMsg:
+		from := r.flowBegins()
+		return r, r.leave(from, func() tea.Cmd {
+			r.stack = r.stack[:from]
 			return resumed
 		})
 	case tea.ResumeMsg: // from where ctrl+z has led
@@ -116,6 +117,16 @@ func globalKeys() []key.Binding {
 		keys = append(keys, binding("to the shell, and back with its command fg", "ctrl+z"))
 	}
 	return append(keys, binding("leave the wizard, from everywhere", "ctrl+c"))
+}
+
+// flowBegins is the place of the first screen of the flow that is on top.
+func (r *root) flowBegins() int {
+	for i := len(r.stack) - 1; i > 0; i-- {
+		if _, is := r.stack[i].(*formScreen); is {
+			return i
+		}
+	}
+	return 1
 }
 
 func (r *root) pop() tea.Cmd {

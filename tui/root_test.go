@@ -105,7 +105,7 @@ func TestStack(t *testing.T) {
 		t.Errorf("replaced: %v", r.stack)
 	}
 	update(r, pushMsg{second})
-	if got := update(r, homeMsg{}); got != "tui.resumedMsg" || len(r.stack) != 1 {
+	if got := update(r, flowDoneMsg{}); got != "tui.resumedMsg" || len(r.stack) != 1 {
 		t.Errorf("home: %s", got)
 	}
 	if got := update(r, tea.ResumeMsg{}); got != "tui.resumedMsg" {
@@ -127,7 +127,7 @@ func TestLeave(t *testing.T) {
 	}{
 		{"ctrl+c", pressed("ctrl+c"), "tea.QuitMsg"},
 		{"back", popMsg{}, "tui.resumedMsg"},
-		{"home", homeMsg{}, "tui.resumedMsg"},
+		{"home", flowDoneMsg{}, "tui.resumedMsg"},
 		{"replace", replaceMsg{&sheet{name: "Third"}}, ""},
 	} {
 		first, second := &sheet{name: "First"}, &sheet{name: "Second", busy: true}

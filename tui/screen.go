@@ -44,8 +44,9 @@ type replaceMsg struct{ screen screen }
 // runMsg has a command run, for a screen that is not asked for one just now.
 type runMsg struct{ cmd tea.Cmd }
 
-// homeMsg goes back to the first screen.
-type homeMsg struct{}
+// flowDoneMsg goes back to the screen that a flow was opened from: the first one, or
+// the inventory.
+type flowDoneMsg struct{}
 
 // resumedMsg tells a screen that it is on top again, so that it can load anew
 // what may have changed.
@@ -58,7 +59,7 @@ func pop() tea.Msg { return popMsg{} }
 
 func replace(s screen) tea.Cmd { return func() tea.Msg { return replaceMsg{s} } }
 
-func home() tea.Msg { return homeMsg{} }
+func flowDone() tea.Msg { return flowDoneMsg{} }
 
 // binding is a key with its help.
 func binding(help string, keys ...string) key.Binding {

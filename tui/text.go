@@ -2,6 +2,8 @@ package tui
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -80,4 +82,13 @@ func joinList(list []string) string {
 		words[i] = strings.ReplaceAll(each, ",", aComma)
 	}
 	return strings.Join(words, ", ")
+}
+
+// sentence is words that begin with a capital letter.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	r, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[size:]
 }

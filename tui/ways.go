@@ -22,7 +22,7 @@ func (y way) screen(w *world) screen {
 	if y.open != nil {
 		return y.open(w)
 	}
-	return newForm(w, y.flow(w))
+	return w.openFlow(y.title, y.flow)
 }
 
 // isPlain says whether the way can be gone in plain lines.

@@ -62,6 +62,7 @@ type world struct {
 	// send has a message delivered to the update loop, from any goroutine.
 	send func(tea.Msg)
 	jobs jobs
+	kept map[string]keptFlow // flows that were left; of the update loop
 	// answers reads what is typed at plain prompts; answersFrom makes it.
 	answers *answerReader
 }
