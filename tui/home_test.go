@@ -90,6 +90,17 @@ func TestHomeWaysFit(t *testing.T) {
 	}
 }
 
+// TestHomeCards: side by side, what is said is broken between words.
+func TestHomeCards(t *testing.T) {
+	t.Parallel()
+	w := newHomeWorld(t)
+	w.Dir, w.ClusterDir = "no-pki-here", "no-kubernetes-here"
+	shown := homeView(homeLoaded(t, w), homeCardsWidth, 40)
+	if strings.Contains(shown, "…") || !strings.Contains(shown, "one, or takes yours over.") || !strings.Contains(shown, "no-kubernetes-here.") {
+		t.Error(shown)
+	}
+}
+
 func TestHomeStatus(t *testing.T) {
 	t.Parallel()
 	w := newHomeWorld(t)
