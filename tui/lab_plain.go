@@ -2,8 +2,6 @@ package tui
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -17,7 +15,7 @@ import (
 // user goes back, and with an error at the end of input, which is no answer, or of
 // ctx.
 func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error {
-	p := &labPlain{world: w, in: w.answersFrom(in), out: out}
+	p := &labPlain{w, w.talk(in, out)}
 	p.say("Practice labs")
 	for filter := ""; ; {
 		state, err := loadLabs(w)
@@ -49,38 +47,10 @@ func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error
 	}
 }
 
-// labPlain asks and says.
+// labPlain is the practice labs in lines.
 type labPlain struct {
 	*world
-	in  *answerReader
-	out io.Writer
-}
-
-// say writes a line; what it is made of is text already.
-func (p *labPlain) say(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
-
-func (p *labPlain) sayError(err error) { p.say("error: %s", labError(err)) }
-
-// sayLines says text of several lines.
-func (p *labPlain) sayLines(s string) {
-	for _, line := range lines(strings.TrimRight(s, "\n")) {
-		p.say("%s", line)
-	}
-}
-
-// ask asks a question on a line of its own.
-func (p *labPlain) ask(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(p.out, question+": ")
-	line, err := p.in.line(ctx)
-	switch {
-	case errors.Is(err, errLongAnswer):
-		p.say("That is too long.")
-		return p.ask(ctx, question)
-	case err != nil:
-		p.say("")
-		return "", err
-	}
-	return strings.TrimSpace(line), nil
+	*plainTalk
 }
 
 // consent asks a question to which only yes is a yes.
