@@ -89,11 +89,11 @@ func (p *plainInventory) list() {
 		return
 	}
 	end := min(p.first+inventoryPlainPage, len(p.shown))
-	all := inventoryCount(p.table.count) + " certificates"
+	all := number(p.table.count) + " certificates"
 	if len(p.shown) != p.table.count {
-		all = inventoryCount(len(p.shown)) + " that match, of " + all
+		all = number(len(p.shown)) + " that match, of " + all
 	}
-	p.say("%s to %s of %s", inventoryCount(p.first+1), inventoryCount(end), all)
+	p.say("%s to %s of %s", number(p.first+1), number(end), all)
 	now := p.Now()
 	for i := p.first; i < end; i++ {
 		p.say("%d. %s", i+1, p.line(p.shown[i], now))

@@ -74,12 +74,12 @@ func (p *labPlain) catalogue(state *labsState, filter string) []*lab.Lab {
 			}
 			if !some {
 				passed, all := state.count(domain.ID)
-				p.say("%s, %d percent of the %s: %d of %s passed", domain.Title, domain.Weight, domain.Exam, passed, labCount(all, "lab"))
+				p.say("%s, %d percent of the %s: %d of %s passed", domain.Title, domain.Weight, domain.Exam, passed, plural(all, "lab"))
 			}
 			some = true
 			found = append(found, l)
 			p.say("%d. %s: %s, %d of %s, %s%s", len(found), text(l.Title), state.state(l).word(),
-				state.progress[l.ID].Points, labCount(l.Points(), "point"), labCount(l.Minutes, "minute"), labPlainNeeds(state, l))
+				state.progress[l.ID].Points, plural(l.Points(), "point"), plural(l.Minutes, "minute"), labPlainNeeds(state, l))
 		}
 	}
 	if len(found) == 0 {
@@ -190,7 +190,7 @@ func (p *labPlain) labDo(ctx context.Context, o *labPlainOpen, answer string) er
 	case "5":
 		return p.reset(ctx, o)
 	case "6":
-		p.say("%s of %s. Best result: %d of %s.", labClock(o.progress.Spent), labCount(o.lab.Minutes, "minute"), o.progress.Points, labCount(o.lab.Points(), "point"))
+		p.say("%s of %s. Best result: %d of %s.", labClock(o.progress.Spent), plural(o.lab.Minutes, "minute"), o.progress.Points, plural(o.lab.Points(), "point"))
 		p.say("Directory: %s", text(o.space.Dir))
 	default:
 		p.say("Answer with a number from 1 to 7, or m.")
@@ -215,7 +215,7 @@ func (p *labPlain) check(ctx context.Context, o *labPlainOpen) error {
 	}
 	o.progress, o.passed = progress, result.Passed()
 	p.sayResult(result)
-	p.say("%d of %s.", result.Points, labCount(result.Total, "point"))
+	p.say("%d of %s.", result.Points, plural(result.Total, "point"))
 	if o.passed {
 		p.say("Done: %s, in %s.", labAll(len(result.Checks)), labClock(o.progress.Spent))
 		if next, err := labNext(p.world, o.lab); err == nil && next != nil {
@@ -229,10 +229,10 @@ func (p *labPlain) check(ctx context.Context, o *labPlainOpen) error {
 func (p *labPlain) sayResult(result *lab.Result) {
 	for _, c := range result.Checks {
 		if c.Passed {
-			p.say("passed, %s: %s", labCount(c.Points, "point"), text(c.Name))
+			p.say("passed, %s: %s", plural(c.Points, "point"), text(c.Name))
 			continue
 		}
-		p.say("failed, 0 of %s: %s", labCount(c.Points, "point"), text(c.Name))
+		p.say("failed, 0 of %s: %s", plural(c.Points, "point"), text(c.Name))
 		p.say("   wanted: %s", text(c.Wanted))
 		p.say("   found: %s", text(c.Found))
 	}
