@@ -89,6 +89,7 @@ func (p *initPlan) checkBelow(parent *ca.CA) ([]Entry, error) {
 func (p *initPlan) rehearse() (*InitResult, error) {
 	o := p.InitOptions
 	o.DryRun, o.Parent = true, ""
+	o.Passphrase = func(string) ([]byte, error) { return nil, ca.ErrAskLater }
 	rehearsal, err := newInitPlan(o)
 	if err != nil {
 		return nil, err

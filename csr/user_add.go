@@ -138,14 +138,14 @@ func (a *adder) open(ctx context.Context) error {
 		return err
 	}
 	if a.o.DryRun {
-		return a.checkOut(nil)
+		return a.rehearse(ctx)
 	}
 	var err error
 	if a.release, err = kubeconfig.Lock(ctx, a.o.Out, a.o.Waiting); err != nil {
 		return err
 	}
 	dropUnfinished(a.o.Out)
-	return a.begin()
+	return a.begin(ctx)
 }
 
 // finish does the rest.
@@ -216,30 +216,68 @@ func (a *adder) timed(call func() error) error {
 	return err
 }
 
-// begin reads what an interrupted run has left, or else makes a key and a
-// request and writes them down.
-func (a *adder) begin() error {
-	want := &pending{Server: a.c.Server(), Begun: a.o.Now, Grant: a.o.UserGrant, Overwrite: a.o.Force}
-	left, err := readPending(a.o.Out)
-	if err != nil && !a.o.Force {
+// rehearse says no to what begin, or the CA in the directory, would say no to.
+func (a *adder) rehearse(ctx context.Context) error {
+	left, err := a.left(a.wanted())
+	if err == nil {
+		err = a.checkOut(left)
+	}
+	if err != nil || a.o.Via != ViaCA || left != nil { // what is left knows its files
 		return err
 	}
-	if left != nil {
+	a.pending = a.wanted()
+	ask := a.o.Passphrase
+	if a.many {
+		ask = askLater
+	}
+	issued, err := a.tryCA(ctx, ask)
+	if err == nil {
+		a.result.Warnings = append(a.result.Warnings, issued.Warnings...)
+	}
+	return err
+}
+
+func askLater(string) ([]byte, error) { return nil, ca.ErrAskLater }
+
+// tryCA has the CA in the directory check what it is to issue.
+func (a *adder) tryCA(ctx context.Context, ask ca.Passphrase) (*ca.IssueResult, error) {
+	o := a.issueOptions()
+	o.DryRun, o.Passphrase = true, ask
+	return ca.Issue(ctx, o)
+}
+
+func (a *adder) wanted() *pending {
+	return &pending{Server: a.c.Server(), Begun: a.o.Now, Grant: a.o.UserGrant, Overwrite: a.o.Force}
+}
+
+// left reads what an interrupted run has left, nil where that is nothing, or
+// nothing to go on with.
+func (a *adder) left(want *pending) (*pending, error) {
+	left, err := readPending(a.o.Out)
+	if err == nil && left != nil {
 		if what := left.differs(want); what != "" {
-			if !a.o.Force {
-				return failure.New(failure.Failed, "complete it with the options that it was begun with, or start anew with --force",
-					"adding user %q was begun before and is not complete, but with %s: %q", a.o.Name, what, pendingPath(a.o.Out))
-			}
-			left = nil
+			err = failure.New(failure.Failed, "complete it with the options that it was begun with, or start anew with --force",
+				"adding user %q was begun before and is not complete, but with %s: %q", a.o.Name, what, pendingPath(a.o.Out))
+		} else {
+			err = left.checkRequest(a.o.Out, a.requestOptions())
 		}
 	}
-	if left != nil {
-		if err := left.checkRequest(a.o.Out, a.requestOptions()); err != nil {
-			if !a.o.Force {
-				return err
-			}
-			left = nil
-		}
+	switch {
+	case err != nil && a.o.Force:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return left, nil
+}
+
+// begin reads what an interrupted run has left, or else makes a key and a
+// request and writes them down.
+func (a *adder) begin(ctx context.Context) error {
+	want := a.wanted()
+	left, err := a.left(want)
+	if err != nil {
+		return err
 	}
 	if err := a.checkOut(left); err != nil {
 		return err
@@ -251,6 +289,11 @@ func (a *adder) begin() error {
 	}
 	a.pending = want
 	if a.o.Via == ViaCA {
+		if !a.many { // what is refused is not begun
+			if _, err := a.tryCA(ctx, askLater); err != nil {
+				return err
+			}
+		}
 		return a.write(want)
 	}
 	a.start(StepKey)

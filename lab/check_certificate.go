@@ -168,10 +168,19 @@ func (c *certificateCheck) lifetime(n *yaml.Node) (condition[certificate], error
 		err = c.ErrorAt(n, "write both, as in {min: 3650d, max: 3700d}", "lifetime has no min, or a max below it")
 	}
 	return func(cert certificate, _ *work) (string, string, bool) {
-		is := cert.NotAfter.Sub(cert.NotBefore) + time.Second // both ends count (RFC 5280, 4.1.2.5)
-		return fmt.Sprintf("valid for %d to %d days", least/ca.Day, most/ca.Day), fmt.Sprintf("valid for %d days", is/ca.Day),
-			is >= least && is <= most
+		// Both ends count (RFC 5280, 4.1.2.5); openssl -days 365 makes it a second
+		// longer than 365 days, which are 365 days nevertheless.
+		is := cert.NotAfter.Sub(cert.NotBefore)
+		return wantedLife(least, most), fmt.Sprintf("valid for %d days", (is+time.Second)/ca.Day), is+time.Second >= least && is <= most
 	}, err
+}
+
+// wantedLife says how long a certificate is to be valid.
+func wantedLife(least, most time.Duration) string {
+	if least < ca.Day {
+		return fmt.Sprintf("valid for at most %d days", most/ca.Day)
+	}
+	return fmt.Sprintf("valid for %d to %d days", least/ca.Day, most/ca.Day)
 }
 
 func (c *certificateCheck) valid(n *yaml.Node) (condition[certificate], error) {

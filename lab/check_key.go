@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"fmt"
 	"slices"
@@ -20,7 +21,7 @@ import (
 //	file       the key's
 //	public     true: it is a public key; otherwise it is a private one, and has no passphrase
 //	algorithm  one of rsa, ecdsa, ed25519, or a list of those that are right
-//	minBits    of an RSA key; others are as good as they come
+//	minBits    of an RSA key; one on an elliptic curve has 256 or more
 //	key        the file of the private key that a public one belongs to
 func readKeyCheck(p *params) (grader, error) {
 	var file, private string
@@ -84,9 +85,13 @@ func (p *params) algorithm(n *yaml.Node) (condition[*ca.KeyInfo], error) {
 func (p *params) minBits(n *yaml.Node) (condition[*ca.KeyInfo], error) {
 	bits, err := p.Number(n, "minBits", 16384)
 	return func(key *ca.KeyInfo, _ *work) (string, string, bool) {
-		wanted := fmt.Sprintf("at least %d bits if it is RSA", bits)
-		if key, ok := key.Public.(*rsa.PublicKey); ok {
+		wanted := fmt.Sprintf("at least %d bits if it is RSA, 256 on a curve", bits)
+		switch key := key.Public.(type) {
+		case *rsa.PublicKey:
 			return wanted, fmt.Sprintf("%d bits", key.N.BitLen()), key.N.BitLen() >= bits
+		case *ecdsa.PublicKey: // TLS 1.3 knows no curve below P-256 (RFC 8446, 4.2.3)
+			size := key.Curve.Params().BitSize
+			return wanted, fmt.Sprintf("%d bits", size), size >= 256
 		}
 		return wanted, "", true
 	}, err

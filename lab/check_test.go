@@ -151,6 +151,12 @@ func TestChecks(t *testing.T) {
 	early := p.leaf(func(c *x509.Certificate) { c.NotBefore = testNow.Add(time.Minute) })
 	late := p.leaf(func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Minute) })
 	edge := p.leaf(func(c *x509.Certificate) { c.NotAfter = testNow })
+	opensslDays := p.leaf(func(c *x509.Certificate) { c.NotAfter = c.NotBefore.Add(10 * 24 * time.Hour) })
+	tooManyDays := p.leaf(func(c *x509.Certificate) { c.NotAfter = c.NotBefore.Add(10*24*time.Hour + time.Second) })
+	small, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	twoNames := p.leaf(func(c *x509.Certificate) {
 		c.Subject.ExtraNames = []pkix.AttributeTypeAndValue{{Type: []int{2, 5, 4, 3}, Value: "jane"}, {Type: []int{2, 5, 4, 3}, Value: "root"}}
 	})
@@ -186,6 +192,8 @@ func TestChecks(t *testing.T) {
 		{"as short as can be", "certificate", `{file: a, lifetime: {min: 10d, max: 11d}}`, good, nil, ""},
 		{"too long", "certificate", `{file: a, lifetime: {min: 1d, max: 9d}}`, good, nil, "valid for 10 days"},
 		{"too short", "certificate", `{file: a, lifetime: {min: 11d, max: 90d}}`, good, nil, "valid for 10 days"},
+		{"a second more, as of openssl -days", "certificate", `{file: a, lifetime: {min: 1h, max: 10d}}`, opensslDays, nil, ""},
+		{"two seconds more", "certificate", `{file: a, lifetime: {min: 1h, max: 10d}}`, tooManyDays, nil, "valid for 10 days"},
 		{"ten years with leap days", "certificate", `{file: a, lifetime: {min: 3650d, max: 3660d}}`, years(10), nil, ""},
 
 		{"no CA", "certificate", `{file: a, ca: true}`, good, nil, "no basic constraints"},
@@ -221,6 +229,7 @@ func TestChecks(t *testing.T) {
 		{"a certificate is no request", "csr", `{file: a, key: k}`, good, p.private(p.key), "but a certificate"},
 
 		{"a key", "key", `{file: k, algorithm: [rsa, ecdsa], minBits: 4096}`, nil, p.private(p.key), ""},
+		{"a curve that TLS 1.3 does not know", "key", `{file: k, algorithm: [rsa, ecdsa], minBits: 2048}`, nil, p.private(small), "224 bits"},
 		{"of another algorithm", "key", `{file: k, algorithm: rsa}`, nil, p.private(p.key), "ecdsa-p256"},
 		{"its public key", "key", `{file: a, public: true, key: k}`, public, p.private(p.key), ""},
 		{"another's public key", "key", `{file: a, public: true, key: k}`, public, other, "another key"},

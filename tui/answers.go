@@ -103,11 +103,18 @@ func (w *world) dirFlag(dir string) []string {
 // opensslPass says where openssl finds a passphrase in a recipe, empty where it
 // asks.
 func (w *world) opensslPass(variable string) string {
-	if w.variable(variable) == "" {
+	switch {
+	case variable == variablePassphrase && w.PassphraseFile != "":
+		return "file:" + w.PassphraseFile
+	case w.variable(variable) == "":
 		return ""
 	}
 	return "env:" + variable
 }
+
+// passphraseFlag is --passphrase-file of a command that uses the key of a CA, or
+// makes it, where the wizard has been given one.
+func (w *world) passphraseFlag() []string { return flag("passphrase-file", w.PassphraseFile) }
 
 // isGiven says whether there is a passphrase that nobody needs to type.
 func (w *world) isGiven(name string) (bool, error) {

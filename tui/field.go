@@ -55,7 +55,7 @@ func (f *formField) held() string {
 	if f.text != nil {
 		return *f.text
 	}
-	return strings.Join(*f.list, ", ")
+	return joinList(*f.list)
 }
 
 // store puts what was typed into the flow.
@@ -251,8 +251,12 @@ func (f *formField) offered() string {
 // comma.
 func (f *formField) lastWord() string {
 	value := f.input.Value()
-	if f.list != nil {
-		value = value[strings.LastIndex(value, ",")+1:]
+	for f.list != nil {
+		i := endOfFirst(value)
+		if i == len(value) {
+			break
+		}
+		value = value[i+1:]
 	}
 	return strings.TrimLeft(value, " ")
 }

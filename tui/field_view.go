@@ -166,7 +166,7 @@ func (s *formScreen) placeholder(f *formField) string {
 
 // restingLine draws a line that the cursor is not on.
 func (s *formScreen) restingLine(f *formField, width int) string {
-	if f.input.Value() == "" {
+	if strings.TrimSpace(f.input.Value()) == "" {
 		return s.theme.Faint.Render(clip(cmp.Or(s.placeholder(f), "–"), width))
 	}
 	return clip(f.input.Value(), width)

@@ -112,7 +112,7 @@ func flowCAOptions() []option {
 	return []option{
 		{flowCARoot, "Make a root CA", "It signs itself. Most clusters need no more than this."},
 		{flowCAIntermediate, "Make an intermediate CA", "Another CA signs it: for a team or a cluster of its own, with limits. Whoever trusts the root accepts what it issues."},
-		{flowCAImportDir, "Take over a CA from its directory", "Of kubeadm, cfssl, easy-rsa or openssl ca, with a record of what it has signed."},
+		{flowCAImportDir, "Take over a CA's directory", "Of kubeadm, cfssl, easy-rsa or openssl ca, with a record of what it has signed."},
 		{flowCAImportFiles, "Take over a CA from two files", "Its certificate and its key, whatever they are called."},
 	}
 }
@@ -140,7 +140,7 @@ func (f *flowCA) stepName() step {
 			},
 			{
 				key: "org", title: "Organizations", list: &f.organizations, check: ca.CheckOrganization,
-				help: "Part of its name, as in Example Ltd. It may stay empty.",
+				help: `Part of its name, as in Example Ltd. It may stay empty. With commas between several; one with a comma is typed as Example\, Inc.`,
 			},
 			{
 				key: "key", title: "Key", choice: &f.keyKind, options: keyOptions,

@@ -66,7 +66,7 @@ func (f *flowCA) command() []string {
 	if f.encrypts() {
 		args = append(args, "--encrypt-key")
 	}
-	return args
+	return append(args, f.passphraseFlag()...)
 }
 
 // commandMade says how a CA is made.

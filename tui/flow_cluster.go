@@ -173,7 +173,7 @@ func (f *flowCluster) command() []string {
 	if f.repairs() {
 		args = append(args, "--repair")
 	}
-	return args
+	return append(args, f.w.passphraseFlag()...)
 }
 
 func (f *flowCluster) explain(context.Context) (string, error) {

@@ -17,7 +17,8 @@ func (f *flowCluster) review(ctx context.Context, j *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.DryRun = true
+	asked := ""
+	o.DryRun, o.Passphrase = true, f.w.askLater(j, &asked)
 	j.begin("looking at what is there")
 	result, err := cluster.Init(ctx, o)
 	if err != nil {
@@ -39,6 +40,7 @@ func (f *flowCluster) review(ctx context.Context, j *job) (*review, error) {
 		r.writes = append(r.writes, fileToBe{path: result.SettingsFile, mode: 0o644, what: "these settings, for the next command"})
 	}
 	r.rows = append(r.rows, someRows(row{"there", flowClusterKept(result)})...)
+	r.rows = append(r.rows, laterRow(asked)...)
 	if r.writes == nil {
 		r.nothing = "Everything is there, and as it should be."
 	}

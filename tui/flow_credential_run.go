@@ -78,7 +78,7 @@ func (f *flowCredential) command() []string {
 	if f.force && f.targetExists() {
 		args = append(args, "--force")
 	}
-	return args
+	return append(args, f.passphraseFlag()...)
 }
 
 // plan are the options with all that is written beside key and certificate, as

@@ -123,7 +123,8 @@ func (f *flowRenew) command() []string {
 	} else {
 		args = append(args, flag("key", f.keyKind)...)
 	}
-	return append(args, flag("kubeconfig", f.kubeconfigs...)...)
+	args = append(args, flag("kubeconfig", f.kubeconfigs...)...)
+	return append(args, f.passphraseFlag()...)
 }
 
 // find returns the CA, and the certificate with the kubeconfigs that were named.

@@ -164,6 +164,6 @@ func (f *flowRevoke) run(ctx context.Context, j *job) (*outcome, error) {
 	j.done(headline)
 	return &outcome{
 		headline: headline, rows: f.rows(r, o), warnings: flowRevokeWarnings(r),
-		next: []nextStep{{why: "Sign the revocation list that has it", args: slices.Concat([]string{f.Program, "crl"}, f.dirFlag(f.Dir))}},
+		next: []nextStep{{why: "Sign the revocation list that has it", args: slices.Concat([]string{f.Program, "crl"}, f.dirFlag(f.Dir), f.passphraseFlag())}},
 	}, nil
 }

@@ -76,13 +76,17 @@ func newFlowUser(w *world) flow {
 
 func (f *flowUser) title() string { return "User for a cluster" }
 
-// connection is that of the cluster that was chosen.
+// connection is that of the cluster that was chosen. Where the wizard was told
+// which kubeconfig or context to take, so are commands.
 func (f *flowUser) connection() flowUserConnection {
 	if f.where == flowUserFile {
 		return flowUserConnection{f.file, f.context}
 	}
-	name, _ := strings.CutPrefix(f.where, flowUserContext)
-	return flowUserConnection{context: name}
+	name, isNamed := strings.CutPrefix(f.where, flowUserContext)
+	if !isNamed {
+		name = f.w.Context
+	}
+	return flowUserConnection{f.w.Kubeconfig, name}
 }
 
 // flags are those of every command that talks to the cluster.
@@ -170,6 +174,9 @@ func (f *flowUser) command() []string {
 	if f.force {
 		args = append(args, "--force")
 	}
+	if f.via == string(csr.ViaCA) {
+		args = append(args, f.w.passphraseFlag()...)
+	}
 	return slices.Concat(args, f.w.dirFlag(f.pkiDir()), c.flags())
 }
 
@@ -191,7 +198,8 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.DryRun = true
+	asked := ""
+	o.DryRun, o.Passphrase = true, f.w.askLater(j, &asked)
 	j.begin("asking the cluster whether all of it is there")
 	added, err := csr.AddUser(ctx, client, o)
 	if err != nil {
@@ -199,12 +207,12 @@ func (f *flowUser) review(ctx context.Context, j *job) (*review, error) {
 	}
 	ends := ca.FormatEnd(o.Now.Add(o.Lifetime()), o.Now)
 	return &review{
-		rows: someRows(
+		rows: append(someRows(
 			row{"user", o.Name}, row{"groups", strings.Join(o.Groups, ", ")},
 			row{"cluster", "context " + client.Context + ", " + kubeclient.ShowURL(client.Server())},
 			row{"gets", added.BoundTo()},
 			row{"certificate", "signed by " + f.signer() + ", " + o.Key}, row{"ends", ends + "; nothing takes it back before"},
-		),
+		), laterRow(asked)...),
 		writes: f.writes(o), sends: f.sends(o, added), warnings: append(o.Reach(), added.Warnings...),
 		question: "Add " + o.Name + "?",
 	}, nil
@@ -301,7 +309,7 @@ func (f *flowUser) look() {
 
 // loadContexts reads the kubeconfigs that kubectl would read.
 func (f *flowUser) loadContexts(context.Context) error {
-	contexts, err := kubeclient.Contexts(kubeclient.Options{Paths: f.w.Kubeconfigs})
+	contexts, err := kubeclient.Contexts(kubeclient.Options{File: f.w.Kubeconfig, Paths: f.w.Kubeconfigs})
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.contexts = contexts

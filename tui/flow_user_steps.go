@@ -45,7 +45,11 @@ func (f *flowUser) clusters() []option {
 	list := []option{{value: "", label: "the current context", help: "What kubectl talks to without --context."}}
 	for _, c := range f.contexts {
 		help := fmt.Sprintf("Cluster %s at %s, as user %s.", text(c.Cluster), text(c.Server), text(c.User))
-		if c.IsCurrent {
+		switch {
+		case f.w.Context != "" && c.Name == f.w.Context:
+			list[0] = option{value: "", label: text(c.Name) + " (--context)", help: help}
+			continue
+		case f.w.Context == "" && c.IsCurrent:
 			list[0] = option{value: "", label: text(c.Name) + " (current)", help: help}
 			continue
 		}

@@ -74,7 +74,11 @@ func shellLine(args []string) string {
 
 // commandLines draws a command in at most two lines.
 func (w *world) commandLines(args []string, width int) []string {
-	out := wrap(w.commandLine(args), width-2, 2)
+	return w.commandIn(args, width, 2)
+}
+
+func (w *world) commandIn(args []string, width, most int) []string {
+	out := wrap(w.commandLine(args), width-2, most)
 	for i, line := range out {
 		sign := "  "
 		if i == 0 {

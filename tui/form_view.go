@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // panelFrom is the width from which help stands to the right of the fields.
@@ -25,7 +27,10 @@ func (s *formScreen) View(width, height int) string {
 	if roomy {
 		foot = append([]string{""}, foot...)
 	}
-	head := s.fittingHead(inner, height-len(foot))
+	head, fits := s.fittingHead(inner, height-len(foot))
+	if !fits && !roomy && len(foot) > 1 {
+		foot = []string{s.theme.Faint.Render("$ ") + s.theme.Accent.Render(clip(s.commandLine(s.cmd), inner-2))}
+	}
 	left := height - len(head) - len(foot)
 	var body []string
 	if width >= panelFrom {
@@ -51,17 +56,19 @@ func (s *formScreen) above(width, room, height int) []string {
 }
 
 // fittingHead is the head with as much of what the step is about as leaves the
-// fields their room, but one line at least.
-func (s *formScreen) fittingHead(width, height int) []string {
+// fields their room, and says whether it does.
+func (s *formScreen) fittingHead(width, height int) (head []string, fits bool) {
 	const most, help = 3, 3
 	top := s.top
 	fields := len(s.fieldLines(width, height, false))
 	s.top = top
-	head := s.head(width, most)
-	for n := most - 1; n > 0 && len(head)+fields+help > height; n-- {
+	for n := most; n >= 0; n-- {
 		head = s.head(width, n)
+		if fits = len(head)+fields+help <= height; fits {
+			break
+		}
 	}
-	return head
+	return head, fits
 }
 
 // head is the step's title and what it is about, in so many lines.
@@ -80,7 +87,14 @@ func (s *formScreen) head(width, most int) []string {
 	case s.loads != nil:
 		head = append(head, s.theme.Accent.Render(spinner(s.loads.frame))+s.theme.Faint.Render(" loading what there is to choose from ..."))
 	case st.loaded != nil:
-		head = append(head, s.theme.Warn.Render("! ")+clip("not loaded: "+st.loaded.Error(), width-2))
+		said := "not loaded: " + st.loaded.Error()
+		if hint := failure.HintOf(st.loaded); hint != "" && most > 1 {
+			said += "; " + hint
+		}
+		head = append(head, s.wrapStyled(s.theme.Warn, "! ", said, width, max(most, 1))...)
+	}
+	if most == 0 {
+		return head
 	}
 	return append(head, "")
 }
@@ -159,10 +173,13 @@ func (s *formScreen) fieldLines(width, height int, spaced bool) []string {
 		height -= len(foot)
 	}
 	var blocks [][]string
-	room := height // for the options under the cursor
-	if st.next(-1, 1) != st.next(len(st.fields), -1) {
-		room -= 2 // marks for other fields
+	others := 0
+	for i, f := range st.fields {
+		if i != st.focus && !f.isHidden() {
+			others++
+		}
 	}
+	room := height - min(others, 2) // for the options under the cursor, and other fields or marks for them
 	total, focus, cursor := 0, 0, 0
 	for i, f := range st.fields {
 		if f.isHidden() {

@@ -31,6 +31,7 @@ type reviewScreen struct {
 
 	explains   bool // the recipe is shown
 	recipe     []string
+	recipeText string // as it was made, to be copied
 	recipeErr  error
 	recipePage pager
 }
@@ -83,7 +84,7 @@ func (s *reviewScreen) ended(msg formEndMsg) tea.Cmd {
 	}
 	if s.explains {
 		s.explains = !s.work.stopping
-		s.recipe, s.recipeErr = lines(msg.text), msg.err
+		s.recipe, s.recipeText, s.recipeErr = lines(msg.text), msg.text, msg.err
 		return nil
 	}
 	s.looked, s.review, s.err = msg.work, msg.review, msg.err
@@ -112,6 +113,9 @@ func (s *reviewScreen) press(k string) (screen, tea.Cmd) {
 	case s.explains:
 		if k == "esc" || k == "e" {
 			s.explains = false
+		} else if k == "c" && s.recipe != nil && s.recipeErr == nil {
+			s.note = copiedNote
+			return s, tea.SetClipboard(s.recipeText)
 		} else {
 			s.recipePage.press(k)
 		}
@@ -260,6 +264,9 @@ func (s *reviewScreen) content(width int) []string {
 		sends = append(sends, s.wrapStyled(s.theme.Text, "→ ", request, width, 3)...)
 	}
 	out = s.section(out, "To the cluster", sends)
+	if whole := s.commandIn(s.cmd, width, 200); len(whole) > 2 { // of which the foot has the beginning
+		out = s.section(out, "The command in full", whole)
+	}
 	var preview []string
 	for _, line := range lines(r.preview) {
 		preview = append(preview, s.previewLine(line, width))
@@ -364,9 +371,28 @@ func (w *world) previewLine(line string, width int) string {
 	return shown
 }
 
-// wrapKeeping breaks a line that is text already, and keeps its indent.
+// wrapKeeping breaks a line that is text already between words. What follows the
+// first is indented further than that, so that it is not taken for a line.
 func wrapKeeping(line string, width int) []string {
-	return strings.Split(ansi.Hardwrap(line, max(width, 1), true), "\n")
+	width = max(width, 1)
+	if ansi.StringWidth(line) <= width {
+		return []string{line}
+	}
+	words := strings.TrimLeft(line, " ")
+	indent := line[:len(line)-len(words)]
+	hang := indent + "  "
+	if len(hang) > width/2 {
+		indent, hang = "", ""
+	}
+	out := breakLines(words, width-len(hang))
+	for i := range out {
+		if i == 0 {
+			out[i] = indent + out[i]
+		} else {
+			out[i] = hang + out[i]
+		}
+	}
+	return out
 }
 
 // Keys are those of what is shown.
@@ -377,7 +403,7 @@ func (s *reviewScreen) Keys() []key.Binding {
 	case s.isBusy():
 		return []key.Binding{binding("stop", "esc")}
 	case s.explains:
-		return []key.Binding{binding("back", "esc"), scrollKeys()}
+		return []key.Binding{binding("back", "esc"), binding("copy it", "c"), scrollKeys()}
 	}
 	var keys []key.Binding
 	if s.asks() {

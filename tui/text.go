@@ -47,15 +47,40 @@ func lines(s string) []string {
 	return out
 }
 
+// aComma is a comma in one of a list, as in: Example\, Inc.
+const aComma = `\,`
+
 // splitList reads what was typed into a list: with commas between.
 func splitList(s string) []string {
 	var list []string
-	for part := range strings.SplitSeq(s, ",") {
+	for s != "" {
+		i := endOfFirst(s)
+		part := strings.ReplaceAll(s[:i], aComma, ",")
 		if part = strings.TrimSpace(part); part != "" {
 			list = append(list, part)
 		}
+		s = strings.TrimPrefix(s[i:], ",")
 	}
 	return list
+}
+
+// endOfFirst is where the comma behind the first of a list is, or its end.
+func endOfFirst(s string) int {
+	for i := range s {
+		if s[i] == ',' && (i == 0 || s[i-1] != aComma[0]) {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// joinList writes a list as splitList reads it.
+func joinList(list []string) string {
+	words := make([]string, len(list))
+	for i, each := range list {
+		words[i] = strings.ReplaceAll(each, ",", aComma)
+	}
+	return strings.Join(words, ", ")
 }
 
 // breakLines breaks a printable line at blanks, and a word at the edge where it is too

@@ -39,14 +39,15 @@ type Options struct {
 	Kubeconfig, Context string
 	// PassphraseFile is what --passphrase-file says; empty where it was not given.
 	PassphraseFile string
-	// Connect returns a client of the cluster that a kubeconfig names: "" for
-	// Kubeconfig, or else what kubectl would read, and "" for Context, or else the
-	// current one. Nothing is sent.
+	// Connect returns a client of the cluster that a kubeconfig names. Without one
+	// it is Kubeconfig, or else what kubectl would read, and the context, if none is
+	// named, Context; of a file that is named it is the current one. Nothing is sent.
 	Connect func(file, context string) (*kubeclient.Client, error)
 	// Kubeconfigs are the files that kubectl would read.
 	Kubeconfigs []string
 	// GivenPassphrase returns the passphrase of a file or of the environment, nil
-	// where there is neither and it has to be asked for.
+	// where there is neither and it has to be asked for. The password of a PKCS#12
+	// file, which is called ca.ExportName, is never that of a CA's key.
 	GivenPassphrase func(name string) ([]byte, error)
 	// AskPassphrase asks for one on the terminal without echo, twice for a new one,
 	// where prompts are plain lines.

@@ -18,7 +18,7 @@ import (
 
 // pseudoTerminal is a terminal whose other end the test holds.
 type pseudoTerminal struct {
-	t       *testing.T
+	t       testing.TB
 	control *os.File // what is typed, and what is shown
 	tty     *os.File // the terminal of the program
 
@@ -26,7 +26,7 @@ type pseudoTerminal struct {
 	shown bytes.Buffer
 }
 
-func newTerminal(t *testing.T) *pseudoTerminal {
+func newTerminal(t testing.TB) *pseudoTerminal {
 	t.Helper()
 	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	ok(t, err)

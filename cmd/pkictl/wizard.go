@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
@@ -94,12 +95,19 @@ func (a *app) wizardOptions(f wizardFlags) tui.Options {
 		Kubeconfig: f.connection.file, Context: f.connection.context, PassphraseFile: a.passphraseFile,
 		Now: func() time.Time { return time.Now().Truncate(time.Second) },
 		Connect: func(file, context string) (*kubeclient.Client, error) {
-			c := *f.connection
-			c.file, c.context = cmp.Or(file, c.file), cmp.Or(context, c.context)
+			c := connection{file: file, context: context, timeout: f.connection.timeout}
+			if file == "" {
+				c.file, c.context = f.connection.file, cmp.Or(context, f.connection.context)
+			}
 			return a.connect(&c)
 		},
-		Kubeconfigs:     a.kubeconfigPaths(),
-		AskPassphrase:   a.askPassphrase,
-		GivenPassphrase: func(string) ([]byte, error) { return quiet.givenPassphrase(a.passphraseFile, envVariable) },
+		Kubeconfigs:   a.kubeconfigPaths(),
+		AskPassphrase: a.askPassphrase,
+		GivenPassphrase: func(name string) ([]byte, error) {
+			if name == ca.ExportName {
+				return quiet.givenPassphrase("", exportEnv)
+			}
+			return quiet.givenPassphrase(a.passphraseFile, envVariable)
+		},
 	}
 }
