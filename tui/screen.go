@@ -25,7 +25,7 @@ type screen interface {
 type typing interface{ isTyping() bool }
 
 // busy is a screen with work under way. Before the program ends or the screen is
-// left, stop is called, and done must come true.
+// left, stop is called, and isBusy has to become false.
 type busy interface {
 	isBusy() bool
 	// stop cancels the work. A message comes to the screen when it has ended.
