@@ -103,5 +103,5 @@ func (s *examTasks) status(width int) []string {
 			flagged++
 		}
 	}
-	return []string{s.theme.Faint.Render(clip(fmt.Sprintf("%d flagged. What you write is saved as you write it; x finishes.", flagged), width))}
+	return []string{s.theme.Faint.Render(clip(fmt.Sprintf("%d flagged. x finishes; what you write is kept as you write it.", flagged), width))}
 }

@@ -22,7 +22,7 @@ func (s *labsScreen) View(width, height int) string {
 	case !s.loaded:
 		out = append(out, s.theme.Faint.Render("Reading the labs…"))
 	case s.err != nil:
-		out = append(out, labStyled(s.theme.Bad, breakLines("The labs cannot be shown: "+text(s.err.Error()), width))...)
+		out = append(out, labStyled(s.theme.Bad, breakLines("The labs cannot be shown: "+labError(s.err), width))...)
 	case len(s.rows) == 0:
 		out = append(out, s.theme.Faint.Render("No lab has that in its name, domain or state; esc shows all."))
 	case width >= labWide:

@@ -335,7 +335,7 @@ func (s *labScreen) stop() {
 		s.cancel()
 	}
 	if cmd := s.save(nil, nil); cmd != nil {
-		go func() { s.send(cmd()) }()
+		go s.send(runMsg{cmd}) // not from here: send waits for the update loop
 	}
 	s.stopped = true
 }

@@ -45,6 +45,9 @@ type replaceMsg struct{ screen screen }
 // the inventory.
 type flowDoneMsg struct{}
 
+// runMsg has a command run, for a screen that is not asked for one just now.
+type runMsg struct{ cmd tea.Cmd }
+
 // resumedMsg tells a screen that it is on top again, so that it can load anew
 // what may have changed.
 type resumedMsg struct{}
