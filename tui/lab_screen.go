@@ -61,7 +61,6 @@ type labScreen struct {
 	showLastHint bool
 
 	question *labQuestion
-	after    tea.Cmd // what the answer to it began
 	note     string
 
 	noteAfter string // what to say when the work has ended well

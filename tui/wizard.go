@@ -1,6 +1,3 @@
-// Package tui is the wizard: screens on a terminal that ask for what the flags of
-// the commands say, fill the same options, call the same functions, and show the
-// command that would have done it.
 package tui
 
 import (
