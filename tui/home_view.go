@@ -39,10 +39,10 @@ func (h *homeScreen) statusView(width, room int) []string {
 		}
 	}
 	for _, shape := range []struct {
-		apart bool
-		most  int // lines for what is wrong
-	}{{true, 3}, {false, 3}, {false, 1}} {
-		if stacked := h.stacked(width, shape.apart, shape.most); len(stacked) <= room {
+		apart         bool
+		most, mostBad int // lines for a thing, and for what is wrong
+	}{{true, 2, 3}, {false, 2, 3}, {true, 1, 3}, {false, 1, 3}, {false, 1, 1}} {
+		if stacked := h.stacked(width, shape.apart, shape.most, shape.mostBad); len(stacked) <= room {
 			return stacked
 		}
 	}
@@ -79,13 +79,13 @@ const homeLabel = 15
 
 // stacked draws the places one below the other, with blank lines between if they
 // stand apart.
-func (h *homeScreen) stacked(width int, apart bool, most int) []string {
+func (h *homeScreen) stacked(width int, apart bool, most, mostBad int) []string {
 	var out []string
 	for i, b := range h.status.blocks {
 		if apart && i > 0 {
 			out = append(out, "")
 		}
-		out = append(out, h.labelled(b.label, h.lines(b.lines, width-homeLabel, 1, most))...)
+		out = append(out, h.labelled(b.label, h.lines(b.lines, width-homeLabel, most, mostBad))...)
 	}
 	return out
 }
