@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"runtime/debug"
+
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -49,6 +51,10 @@ func (s *inventoryScreen) rearrange() tea.Cmd {
 			msg.sorted = table.order(msg.by)
 		}
 		msg.order = filter.apply(table, msg.sorted)
+		if table.count > inventoryTwice {
+			// What the sorting before this one has left would be kept for the next.
+			debug.FreeOSMemory()
+		}
 		return msg
 	}
 }
