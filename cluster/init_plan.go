@@ -351,7 +351,7 @@ func (p *initPlan) loadKeys() error {
 			return failure.New(failure.Failed, "bring the key here for the moment, or have others sign: pkictl cluster init --csr-only",
 				"the key of CA %q is not here, and these need it: %s", a.ca.CertPath(), strings.Join(needed[entry.Name], ", "))
 		}
-		if err := a.ca.LoadKey(p.Passphrase); err != nil && !(p.DryRun && errors.Is(err, ca.ErrAskLater)) {
+		if err := a.ca.LoadKey(p.Passphrase); err != nil && (!p.DryRun || !errors.Is(err, ca.ErrAskLater)) {
 			return err
 		}
 	}
