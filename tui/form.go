@@ -114,6 +114,9 @@ func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 	case resumedMsg:
 		s.gone = false
 		s.refresh()
+		if i := s.nextStep(s.at); i < len(s.steps) { // the review has found more to ask
+			return s, s.enter(i)
+		}
 	case tea.PasteMsg:
 		if s.gone {
 			return s, nil
