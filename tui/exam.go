@@ -70,8 +70,8 @@ func (s *examStart) Update(msg tea.Msg) (screen, tea.Cmd) {
 			s.found = msg.found
 			if began {
 				tasks := newExamTasks(s.world, s.found)
-				tasks.note = fmt.Sprintf("%s in %s. The clock runs.", labCount(len(s.found.exam.Tasks), "task"),
-					labCount(int(s.found.exam.EndsAt.Sub(s.found.exam.StartedAt).Minutes()), "minute"))
+				tasks.note = fmt.Sprintf("%s in %s. The clock runs.", plural(len(s.found.exam.Tasks), "task"),
+					plural(int(s.found.exam.EndsAt.Sub(s.found.exam.StartedAt).Minutes()), "minute"))
 				return s, replace(tasks)
 			}
 		}
@@ -125,7 +125,7 @@ func (s *examStart) stop()        { s.cancel() }
 
 func (s *examStart) View(width, height int) string {
 	var out []string
-	say := func(line string) { out = append(out, labBreak(line, width)...) }
+	say := func(line string) { out = append(out, breakLines(line, width)...) }
 	switch {
 	case s.found == nil && s.err == nil:
 		say("Looking for an exam under way…")
@@ -146,7 +146,7 @@ func (s *examStart) View(width, height int) string {
 	}
 	if s.err != nil {
 		out = append(out, "")
-		out = append(out, labStyled(s.theme.Bad, labBreak("✗ "+labError(s.err), width))...)
+		out = append(out, labStyled(s.theme.Bad, breakLines("✗ "+labError(s.err), width))...)
 	}
 	if len(out) > height { // what went wrong is at the end
 		out = out[len(out)-height:]
@@ -158,7 +158,7 @@ func (s *examStart) View(width, height int) string {
 func (s *examStart) intro(width int) []string {
 	out := []string{s.theme.Strong.Render("An exam as the CKS sets it")}
 	for _, line := range examRules() {
-		out = append(out, labIndent("· ", labBreak(line, width-2))...)
+		out = append(out, labIndent("· ", breakLines(line, width-2))...)
 	}
 	var lengths []string
 	for i, minutes := range examMinutes() {

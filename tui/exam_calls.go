@@ -45,7 +45,7 @@ func examFind(w *world) (*examFound, error) {
 		if err != nil {
 			return nil, err
 		}
-		found.sizes = append(found.sizes, "About "+labCount(tasks, "task")+" in "+labCount(minutes, "minute")+".")
+		found.sizes = append(found.sizes, "About "+plural(tasks, "task")+" in "+plural(minutes, "minute")+".")
 	}
 	return found, nil
 }

@@ -34,7 +34,7 @@ func (p *labPlain) examBegin(ctx context.Context, found *examFound) (*examFound,
 		p.say("The last one: %d percent, %s.", report.Score, examVerdict(report))
 	}
 	for i, minutes := range examMinutes() {
-		p.say("%d. At most %s. %s", i+1, labCount(minutes, "minute"), found.sizes[i])
+		p.say("%d. At most %s. %s", i+1, plural(minutes, "minute"), found.sizes[i])
 	}
 	answer, err := p.ask(ctx, "Number to begin, the clock then runs; or Enter to go back")
 	if err != nil || answer == "" {
@@ -148,7 +148,7 @@ func (p *labPlain) examFinish(ctx context.Context) error {
 		p.say("%s, weight %d percent: %d percent", text(d.Title), d.Weight, d.Score)
 	}
 	for i, t := range r.Tasks {
-		p.say("Task %d, %s: %d of %s", i+1, text(reported.lab(t).Title), t.Points, labCount(t.Total, "point"))
+		p.say("Task %d, %s: %d of %s", i+1, text(reported.lab(t).Title), t.Points, plural(t.Total, "point"))
 		if result := reported.results[t.Lab]; result != nil && !result.Passed() {
 			p.sayResult(result)
 		}

@@ -139,7 +139,7 @@ func (s *examReport) lab() *lab.Lab {
 
 func (s *examReport) View(width, height int) string {
 	if s.err != nil {
-		return strings.Join(labStyled(s.theme.Bad, labBreak("✗ "+labError(s.err), width)), "\n")
+		return strings.Join(labStyled(s.theme.Bad, breakLines("✗ "+labError(s.err), width)), "\n")
 	}
 	if s.reported == nil {
 		return s.theme.Faint.Render("Grading…")
@@ -173,10 +173,10 @@ func (s *examReport) verdict(width int) []string {
 		style, sign, line = s.theme.Bad, "✗", "Not passed"
 	}
 	line = fmt.Sprintf("%s %s: %d %% of the points, where %d %% pass", sign, line, r.Score, r.PassMark)
-	out := labStyled(style.Bold(true), labBreak(line, width))
+	out := labStyled(style.Bold(true), breakLines(line, width))
 	exam := s.reported.exam
 	took := fmt.Sprintf("It took %s of %s, and ended at %s.", labClock(r.Took), labClock(exam.EndsAt.Sub(exam.StartedAt)), exam.EndedAt.Local().Format("2006-01-02 15:04"))
-	return append(out, labStyled(s.theme.Faint, labBreak(took, width))...)
+	return append(out, labStyled(s.theme.Faint, breakLines(took, width))...)
 }
 
 func (s *examReport) drawDomain(d lab.DomainScore, width int) string {
@@ -206,10 +206,10 @@ func (s *examReport) drawTask(i int, t lab.ExamTask, width int) []string {
 	}
 	result := s.reported.results[t.Lab]
 	if result == nil {
-		return append(out, labStyled(s.theme.Faint, labIndent("      ", labBreak("Its directory is not there any more: "+text(t.Dir), width-6)))...)
+		return append(out, labStyled(s.theme.Faint, labIndent("      ", breakLines("Its directory is not there any more: "+text(t.Dir), width-6)))...)
 	}
 	if result.Points != t.Points {
-		out = append(out, labStyled(s.theme.Faint, labIndent("      ", labBreak("Its files have changed after the end; this is what they are now:", width-6)))...)
+		out = append(out, labStyled(s.theme.Faint, labIndent("      ", breakLines("Its files have changed after the end; this is what they are now:", width-6)))...)
 	}
 	if result.Passed() {
 		return append(out, "      "+s.theme.Faint.Render("Nothing was missed."))

@@ -36,7 +36,6 @@ type examTasks struct {
 	list     labPane
 	digits   string // of the number to jump to
 	question *labQuestion
-	after    tea.Cmd
 	note     string
 	err      error
 }
@@ -293,7 +292,7 @@ func (s *examTasks) flag() tea.Cmd {
 
 // askFinish asks, and says what is open.
 func (s *examTasks) askFinish() tea.Cmd {
-	s.question = &labQuestion{lines: examOpen(s.found, s.seen, s.Now()), yes: "finish and see the report", then: func() { s.after = s.finish() }}
+	s.question = &labQuestion{lines: examOpen(s.found, s.seen, s.Now()), yes: "finish and see the report", then: s.finish}
 	return nil
 }
 
@@ -310,24 +309,22 @@ func examOpen(found *examFound, seen examSeen, now time.Time) []string {
 	}
 	ask := []string{"Finish the exam? " + examLeft(found.exam, now)}
 	if untouched > 0 {
-		ask = append(ask, "No file was written yet in "+labCount(untouched, "task")+".")
+		ask = append(ask, "No file was written yet in "+plural(untouched, "task")+".")
 	}
 	if flagged > 0 {
-		ask = append(ask, "Flagged to come back to: "+labCount(flagged, "task")+".")
+		ask = append(ask, "Flagged to come back to: "+plural(flagged, "task")+".")
 	}
 	return ask
 }
 
 func (s *examTasks) answer(name string) tea.Cmd {
-	switch q := s.question; name {
-	case "y", "Y":
+	q := s.question
+	answered, yes := q.press(name)
+	if answered {
 		s.question = nil
-		q.then()
-		after := s.after
-		s.after = nil
-		return after
-	case "n", "N", "esc", "enter":
-		s.question = nil
+	}
+	if yes {
+		return q.then()
 	}
 	return nil
 }

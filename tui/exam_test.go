@@ -91,7 +91,7 @@ func TestExam(t *testing.T) {
 	}
 
 	d.keys("x")
-	d.wantScreen("Finish the exam?", "No file was written yet in "+labCount(all-1, "task"), "Flagged to come back to: 1 task")
+	d.wantScreen("Finish the exam?", "No file was written yet in "+plural(all-1, "task"), "Flagged to come back to: 1 task")
 	d.keys("enter")
 	if s.question != nil || s.ending {
 		t.Fatal("enter has ended the exam")

@@ -87,13 +87,13 @@ func (s *examTasks) drawTask(i int, t lab.ExamTask, width int) string {
 func (s *examTasks) status(width int) []string {
 	switch {
 	case s.err != nil:
-		return labStyled(s.theme.Bad, labBreak("✗ "+labError(s.err), width))
+		return labStyled(s.theme.Bad, breakLines("✗ "+labError(s.err), width))
 	case s.ending && s.over():
-		return labStyled(s.theme.Warn, labBreak("The time is over. Grading…", width))
+		return labStyled(s.theme.Warn, breakLines("The time is over. Grading…", width))
 	case s.ending:
 		return []string{s.theme.Faint.Render("Grading…")}
 	case s.note != "":
-		return labStyled(s.theme.Faint, labBreak(text(s.note), width))
+		return labStyled(s.theme.Faint, breakLines(text(s.note), width))
 	case s.digits != "":
 		return []string{s.theme.Faint.Render("Task " + s.digits + "…")}
 	}
@@ -103,5 +103,5 @@ func (s *examTasks) status(width int) []string {
 			flagged++
 		}
 	}
-	return []string{s.theme.Faint.Render(clip(fmt.Sprintf("%d flagged. What you write is saved as you write it; x finishes.", flagged), width))}
+	return []string{s.theme.Faint.Render(clip(fmt.Sprintf("%d flagged. x finishes; what you write is kept as you write it.", flagged), width))}
 }

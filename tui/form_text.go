@@ -43,26 +43,6 @@ func wrap(s string, width, most int) []string {
 	return out
 }
 
-// breakLines breaks text between words, and words that are longer than a line
-// wherever it ends. A hyphen is no place to break: flags have them.
-func breakLines(s string, width int) []string {
-	var out []string
-	line := ""
-	for word := range strings.SplitSeq(s, " ") {
-		if line != "" && ansi.StringWidth(line)+1+ansi.StringWidth(word) <= width {
-			line += " " + word
-			continue
-		}
-		if line != "" {
-			out = append(out, line)
-		}
-		parts := strings.Split(ansi.Hardwrap(word, width, true), "\n")
-		out = append(out, parts[:len(parts)-1]...)
-		line = parts[len(parts)-1]
-	}
-	return append(out, line)
-}
-
 // wrapStyled is wrap in a style, with a sign before the first line and the others
 // indented as far.
 func (w *world) wrapStyled(style lipgloss.Style, sign, s string, width, most int) []string {

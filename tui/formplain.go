@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -16,7 +15,7 @@ import (
 // no colour, no boxes, and the cursor is never moved. What went wrong has been said
 // when it returns, but for the end of input and of ctx.
 func formPlain(ctx context.Context, w *world, f flow, in io.Reader, out io.Writer) error {
-	p := &plainForm{world: w, flow: f, out: out, in: w.answersFrom(in)}
+	p := &plainForm{world: w, plainTalk: w.talk(in, out), flow: f}
 	for _, each := range f.steps() {
 		made := formStep{step: each}
 		for i := range each.fields {
@@ -27,7 +26,7 @@ func formPlain(ctx context.Context, w *world, f flow, in io.Reader, out io.Write
 	p.say(text(f.title()))
 	p.say("Enter alone keeps the answer in brackets. ? explains, < goes back a question, - empties an answer.")
 	for at, back := 0, false; ; {
-		if err := p.ask(ctx, at, back); err != nil {
+		if err := p.askFrom(ctx, at, back); err != nil {
 			return err
 		}
 		if i, err := p.firstWrong(); err != nil {
@@ -63,48 +62,23 @@ var errGoBack = errors.New("back")
 // plainForm is a flow in plain prompts.
 type plainForm struct {
 	*world
+	*plainTalk
 	flow  flow
 	steps []formStep
-	in    *answerReader
-	mu    sync.Mutex // a flow may report from several goroutines
-	out   io.Writer
 }
 
-// say writes a line; what it is made of is text already.
-func (p *plainForm) say(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	fmt.Fprintf(p.out, format+"\n", args...)
-}
-
-// sayError says an error and its hint, as a command does.
-func (p *plainForm) sayError(err error) {
-	p.say("error: %s", text(err.Error()))
-	if hint := failure.HintOf(err); hint != "" {
-		p.say("hint: %s", text(hint))
-	}
-}
-
-// read asks a question on a line of its own.
+// read is ask for what nothing is done without.
 func (p *plainForm) read(ctx context.Context, question string) (string, error) {
-	p.mu.Lock()
-	fmt.Fprint(p.out, question+": ")
-	p.mu.Unlock()
-	line, err := p.in.line(ctx)
-	switch {
-	case errors.Is(err, errLongAnswer):
-		p.say("That is too long.")
-		return p.read(ctx, question)
-	case err != nil:
-		p.say("")
+	line, err := p.ask(ctx, question)
+	if err != nil {
 		return "", noAnswer(err, question)
 	}
-	return strings.TrimSpace(line), nil
+	return line, nil
 }
 
-// ask asks all questions from a step on: from its last one, where the user comes
+// askFrom asks all questions from a step on: from its last one, where the user comes
 // back to it.
-func (p *plainForm) ask(ctx context.Context, i int, back bool) error {
+func (p *plainForm) askFrom(ctx context.Context, i int, back bool) error {
 	for i >= 0 && i < len(p.steps) {
 		err := p.askStep(ctx, i, back)
 		switch {
@@ -349,9 +323,7 @@ func (p *plainForm) consent(ctx context.Context, question string) error {
 			if err != nil {
 				p.sayError(err)
 			}
-			for _, line := range lines(recipe) {
-				p.say("%s", line)
-			}
+			p.sayLines(recipe)
 		default:
 			p.say("The answer was not yes, so nothing was changed.")
 			return failure.New(failure.Refused, "run it again and answer y", "the answer was not yes, so nothing was changed: %s", question)

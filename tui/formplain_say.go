@@ -123,15 +123,7 @@ func (p *plainForm) sayReview(r *review) {
 	for _, request := range r.sends {
 		p.say("sent to the cluster: %s", text(request))
 	}
-	for _, line := range lines(r.preview) {
-		p.say("%s", line)
-	}
-}
-
-func (p *plainForm) sayRows(rows []row) {
-	for _, r := range rows {
-		p.say("%s: %s", text(r.label), text(r.value))
-	}
+	p.sayLines(r.preview)
 }
 
 // words say what happens to a file.
@@ -159,9 +151,7 @@ func (p *plainForm) sayOutcome(o *outcome) {
 		p.say("warning: %s", text(warning))
 	}
 	p.sayRows(o.rows)
-	for _, line := range lines(o.text) {
-		p.say("%s", line)
-	}
+	p.sayLines(o.text)
 	for i, n := range o.next {
 		p.say("Next, %d. %s", i+1, text(n.why))
 		if len(n.args) > 0 {

@@ -193,7 +193,7 @@ func TestPlainHostile(t *testing.T) {
 	if !errors.Is(err, io.EOF) {
 		t.Errorf("it ended with %v", err)
 	}
-	p := &plainForm{world: w, flow: f, out: &out, in: w.answersFrom(nil)}
+	p := &plainForm{world: w, plainTalk: w.talk(nil, &out), flow: f}
 	j := p.job(t.Context())
 	r, _ := f.review(t.Context(), j)
 	p.sayReview(r)

@@ -105,6 +105,14 @@ func (g *guard) guarded(cmd tea.Cmd) tea.Cmd {
 	}
 }
 
+// caughtIn is deferred in a goroutine that is no command, which nothing guards: a
+// panic there would end the process, and leave the terminal as it is.
+func caughtIn(to *error) {
+	if value := recover(); value != nil {
+		*to = panicError(value)
+	}
+}
+
 // panicError names the place of what has panicked. Of the value only what the
 // runtime itself says is shown: others may hold anything, a key included.
 func panicError(value any) error {

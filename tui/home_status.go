@@ -115,7 +115,7 @@ func (s *homeStatus) pki(ctx context.Context) homeBlock {
 	case err != nil:
 		return errorBlock(err)
 	case o == nil:
-		return nothing("No certificate authority in "+s.w.Dir+" yet.", "Certificate authority makes one, or takes over one that you have.")
+		return nothing("No certificate authority in "+s.w.Dir+" yet.", "Certificate authority makes one, or takes yours over.")
 	}
 	cert := o.CA.Certificate
 	name := ca.FormatName(cert.RawSubject)
@@ -213,7 +213,7 @@ func (s *homeStatus) cluster(ctx context.Context) homeBlock {
 // kubeconfig is what the current context names, and whether it answers.
 func (s *homeStatus) kubeconfig(ctx context.Context) homeBlock {
 	if s.w.Kubeconfig == "" && !anyThere(s.w.Kubeconfigs) {
-		return nothing("No kubeconfig.", "User for a cluster makes one; a cluster's admin has one, too.")
+		return nothing("No kubeconfig.", "User for a cluster makes one, and so does Cluster PKI.")
 	}
 	c, err := s.w.Connect("", "")
 	if err != nil {
@@ -270,21 +270,4 @@ func anyThere(paths []string) bool {
 		}
 	}
 	return false
-}
-
-// plural is a number with what it counts.
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return number(n) + " " + what + "s"
-}
-
-// number groups digits, as in 12,345.
-func number(n int) string {
-	digits := fmt.Sprint(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }

@@ -78,6 +78,18 @@ func TestHomeEmpty(t *testing.T) {
 	}
 }
 
+// TestHomeWaysFit: 80 columns, which most terminals have at least, show all that is
+// said of each way.
+func TestHomeWaysFit(t *testing.T) {
+	t.Parallel()
+	shown := homeView(newHome(newHomeWorld(t)), 80, 20)
+	for _, y := range ways() {
+		if !strings.Contains(shown, y.help) {
+			t.Errorf("no %q in\n%s", y.help, shown)
+		}
+	}
+}
+
 func TestHomeStatus(t *testing.T) {
 	t.Parallel()
 	w := newHomeWorld(t)

@@ -164,7 +164,7 @@ func TestInventoryDetails(t *testing.T) {
 	}
 	unknown := newInventoryDetails(newInventoryWorld(dir), inventoryID{serial: "0A"})
 	_, _ = unknown.Update(unknown.Init()())
-	if view := ansi.Strip(unknown.View(80, 20)); !strings.Contains(view, "hint: see what there is") {
+	if view := ansi.Strip(unknown.View(80, 20)); !strings.Contains(view, "see what there is") {
 		t.Errorf("an unknown one:\n%s", view)
 	}
 }

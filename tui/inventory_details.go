@@ -9,7 +9,6 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"github.com/pkictl/pkictl/ca"
-	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // inventoryDetails is all that is known of one certificate.
@@ -113,11 +112,7 @@ func (d *inventoryDetails) View(width, height int) string {
 func (d *inventoryDetails) lines(width int) []string {
 	switch {
 	case d.err != nil:
-		lines := inventoryWrap("! "+d.err.Error(), width, 6)
-		if hint := failure.HintOf(d.err); hint != "" {
-			lines = append(lines, inventoryWrap("hint: "+hint, width, 6)...)
-		}
-		return lines
+		return d.errorLines(d.err, width, 6)
 	case d.detail == nil:
 		return []string{d.theme.Faint.Render("Reading it …")}
 	}
@@ -150,7 +145,7 @@ func (s inventorySection) lines(t *theme, width int) []string {
 		if r.value == "" {
 			continue
 		}
-		for i, line := range inventoryWrap(r.value, width-inventoryLabel-2, 8) {
+		for i, line := range wrap(r.value, width-inventoryLabel-2, 8) {
 			label := ""
 			if i == 0 {
 				label = r.label
@@ -159,7 +154,7 @@ func (s inventorySection) lines(t *theme, width int) []string {
 		}
 	}
 	for _, note := range s.notes {
-		for i, line := range inventoryWrap(note, width-2, 8) {
+		for i, line := range wrap(note, width-2, 8) {
 			mark := "  "
 			if i == 0 {
 				mark = "• "

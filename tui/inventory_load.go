@@ -48,6 +48,7 @@ func startInventoryLoad(ctx context.Context, dir string, now time.Time) *invento
 	go func() {
 		defer cancel()
 		defer close(l.blocks)
+		defer caughtIn(&l.err)
 		l.stamp = inventoryStampOf(dir) // before: what changes while it is read is read again
 		l.err = l.read(ctx, dir, now)
 		debug.FreeOSMemory() // the garbage of the reading, which nothing needs the room of
@@ -59,7 +60,8 @@ func (l *inventoryLoad) read(ctx context.Context, dir string, now time.Time) err
 	// A row of the database is three kilobytes of garbage and fifty bytes that
 	// stay, and what the heap grows to now it takes for the rest of the program.
 	// Collecting more often costs a fifth of the time that the reading takes.
-	defer debug.SetGCPercent(debug.SetGCPercent(inventoryGCPercent))
+	debug.SetGCPercent(inventoryGCPercent)
+	defer debug.SetGCPercent(gcPercent) // not what it was: that may be another reading's
 	filler := newInventoryFiller()
 	send := func() error {
 		select {

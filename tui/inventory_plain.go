@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pkictl/pkictl/ca"
-	"github.com/pkictl/pkictl/internal/failure"
 )
 
 // inventoryPlainPage is how many certificates are listed at once.
@@ -21,7 +19,7 @@ const inventoryPlainPage = 20
 // no colour, and the cursor is never moved. It returns when the user goes back,
 // and with an error at the end of input or of ctx.
 func inventoryPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error {
-	p := &plainInventory{world: w, raw: in, in: w.answersFrom(in), out: out, by: inventoryByEnd}
+	p := &plainInventory{world: w, plainTalk: w.talk(in, out), raw: in, by: inventoryByEnd}
 	p.say("Inventory")
 	p.say("A number chooses a certificate, Enter lists the next %d, < those before, s and a column sorts, S turns the order round, / and words filters, q goes back.", inventoryPlainPage)
 	p.say("Columns: name, groups, profile, serial, end, state. Filter by %s.", inventoryHelp)
@@ -40,12 +38,11 @@ func inventoryPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) 
 	}
 }
 
-// plainInventory asks and says.
+// plainInventory is the inventory in lines.
 type plainInventory struct {
 	*world
+	*plainTalk
 	raw   io.Reader
-	in    *answerReader
-	out   io.Writer
 	table inventoryTable
 	stamp inventoryStamp
 
@@ -54,31 +51,6 @@ type plainInventory struct {
 	filter   inventoryFilter
 	shown    []uint32
 	first    int // position of the first that was listed
-}
-
-// say writes a line; what it is made of is text already.
-func (p *plainInventory) say(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
-
-func (p *plainInventory) sayError(err error) {
-	p.say("error: %s", text(err.Error()))
-	if hint := failure.HintOf(err); hint != "" {
-		p.say("hint: %s", text(hint))
-	}
-}
-
-// ask asks a question on a line of its own.
-func (p *plainInventory) ask(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(p.out, question+": ")
-	line, err := p.in.line(ctx)
-	switch {
-	case errors.Is(err, errLongAnswer):
-		p.say("That is too long.")
-		return p.ask(ctx, question)
-	case err != nil:
-		p.say("")
-		return "", noAnswer(err, question)
-	}
-	return strings.TrimSpace(line), nil
 }
 
 // read reads the inventory.
@@ -117,11 +89,11 @@ func (p *plainInventory) list() {
 		return
 	}
 	end := min(p.first+inventoryPlainPage, len(p.shown))
-	all := inventoryCount(p.table.count) + " certificates"
+	all := number(p.table.count) + " certificates"
 	if len(p.shown) != p.table.count {
-		all = inventoryCount(len(p.shown)) + " that match, of " + all
+		all = number(len(p.shown)) + " that match, of " + all
 	}
-	p.say("%s to %s of %s", inventoryCount(p.first+1), inventoryCount(end), all)
+	p.say("%s to %s of %s", number(p.first+1), number(end), all)
 	now := p.Now()
 	for i := p.first; i < end; i++ {
 		p.say("%d. %s", i+1, p.line(p.shown[i], now))

@@ -231,7 +231,7 @@ func TestInventoryFilter(t *testing.T) {
 		if got := s.serials(); !slices.Equal(got, serialsOf(want)) {
 			t.Errorf("%s: %d of %d match, want %d", typed, len(got), len(entries), len(want))
 		}
-		if n := len(want); n < len(entries) && !strings.Contains(ansi.Strip(s.View(100, 20)), inventoryCount(n)+" of 3,000 certificates") {
+		if n := len(want); n < len(entries) && !strings.Contains(ansi.Strip(s.View(100, 20)), number(n)+" of 3,000 certificates") {
 			t.Errorf("%s: the count %d is not in\n%s", typed, n, ansi.Strip(s.View(100, 20)))
 		}
 		pressInventory(s, "enter", "1", "S")
@@ -390,7 +390,7 @@ func TestInventoryFits(t *testing.T) {
 	none := newInventory(newInventoryWorld(t.TempDir()))
 	runInventory(none, none.Init())
 	checkFits(t, none)
-	if view := ansi.Strip(none.View(80, 20)); !strings.Contains(view, "hint:") {
+	if view := ansi.Strip(none.View(80, 20)); !strings.Contains(view, "make one with: ") {
 		t.Errorf("no CA:\n%s", view)
 	}
 }

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +20,7 @@ const (
 func (s *inventoryScreen) View(width, height int) string {
 	out := []string{s.countLine(width), s.filterLine(width)}
 	if s.err != nil {
-		out = append(out, s.errorLines(width, 4)...)
+		out = append(out, s.errorLines(s.err, width, 4)...)
 	}
 	if s.shown.len() == 0 {
 		return strings.Join(append(out, "", s.theme.Faint.Render(clip(s.emptyText(), width))), "\n")
@@ -57,42 +56,29 @@ func (s *inventoryScreen) countLine(width int) string {
 	if s.next != nil {
 		data = s.next
 	}
-	total := inventoryCount(s.data.table.count)
-	left := total + " certificates"
-	if s.data.table.count == 1 {
-		left = "1 certificate"
-	}
+	left := plural(s.data.table.count, "certificate")
 	if n := s.shown.len(); s.typed != "" && n != s.data.table.count {
-		left = inventoryCount(n) + " of " + left
+		left = number(n) + " of " + left
 	}
 	switch {
 	case !data.isWhole:
-		left += ", reading: " + inventoryCount(data.table.count)
+		left += ", reading: " + number(data.table.count)
 	case s.arrange.isRunning:
 		left += ", sorting"
 	}
 	if data.isWhole && s.typed == "" && width >= 80 {
 		for i, state := range ca.States() {
 			if n := s.data.table.states[i]; n > 0 {
-				left += "  " + inventoryCount(n) + " " + string(state)
+				left += "  " + number(n) + " " + string(state)
 			}
 		}
 	}
 	right := ""
 	if s.shown.len() > 0 {
-		right = inventoryCount(s.cursor + 1)
+		right = number(s.cursor + 1)
 	}
 	left = clip(left, width-len(right)-1)
 	return s.theme.Strong.Render(left) + strings.Repeat(" ", max(0, width-ansi.StringWidth(left)-len(right))) + s.theme.Faint.Render(right)
-}
-
-// inventoryCount writes a number with its thousands apart.
-func inventoryCount(n int) string {
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }
 
 // filterLine is where the filter is typed.
@@ -127,26 +113,6 @@ func inventoryTail(shown string, width int) string {
 		return ansi.TruncateLeft(shown, w-max(width, 1)+1, "…")
 	}
 	return shown
-}
-
-func (s *inventoryScreen) errorLines(width, most int) []string {
-	lines := inventoryWrap("! "+s.err.Error(), width, most)
-	if hint := failure.HintOf(s.err); hint != "" {
-		lines = append(lines, inventoryWrap("  hint: "+hint, width, most)...)
-	}
-	for i := range lines {
-		lines[i] = s.theme.Bad.Render(lines[i])
-	}
-	return lines
-}
-
-// inventoryWrap breaks a text from outside into at most so many lines.
-func inventoryWrap(s string, width, most int) []string {
-	wrapped := strings.Split(ansi.Wrap(text(inventoryRaw(s, width*most)), max(width, 1), ""), "\n")
-	for i, line := range wrapped {
-		wrapped[i] = ansi.Truncate(line, width, "")
-	}
-	return wrapped[:min(most, len(wrapped))]
 }
 
 func (s *inventoryScreen) emptyText() string {

@@ -22,7 +22,7 @@ func (s *labsScreen) View(width, height int) string {
 	case !s.loaded:
 		out = append(out, s.theme.Faint.Render("Reading the labs…"))
 	case s.err != nil:
-		out = append(out, labStyled(s.theme.Bad, labBreak("The labs cannot be shown: "+text(s.err.Error()), width))...)
+		out = append(out, labStyled(s.theme.Bad, breakLines("The labs cannot be shown: "+labError(s.err), width))...)
 	case len(s.rows) == 0:
 		out = append(out, s.theme.Faint.Render("No lab has that in its name, domain or state; esc shows all."))
 	case width >= labWide:
@@ -47,14 +47,14 @@ func (s *labsScreen) heading(width int) string {
 				found++
 			}
 		}
-		return labEdges(s.theme.Accent.Render("Filter: "+clip(s.filter, width-30)+"▏"), s.theme.Faint.Render(labCount(found, "lab")), width)
+		return labEdges(s.theme.Accent.Render("Filter: "+clip(s.filter, width-30)+"▏"), s.theme.Faint.Render(plural(found, "lab")), width)
 	}
 	left := s.theme.Faint.Render("Type to filter.")
 	if !s.loaded || s.err != nil {
 		return left
 	}
 	passed, all := s.count("")
-	right := fmt.Sprintf("%d of %s passed ", passed, labCount(all, "lab"))
+	right := fmt.Sprintf("%d of %s passed ", passed, plural(all, "lab"))
 	return labEdges(left, s.theme.Strong.Render(right)+labBar(s.theme, passed, all, 12), width)
 }
 
@@ -149,19 +149,19 @@ func (s *labsScreen) drawLab(l *lab.Lab, width int, styled bool) string {
 func (s *labsScreen) about(width int) []string {
 	row := s.selected()
 	if row.lab == nil {
-		return labBreak(s.aboutExam(), width)
+		return breakLines(s.aboutExam(), width)
 	}
 	l := row.lab
 	p := s.progress[l.ID]
 	out := []string{ansi.Truncate(s.theme.Strong.Render(text(l.Title)), width, "…")}
-	facts := fmt.Sprintf("%s, %s, %s", labCount(len(l.Tasks), "task"), labCount(l.Points(), "point"), labCount(l.Minutes, "minute"))
+	facts := fmt.Sprintf("%s, %s, %s", plural(len(l.Tasks), "task"), plural(l.Points(), "point"), plural(l.Minutes, "minute"))
 	if p.Spent > 0 {
 		facts += ", open for " + labClock(p.Spent)
 	}
 	if p.GaveUp && !p.PassedAt.IsZero() {
 		facts += ", passed with the solution"
 	}
-	out = append(out, labStyled(s.theme.Faint, labBreak(facts, width))...)
+	out = append(out, labStyled(s.theme.Faint, breakLines(facts, width))...)
 	out = append(out, s.aboutNeeds(l, width)...)
 	if p.Dir != "" {
 		out = append(out, s.theme.Faint.Render(clip("in "+p.Dir, width)))
@@ -175,7 +175,7 @@ func (s *labsScreen) aboutNeeds(l *lab.Lab, width int) []string {
 	var out []string
 	for _, need := range l.Needs {
 		if why, lacks := s.lacks[need]; lacks {
-			out = append(out, labStyled(s.theme.Warn, labBreak("✗ needs "+text(need)+", which this machine lacks: "+text(why), width))...)
+			out = append(out, labStyled(s.theme.Warn, breakLines("✗ needs "+text(need)+", which this machine lacks: "+text(why), width))...)
 		} else {
 			out = append(out, s.theme.Faint.Render(clip("Needs "+need+".", width)))
 		}

@@ -107,22 +107,18 @@ func (s *labScreen) cd() string { return "cd " + shell.Quote(s.space.Dir) }
 
 // ask puts a question before a command.
 func (s *labScreen) ask(yes string, do func() tea.Cmd, lines ...string) tea.Cmd {
-	s.question = &labQuestion{lines: lines, yes: yes, then: func() { s.after = do() }}
+	s.question = &labQuestion{lines: lines, yes: yes, then: do}
 	return nil
 }
 
-// answer takes y for yes, and everything that may be meant for no as no.
 func (s *labScreen) answer(name string) tea.Cmd {
 	q := s.question
-	switch name {
-	case "y", "Y":
+	answered, yes := q.press(name)
+	if answered {
 		s.question = nil
-		q.then()
-		after := s.after
-		s.after = nil
-		return after
-	case "n", "N", "esc", "enter":
-		s.question = nil
+	}
+	if yes {
+		return q.then()
 	}
 	return nil
 }

@@ -2,8 +2,6 @@ package tui
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -17,7 +15,7 @@ import (
 // user goes back, and with an error at the end of input, which is no answer, or of
 // ctx.
 func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error {
-	p := &labPlain{world: w, in: w.answersFrom(in), out: out}
+	p := &labPlain{w, w.talk(in, out)}
 	p.say("Practice labs")
 	for filter := ""; ; {
 		state, err := loadLabs(w)
@@ -49,38 +47,10 @@ func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error
 	}
 }
 
-// labPlain asks and says.
+// labPlain is the practice labs in lines.
 type labPlain struct {
 	*world
-	in  *answerReader
-	out io.Writer
-}
-
-// say writes a line; what it is made of is text already.
-func (p *labPlain) say(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
-
-func (p *labPlain) sayError(err error) { p.say("error: %s", labError(err)) }
-
-// sayLines says text of several lines.
-func (p *labPlain) sayLines(s string) {
-	for _, line := range lines(strings.TrimRight(s, "\n")) {
-		p.say("%s", line)
-	}
-}
-
-// ask asks a question on a line of its own.
-func (p *labPlain) ask(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(p.out, question+": ")
-	line, err := p.in.line(ctx)
-	switch {
-	case errors.Is(err, errLongAnswer):
-		p.say("That is too long.")
-		return p.ask(ctx, question)
-	case err != nil:
-		p.say("")
-		return "", err
-	}
-	return strings.TrimSpace(line), nil
+	*plainTalk
 }
 
 // consent asks a question to which only yes is a yes.
@@ -104,12 +74,12 @@ func (p *labPlain) catalogue(state *labsState, filter string) []*lab.Lab {
 			}
 			if !some {
 				passed, all := state.count(domain.ID)
-				p.say("%s, %d percent of the %s: %d of %s passed", domain.Title, domain.Weight, domain.Exam, passed, labCount(all, "lab"))
+				p.say("%s, %d percent of the %s: %d of %s passed", domain.Title, domain.Weight, domain.Exam, passed, plural(all, "lab"))
 			}
 			some = true
 			found = append(found, l)
 			p.say("%d. %s: %s, %d of %s, %s%s", len(found), text(l.Title), state.state(l).word(),
-				state.progress[l.ID].Points, labCount(l.Points(), "point"), labCount(l.Minutes, "minute"), labPlainNeeds(state, l))
+				state.progress[l.ID].Points, plural(l.Points(), "point"), plural(l.Minutes, "minute"), labPlainNeeds(state, l))
 		}
 	}
 	if len(found) == 0 {
@@ -220,7 +190,7 @@ func (p *labPlain) labDo(ctx context.Context, o *labPlainOpen, answer string) er
 	case "5":
 		return p.reset(ctx, o)
 	case "6":
-		p.say("%s of %s. Best result: %d of %s.", labClock(o.progress.Spent), labCount(o.lab.Minutes, "minute"), o.progress.Points, labCount(o.lab.Points(), "point"))
+		p.say("%s of %s. Best result: %d of %s.", labClock(o.progress.Spent), plural(o.lab.Minutes, "minute"), o.progress.Points, plural(o.lab.Points(), "point"))
 		p.say("Directory: %s", text(o.space.Dir))
 	default:
 		p.say("Answer with a number from 1 to 7, or m.")
@@ -245,7 +215,7 @@ func (p *labPlain) check(ctx context.Context, o *labPlainOpen) error {
 	}
 	o.progress, o.passed = progress, result.Passed()
 	p.sayResult(result)
-	p.say("%d of %s.", result.Points, labCount(result.Total, "point"))
+	p.say("%d of %s.", result.Points, plural(result.Total, "point"))
 	if o.passed {
 		p.say("Done: %s, in %s.", labAll(len(result.Checks)), labClock(o.progress.Spent))
 		if next, err := labNext(p.world, o.lab); err == nil && next != nil {
@@ -259,10 +229,10 @@ func (p *labPlain) check(ctx context.Context, o *labPlainOpen) error {
 func (p *labPlain) sayResult(result *lab.Result) {
 	for _, c := range result.Checks {
 		if c.Passed {
-			p.say("passed, %s: %s", labCount(c.Points, "point"), text(c.Name))
+			p.say("passed, %s: %s", plural(c.Points, "point"), text(c.Name))
 			continue
 		}
-		p.say("failed, 0 of %s: %s", labCount(c.Points, "point"), text(c.Name))
+		p.say("failed, 0 of %s: %s", plural(c.Points, "point"), text(c.Name))
 		p.say("   wanted: %s", text(c.Wanted))
 		p.say("   found: %s", text(c.Found))
 	}

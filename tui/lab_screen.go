@@ -61,7 +61,6 @@ type labScreen struct {
 	showLastHint bool
 
 	question *labQuestion
-	after    tea.Cmd // what the answer to it began
 	note     string
 
 	noteAfter string // what to say when the work has ended well
@@ -336,7 +335,7 @@ func (s *labScreen) stop() {
 		s.cancel()
 	}
 	if cmd := s.save(nil, nil); cmd != nil {
-		go func() { s.send(cmd()) }()
+		go s.send(runMsg{cmd}) // not from here: send waits for the update loop
 	}
 	s.stopped = true
 }

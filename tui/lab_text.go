@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
@@ -19,7 +20,7 @@ func labWrap(s string, width int) []string {
 	var out, paragraph []string
 	flush := func() {
 		if len(paragraph) > 0 {
-			out = append(out, labBreak(strings.Join(paragraph, " "), width)...)
+			out = append(out, breakLines(strings.Join(paragraph, " "), width)...)
 			paragraph = nil
 		}
 	}
@@ -43,37 +44,6 @@ func labWrap(s string, width int) []string {
 	return out
 }
 
-// labBreak breaks a printable line at blanks, and a word at the edge where it is too
-// long. It breaks at nothing else: a hyphen may be one of a command.
-func labBreak(line string, width int) []string {
-	width = max(width, 2)
-	var out []string
-	now, cells := "", 0
-	fresh := true // there is nothing in now yet
-	for word := range strings.SplitSeq(line, " ") {
-		wide := lipgloss.Width(word)
-		switch {
-		case fresh && word == "" && len(out) > 0:
-			continue // of the blanks at which it was broken
-		case fresh:
-			now, cells = word, wide
-		case cells+1+wide <= width:
-			now, cells = now+" "+word, cells+1+wide
-		default:
-			out = append(out, strings.TrimRight(now, " "))
-			now, cells = word, wide
-		}
-		fresh = now == "" && len(out) > 0
-		if wide > width {
-			parts := strings.Split(ansi.Hardwrap(word, width, true), "\n")
-			last := len(parts) - 1
-			out = append(out, parts[:last]...)
-			now, cells = parts[last], lipgloss.Width(parts[last])
-		}
-	}
-	return append(out, strings.TrimRight(now, " "))
-}
-
 // labCode breaks a printable line of code between words, or where there is none at
 // the edge; a sign says that it goes on. What goes on is indented by two more.
 func labCode(line string, width int) []string {
@@ -83,7 +53,7 @@ func labCode(line string, width int) []string {
 	indent := len(line) - len(strings.TrimLeft(line, " "))
 	lead := strings.Repeat(" ", min(indent, width/2))
 	room := max(width-len(lead)-4, 4) // for two blanks, a blank and the sign
-	parts := labBreak(line[indent:], room)
+	parts := breakLines(line[indent:], room)
 	for i := range parts {
 		if i > 0 {
 			parts[i] = "  " + parts[i]
@@ -173,14 +143,6 @@ func labEdges(left, right string, width int) string {
 	return labPad(left, room) + right
 }
 
-// labCount is a number of things: "1 task", "3 tasks".
-func labCount(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 // labPane is text that is longer than its place: it scrolls. Its height is that
 // with which it was drawn last.
 type labPane struct{ top, height, length int }
@@ -268,8 +230,19 @@ func labBeside(t *theme, left, right []string) []string {
 // answer to everything but y.
 type labQuestion struct {
 	lines []string
-	yes   string // what y does, in two or three words
-	then  func() // what it does
+	yes   string         // what y does, in two or three words
+	then  func() tea.Cmd // does it
+}
+
+// press takes a key, and says whether the question was answered, and how.
+func (q *labQuestion) press(name string) (answered, yes bool) {
+	switch name {
+	case "y", "Y":
+		return true, true
+	case "n", "N", "esc", "enter":
+		return true, false
+	}
+	return false, false
 }
 
 // draw puts the question over the last lines of a picture.

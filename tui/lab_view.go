@@ -42,7 +42,7 @@ func (s *labScreen) head(width int) []string {
 	}
 	left := s.theme.Strong.Render(state.sign() + " " + state.word())
 	if r := s.result; r != nil {
-		left += fmt.Sprintf("  %d of %s ", r.Points, labCount(r.Total, "point")) + labBar(s.theme, r.Points, r.Total, 10)
+		left += fmt.Sprintf("  %d of %s ", r.Points, plural(r.Total, "point")) + labBar(s.theme, r.Points, r.Total, 10)
 	}
 	right := fmt.Sprintf("%d minutes in an exam", s.lab.Minutes)
 	if s.space != nil {
@@ -119,7 +119,7 @@ func (s *labScreen) taskLines(width int) []string {
 	out := labTaskLines(s.theme, s.lab, s.result, width)
 	shown := min(s.progress.Hints, len(s.lab.Hints))
 	if shown == 0 && s.space != nil && len(s.lab.Hints) > 0 {
-		out = append(out, "", s.theme.Faint.Render(clip("h shows the first of "+labCount(len(s.lab.Hints), "hint")+".", width)))
+		out = append(out, "", s.theme.Faint.Render(clip("h shows the first of "+plural(len(s.lab.Hints), "hint")+".", width)))
 	}
 	for i, hint := range s.lab.Hints[:shown] {
 		out = append(out, "", s.theme.Warn.Render(fmt.Sprintf("Hint %d of %d", i+1, len(s.lab.Hints))))
@@ -208,7 +208,7 @@ func labCheckLines(t *theme, c lab.CheckResult, known, expanded, selected bool, 
 		lead = t.Accent.Render("› ")
 	}
 	points := fmt.Sprintf(" %2s/%d", got, c.Points)
-	name := labBreak(text(c.Name), width-4-lipgloss.Width(points))
+	name := breakLines(text(c.Name), width-4-lipgloss.Width(points))
 	nameStyle := t.Text
 	if selected {
 		nameStyle = t.Strong
@@ -235,7 +235,7 @@ func labFact(label, value string, width int) []string {
 	if value == "" {
 		return nil
 	}
-	list := labBreak(text(value), width-12)
+	list := breakLines(text(value), width-12)
 	if len(list) > maxFactLines {
 		list = append(list[:maxFactLines:maxFactLines], "…")
 	}
@@ -244,20 +244,20 @@ func labFact(label, value string, width int) []string {
 
 // status is what is said at the bottom.
 func (s *labScreen) status(width int) []string {
-	faint := func(line string) []string { return labStyled(s.theme.Faint, labBreak(line, width)) }
+	faint := func(line string) []string { return labStyled(s.theme.Faint, breakLines(line, width)) }
 	switch {
 	case s.err != nil:
-		return labStyled(s.theme.Bad, labBreak("✗ "+labError(s.err), width))
+		return labStyled(s.theme.Bad, breakLines("✗ "+labError(s.err), width))
 	case s.doing != "":
 		return faint(s.doing + "…")
 	case s.space == nil && !s.progress.StartedAt.IsZero():
-		return labStyled(s.theme.Accent, labBreak("Its directory is not there any more: enter makes it anew.", width))
+		return labStyled(s.theme.Accent, breakLines("Its directory is not there any more: enter makes it anew.", width))
 	case s.space == nil:
-		return labStyled(s.theme.Accent, labBreak(s.beginText(), width))
+		return labStyled(s.theme.Accent, breakLines(s.beginText(), width))
 	case s.note != "":
 		return faint(text(s.note))
 	case s.passed():
-		return labStyled(s.theme.Good, labBreak(s.passedText(), width))
+		return labStyled(s.theme.Good, breakLines(s.passedText(), width))
 	case s.checking:
 		return faint("Checking…")
 	case s.result == nil:
@@ -276,7 +276,7 @@ func (s *labScreen) beginText() string {
 }
 
 func (s *labScreen) passedText() string {
-	line := fmt.Sprintf("✓ Done: %s, %s, in %s.", labAll(len(s.result.Checks)), labCount(s.result.Total, "point"), labClock(s.elapsed()))
+	line := fmt.Sprintf("✓ Done: %s, %s, in %s.", labAll(len(s.result.Checks)), plural(s.result.Total, "point"), labClock(s.elapsed()))
 	if s.next != nil {
 		return line + " n goes on to the next lab: " + text(s.next.Title) + "."
 	}

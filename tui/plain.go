@@ -33,28 +33,22 @@ func (w *world) menu(list []way) error {
 			offered = append(offered, y)
 		}
 	}
-	answers := w.answersFrom(w.In)
-	say := func(format string, args ...any) { fmt.Fprintf(w.Out, format+"\n", args...) }
+	p := w.talk(w.In, w.Out)
 	listed := func(found []int) {
 		for _, i := range found {
-			say("%d. %s: %s.", i+1, text(offered[i].title), text(offered[i].help))
+			p.say("%d. %s: %s.", i+1, text(offered[i].title), text(offered[i].help))
 		}
 	}
-	say("%s wizard", text(w.Program))
+	p.say("%s wizard", text(w.Program))
 	w.sayStatus()
 	listed(everyWay(offered))
 	for {
-		fmt.Fprint(w.Out, "Number, words to search for, Enter for the list, s for the status, or q to leave: ")
-		answer, err := answers.line(w.ctx)
-		if err != nil && !errors.Is(err, errLongAnswer) {
-			say("")
+		answer, err := p.ask(w.ctx, "Number, words to search for, Enter for the list, s for the status, or q to leave")
+		if err != nil {
 			return plainEnd(w.ctx)
 		}
-		answer = strings.TrimSpace(answer)
 		chosen, notNumber := strconv.Atoi(answer)
 		switch {
-		case err != nil:
-			say("That is too long.")
 		case answer == "q", answer == "quit", answer == "exit":
 			return nil
 		case answer == "":
@@ -62,7 +56,7 @@ func (w *world) menu(list []way) error {
 		case answer == "s", answer == "status":
 			w.sayStatus()
 		case notNumber == nil && (chosen < 1 || chosen > len(offered)):
-			say("There is no number %d.", chosen)
+			p.say("There is no number %d.", chosen)
 		case notNumber == nil:
 			if err := w.goPlain(offered[chosen-1]); err != nil {
 				return err
@@ -70,7 +64,7 @@ func (w *world) menu(list []way) error {
 		default:
 			found := findWays(offered, answer)
 			if listed(found); len(found) == 0 {
-				say("Nothing is called %s.", text(answer))
+				p.say("Nothing is called %s.", text(answer))
 			}
 		}
 	}

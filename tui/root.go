@@ -64,6 +64,8 @@ func (r *root) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		})
 	case popMsg:
 		return r, r.pop()
+	case runMsg:
+		return r, msg.cmd
 	case flowDoneMsg:
 		from := r.flowBegins()
 		return r, r.leave(from, func() tea.Cmd {

@@ -209,6 +209,22 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// TestPanicBeside: what panics in a goroutine of its own is an error, too.
+func TestPanicBeside(t *testing.T) {
+	t.Parallel()
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() { ended <- err }()
+		defer caughtIn(&err)
+		panic(secret)
+	}()
+	err := <-ended
+	if err == nil || !strings.Contains(err.Error(), "the wizard broke at tui/run_linux_test.go:") || strings.Contains(err.Error()+failure.HintOf(err), secret) {
+		t.Errorf("%v", err)
+	}
+}
+
 // index is none of an array of one, where it is to break.
 func index(broken bool) int {
 	if broken {

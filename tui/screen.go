@@ -25,7 +25,7 @@ type screen interface {
 type typing interface{ isTyping() bool }
 
 // busy is a screen with work under way. Before the program ends or the screen is
-// left, stop is called, and done must come true.
+// left, stop is called, and isBusy has to become false.
 type busy interface {
 	isBusy() bool
 	// stop cancels the work. A message comes to the screen when it has ended.
@@ -44,6 +44,9 @@ type replaceMsg struct{ screen screen }
 // flowDoneMsg goes back to the screen that a flow was opened from: the first one, or
 // the inventory.
 type flowDoneMsg struct{}
+
+// runMsg has a command run, for a screen that is not asked for one just now.
+type runMsg struct{ cmd tea.Cmd }
 
 // resumedMsg tells a screen that it is on top again, so that it can load anew
 // what may have changed.

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -91,4 +92,52 @@ func sentence(s string) string {
 	}
 	r, size := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(r)) + s[size:]
+}
+
+// breakLines breaks a printable line at blanks, and a word at the edge where it is too
+// long. It breaks at nothing else: a hyphen may be one of a command.
+func breakLines(line string, width int) []string {
+	width = max(width, 2)
+	var out []string
+	now, cells := "", 0
+	fresh := true // there is nothing in now yet
+	for word := range strings.SplitSeq(line, " ") {
+		wide := ansi.StringWidth(word)
+		switch {
+		case fresh && word == "" && len(out) > 0:
+			continue // of the blanks at which it was broken
+		case fresh:
+			now, cells = word, wide
+		case cells+1+wide <= width:
+			now, cells = now+" "+word, cells+1+wide
+		default:
+			out = append(out, strings.TrimRight(now, " "))
+			now, cells = word, wide
+		}
+		fresh = now == "" && len(out) > 0
+		if wide > width {
+			parts := strings.Split(ansi.Hardwrap(word, width, true), "\n")
+			last := len(parts) - 1
+			out = append(out, parts[:last]...)
+			now, cells = parts[last], ansi.StringWidth(parts[last])
+		}
+	}
+	return append(out, strings.TrimRight(now, " "))
+}
+
+// plural is a number with what it counts.
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return number(n) + " " + what + "s"
+}
+
+// number groups digits, as in 12,345.
+func number(n int) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }

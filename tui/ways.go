@@ -39,13 +39,13 @@ func (y way) inLines(ctx context.Context, w *world, in io.Reader, out io.Writer)
 // ways are the ways on, in the order in which the first screen lists them.
 func ways() []way {
 	return []way{
-		{title: "Certificate authority", help: "make a root CA or one below another, or take over one that is there", words: "ca init-ca root intermediate import kubeadm cfssl easy-rsa openssl", flow: func(w *world) flow { return newFlowCA(w) }},
-		{title: "Credential", help: "a key and a certificate for a user or a server, and a kubeconfig", words: "issue certificate client server peer tls secret p12 pem kubeconfig", open: func(w *world) screen { return newFlowCredentialFirst(w) }, flow: func(w *world) flow { return newFlowCredential(w) }},
-		{title: "User for a cluster", help: "from a name to a working kubeconfig, with the rights that they need", words: "user add csr approve role binding rbac access kubeconfig", flow: func(w *world) flow { return newFlowUser(w) }},
-		{title: "Cluster PKI", help: "all keys, certificates and kubeconfigs of a control plane, as kubeadm lays them out", words: "cluster init kubeadm etcd control plane nodes", flow: func(w *world) flow { return newFlowCluster(w) }},
-		{title: "Audit policy", help: "which requests kube-apiserver logs: make a policy, or check one", words: "audit log lint generate rule", flow: func(w *world) flow { return newFlowAudit(w) }},
-		{title: "API server", help: "audit log, encryption, Pod Security, TLS, CIS: change its static pod so that it comes back", words: "kube-apiserver flags patch check undo encryption admission anonymous hardening cis manifest", flow: func(w *world) flow { return newFlowAPIServer(w) }},
-		{title: "Inventory", help: "all certificates that were issued: find, renew, revoke, export them", words: "list table certificates expiring renew revoke export", open: func(w *world) screen { return newInventory(w) }, plain: inventoryPlain},
-		{title: "Practice labs", help: "tasks as the CKA and CKS exams set them, graded here, and an exam against the clock", words: "lab exam learn train cka cks task", open: newLabs, plain: labsPlain},
+		{title: "Certificate authority", help: "make a root or intermediate CA, or take one over", words: "ca init-ca root intermediate import kubeadm cfssl easy-rsa openssl", flow: func(w *world) flow { return newFlowCA(w) }},
+		{title: "Credential", help: "key, certificate, kubeconfig for a user or server", words: "issue certificate client server peer tls secret p12 pem kubeconfig", open: func(w *world) screen { return newFlowCredentialFirst(w) }, flow: func(w *world) flow { return newFlowCredential(w) }},
+		{title: "User for a cluster", help: "from a name to a kubeconfig and the rights for it", words: "user add csr approve role binding rbac access kubeconfig", flow: func(w *world) flow { return newFlowUser(w) }},
+		{title: "Cluster PKI", help: "a control plane's PKI, as kubeadm lays it out", words: "cluster init kubeadm etcd control plane nodes", flow: func(w *world) flow { return newFlowCluster(w) }},
+		{title: "Audit policy", help: "what kube-apiserver logs: make or check a policy", words: "audit log lint generate rule", flow: func(w *world) flow { return newFlowAudit(w) }},
+		{title: "API server", help: "change its flags: audit, encryption, TLS, CIS", words: "kube-apiserver flags patch check undo encryption admission anonymous hardening cis manifest", flow: func(w *world) flow { return newFlowAPIServer(w) }},
+		{title: "Inventory", help: "find, renew, revoke, export what was issued", words: "list table certificates expiring renew revoke export", open: func(w *world) screen { return newInventory(w) }, plain: inventoryPlain},
+		{title: "Practice labs", help: "tasks as the CKA and CKS set them, and an exam", words: "lab exam learn train cka cks task", open: newLabs, plain: labsPlain},
 	}
 }

@@ -1,6 +1,3 @@
-// Package tui is the wizard: screens on a terminal that ask for what the flags of
-// the commands say, fill the same options, call the same functions, and show the
-// command that would have done it.
 package tui
 
 import (
@@ -95,7 +92,7 @@ func Run(ctx context.Context, o Options) error {
 // gcPercent is how much garbage there may be to what is in use. The wizard stays
 // for hours beside other programs, and draws pictures that are garbage at once:
 // at Go's default of 100 it would take twice what it needs.
-const gcPercent = 40
+const gcPercent = 25
 
 // run is Run with any screen for the first one.
 func (w *world) run(outer context.Context, first screen) error {

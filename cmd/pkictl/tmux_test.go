@@ -59,15 +59,10 @@ func (m *tmux) run(args ...string) string {
 	return string(out)
 }
 
-// wizard starts the wizard with these arguments, and says afterwards with which
-// code it ended.
-func (m *tmux) wizard(args ...string) {
+// wizard starts the wizard, and says afterwards with which code it ended.
+func (m *tmux) wizard() {
 	m.t.Helper()
-	line := "pkictl"
-	for _, arg := range append([]string{"wizard"}, args...) {
-		line += " " + arg
-	}
-	m.text(line + "; echo ended: $?")
+	m.text("pkictl wizard; echo ended: $?")
 	m.keys("Enter")
 }
 

@@ -79,6 +79,13 @@ func (a *app) wizard(cmd *cobra.Command, f wizardFlags) error {
 	if a.passphraseFile != "" && isReadableByOthers(a.passphraseFile) {
 		a.warn(fmt.Sprintf("passphrase file %q is readable by others; make it private with: chmod 600", a.passphraseFile))
 	}
+	// Bubble Tea would write all that is typed to the file TEA_TRACE, passphrases
+	// included, and what has panicked to one in the current directory.
+	for _, name := range []string{"TEA_TRACE", "TEA_DEBUG"} {
+		if err := os.Unsetenv(name); err != nil {
+			return err
+		}
+	}
 	// What is under way when it is told to end takes as long as it takes; the
 	// terminal is given back before.
 	a.stopsOthers()

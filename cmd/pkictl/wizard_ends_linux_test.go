@@ -57,7 +57,7 @@ func TestWizardEnds(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			before := snapshot(t, dir)
-			p, cmd, modes := startWizard(t, dir, nil)
+			p, cmd, modes := startWizard(t, dir, []string{"TEA_TRACE=trace"}) // keys are written nowhere
 			p.waitFor("the first screen", func() bool { return strings.Contains(p.text(), "Practice labs") })
 			ok(t, test.end(p, cmd))
 			p.ends(cmd, test.code)
