@@ -112,9 +112,10 @@ func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 			return s, s.tick()
 		}
 	case resumedMsg:
+		wasAway := s.gone
 		s.gone = false
 		s.refresh()
-		if i := s.nextStep(s.at); i < len(s.steps) { // the review has found more to ask
+		if i := s.nextStep(s.at); wasAway && i < len(s.steps) { // the review has found more to ask
 			return s, s.enter(i)
 		}
 	case tea.PasteMsg:
