@@ -13,6 +13,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/pkictl/pkictl/ca"
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
 )
 
@@ -87,6 +88,28 @@ func TestHomeWaysFit(t *testing.T) {
 		if !strings.Contains(shown, y.help) {
 			t.Errorf("no %q in\n%s", y.help, shown)
 		}
+	}
+}
+
+// TestHomeCards: side by side, what is said is broken between words.
+func TestHomeCards(t *testing.T) {
+	t.Parallel()
+	w := newHomeWorld(t)
+	w.Dir, w.ClusterDir = "no-pki-here", "no-kubernetes-here"
+	shown := homeView(homeLoaded(t, w), homeCardsWidth, 40)
+	if strings.Contains(shown, "…") || !strings.Contains(shown, "one, or takes yours over.") || !strings.Contains(shown, "no-kubernetes-here.") {
+		t.Error(shown)
+	}
+}
+
+// TestHomeHint: what to do about what is wrong is seen to its end on 80 columns.
+func TestHomeHint(t *testing.T) {
+	t.Parallel()
+	w := newHomeWorld(t)
+	h := newHome(w)
+	h.Update(homeBlockMsg{h.asked, 0, errorBlock(failure.New(failure.Failed, strings.Repeat("do this and ", 8)+"that", "it is broken"))})
+	if shown := homeView(h, 80, 20); strings.Contains(shown, "…") || !strings.Contains(shown, " that\n") {
+		t.Error(shown)
 	}
 }
 

@@ -39,10 +39,10 @@ func (h *homeScreen) statusView(width, room int) []string {
 		}
 	}
 	for _, shape := range []struct {
-		apart bool
-		most  int // lines for what is wrong
-	}{{true, 3}, {false, 3}, {false, 1}} {
-		if stacked := h.stacked(width, shape.apart, shape.most); len(stacked) <= room {
+		apart         bool
+		most, mostBad int // lines for a thing, and for what is wrong
+	}{{true, 2, 3}, {false, 2, 3}, {true, 1, 3}, {false, 1, 3}, {false, 1, 1}} {
+		if stacked := h.stacked(width, shape.apart, shape.most, shape.mostBad); len(stacked) <= room {
 			return stacked
 		}
 	}
@@ -54,7 +54,7 @@ func (h *homeScreen) cards(inner int) []string {
 	most := 0
 	var bodies [][]string
 	for _, b := range h.status.blocks {
-		bodies = append(bodies, h.lines(b.lines, inner, 3))
+		bodies = append(bodies, h.lines(b.lines, inner, 2, 3))
 		most = max(most, len(bodies[len(bodies)-1]))
 	}
 	out := make([]string, most+2)
@@ -79,13 +79,13 @@ const homeLabel = 15
 
 // stacked draws the places one below the other, with blank lines between if they
 // stand apart.
-func (h *homeScreen) stacked(width int, apart bool, most int) []string {
+func (h *homeScreen) stacked(width int, apart bool, most, mostBad int) []string {
 	var out []string
 	for i, b := range h.status.blocks {
 		if apart && i > 0 {
 			out = append(out, "")
 		}
-		out = append(out, h.labelled(b.label, h.lines(b.lines, width-homeLabel, most))...)
+		out = append(out, h.labelled(b.label, h.lines(b.lines, width-homeLabel, most, mostBad))...)
 	}
 	return out
 }
@@ -113,13 +113,13 @@ func (h *homeScreen) labelled(label string, lines []string) []string {
 	return out
 }
 
-// lines draws lines; what is wrong may take several.
-func (h *homeScreen) lines(list []homeLine, width, most int) []string {
+// lines draws lines, each on at most so many; what is wrong may take more.
+func (h *homeScreen) lines(list []homeLine, width, most, mostBad int) []string {
 	var out []string
 	for _, l := range list {
-		n := 1
+		n := most
 		if l.level == levelBad {
-			n = most
+			n = mostBad
 		}
 		out = append(out, h.line(l, width, n)...)
 	}
@@ -129,16 +129,12 @@ func (h *homeScreen) lines(list []homeLine, width, most int) []string {
 // line draws a line of the status with its sign, on at most so many lines.
 func (h *homeScreen) line(l homeLine, width, most int) []string {
 	style := h.theme.ofLevel(l.level)
-	parts := []string{text(l.text)}
+	parts := []string{clip(l.text, width-2)}
 	if most > 1 {
-		parts = strings.Split(ansi.Wrap(parts[0], max(width-2, 1), ""), "\n")
-	}
-	if len(parts) > most {
-		parts = append(parts[:most-1], strings.Join(parts[most-1:], " "))
+		parts = wrap(l.text, width-2, most)
 	}
 	var out []string
 	for i, part := range parts {
-		part = ansi.Truncate(strings.TrimLeft(part, " "), max(width-2, 0), "…")
 		sign := l.level.sign()
 		if i > 0 {
 			sign = " "

@@ -32,7 +32,7 @@ func labsPlain(ctx context.Context, w *world, in io.Reader, out io.Writer) error
 			return nil
 		case answer == "":
 			filter = ""
-		case answer == "e":
+		case answer == "e", answer == "exam":
 			err = p.exams(ctx)
 		case notNumber != nil:
 			filter = answer

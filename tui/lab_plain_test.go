@@ -88,7 +88,7 @@ func TestLabsPlainEnds(t *testing.T) {
 func TestExamPlain(t *testing.T) {
 	t.Parallel()
 	dir, clock := labTestDir(t), newLabTestClock()
-	said, err := labPlainRun(t, labTestWorld(t, dir, clock), "e", "9", "e", "4", "f2", "2", "", "f99", "", "e", "x", "n", "x", "y", "")
+	said, err := labPlainRun(t, labTestWorld(t, dir, clock), "exam", "9", "e", "4", "f2", "2", "", "f99", "", "e", "x", "n", "x", "y", "")
 	if err != nil {
 		t.Fatal(err)
 	}
