@@ -112,7 +112,7 @@ func flowRoot(t *testing.T) string {
 func TestFlowCACommands(t *testing.T) {
 	t.Parallel()
 	root := flowRoot(t)
-	checkCommands(t, 1, 30, root, func() flow {
+	checkCommands(t, 1, 20, root, func() flow {
 		return newFlowCA(flowWorld(filepath.Join(root, "new"), time.Now, nil))
 	}, map[string][]string{
 		"parent": {"ROOT/pki", "ROOT/pki", "ROOT/old"}, "import": {"ROOT/old", "ROOT/pki"}, "cert": {"ROOT/old/ca.crt"},

@@ -165,8 +165,12 @@ func (f *flowCredential) review(ctx context.Context, j *job) (*review, error) {
 	if err != nil {
 		return nil, err
 	}
+	later := laterRow(asked)
+	if given, err := f.isGiven(ca.ExportName); f.form == string(ca.ExportPKCS12) && err == nil && !given {
+		later = append(later, laterRow(ca.ExportName)...)
+	}
 	return &review{
-		rows: slices.Concat(f.rows(result, export, o), f.meanings(), recordedRow(o.Dir), laterRow(asked)), writes: f.writes(result),
+		rows: slices.Concat(f.rows(result, export, o), f.meanings(), recordedRow(o.Dir), later), writes: f.writes(result),
 		warnings: result.Warnings, question: "Issue it?",
 	}, nil
 }

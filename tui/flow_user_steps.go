@@ -203,7 +203,7 @@ func (f *flowUser) fileStep() step {
 			},
 			{
 				key: "force", title: "Replace the file", yes: &f.force,
-				help: "If it is there already. Also begins anew what was begun with other answers and is not complete.",
+				help: "If it is there already; with a CA also its key and certificate in the PKI directory. And begins anew what was begun with other answers and is not complete.",
 			},
 		},
 	}

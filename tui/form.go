@@ -112,8 +112,12 @@ func (s *formScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 			return s, s.tick()
 		}
 	case resumedMsg:
+		wasAway := s.gone
 		s.gone = false
 		s.refresh()
+		if i := s.nextStep(s.at); wasAway && i < len(s.steps) { // the review has found more to ask
+			return s, s.enter(i)
+		}
 	case tea.PasteMsg:
 		if s.gone {
 			return s, nil

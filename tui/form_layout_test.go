@@ -2,6 +2,9 @@ package tui
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +12,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/csr"
 )
 
@@ -198,5 +202,43 @@ func TestFlowIsKept(t *testing.T) {
 	d.shows("What it is called")
 	if strings.Contains(d.view(), "half a sentence") {
 		t.Errorf("what was done is there again:\n%s", d.view())
+	}
+}
+
+// TestReviewLeadsToRepair: where a review finds something to be repaired, the step
+// that asks whether to do so is the one before it.
+func TestReviewLeadsToRepair(t *testing.T) {
+	t.Parallel()
+	f := newFlowClusterIn(t.TempDir(), time.Now)
+	f.nodes, f.node, f.address = flowClusterOne, "cp-1", "10.0.0.11"
+	var log jobLog
+	if _, err := f.run(t.Context(), log.newJob()); err != nil {
+		t.Fatal(err)
+	}
+	pki := cluster.PKIDir(f.w.ClusterDir)
+	for _, ext := range []string{".crt", ".key"} {
+		data, err := os.ReadFile(filepath.Join(pki, "front-proxy-client"+ext))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(pki, "apiserver-kubelet-client"+ext), data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := newFormDriver(t, func(*world) screen { return newForm(f.w, f) })
+	f.w.send, f.w.ctx = d.w.send, d.w.ctx
+	for i := range 5 {
+		d.shows(fmt.Sprintf("step %d of 5", i+1))
+		d.until("nothing loads", func() bool { return d.root.top().(*formScreen).under == 0 })
+		d.press("pgdown", "enter")
+	}
+	d.shows("Go back one step to have it replaced.")
+	d.press("esc")
+	d.on("Cluster PKI")
+	d.shows("Repair step 6 of 6")
+	d.press("space", "enter")
+	d.shows("Make them?")
+	if last := f.command(); last[len(last)-1] != "--repair" {
+		t.Errorf("the command is %q", last)
 	}
 }

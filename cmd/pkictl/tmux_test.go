@@ -36,7 +36,7 @@ func startTmux(t *testing.T, columns, rows int, env ...string) *tmux {
 		_ = os.RemoveAll(sockets)
 	})
 	args := []string{"new-session", "-d", "-x", strconv.Itoa(columns), "-y", strconv.Itoa(rows), "-c", m.dir,
-		"env", "PATH=" + binDir + ":" + os.Getenv("PATH"), "HOME=" + m.dir, "LC_ALL=C.UTF-8", "PKICTL_DIR=", "KUBECONFIG="}
+		"env", "-u", "NO_COLOR", "-u", "COLORTERM", "-u", "PKICTL_PASSPHRASE", "PATH=" + binDir + ":" + os.Getenv("PATH"), "HOME=" + m.dir, "LC_ALL=C.UTF-8", "PKICTL_DIR=", "KUBECONFIG="}
 	m.run(append(append(args, env...), "sh")...)
 	m.run("set-option", "-g", "status", "off")
 	m.text("before=$(stty -g)")
