@@ -79,7 +79,7 @@ func (w *world) work(do func(ctx context.Context) tea.Msg) tea.Cmd {
 
 // rescueAfter is how long the program may take to leave the terminal once it was
 // told to, before that is done without it.
-const rescueAfter = time.Second
+const rescueAfter = 3 * time.Second
 
 // Run shows the wizard until the user leaves it or ctx ends. The terminal is as
 // it was before, whatever ends it. What is under way is cancelled and has come to
