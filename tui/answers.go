@@ -53,6 +53,7 @@ func answersError(steps []step) error {
 	return nil
 }
 
+// answerError is what a field that is shown says of its answer.
 func (f *field) answerError() error {
 	if f.hidden != nil && f.hidden() {
 		return nil

@@ -198,7 +198,7 @@ func (s *examTasks) task() lab.ExamTask { return s.found.exam.Tasks[s.at] }
 
 func (s *examTasks) key(name string) tea.Cmd {
 	if s.question != nil {
-		return s.answer(name)
+		return labAnswer(&s.question, name)
 	}
 	if name == "esc" {
 		return pop
@@ -315,18 +315,6 @@ func examOpen(found *examFound, seen examSeen, now time.Time) []string {
 		ask = append(ask, "Flagged to come back to: "+plural(flagged, "task")+".")
 	}
 	return ask
-}
-
-func (s *examTasks) answer(name string) tea.Cmd {
-	q := s.question
-	answered, yes := q.press(name)
-	if answered {
-		s.question = nil
-	}
-	if yes {
-		return q.then()
-	}
-	return nil
 }
 
 // examLeft says how much time is left.

@@ -45,7 +45,7 @@ func (f *flowCluster) walk(t *testing.T) error {
 			if field.options != nil && !slices.ContainsFunc(field.options(), func(o option) bool { return o.value == *field.choice }) {
 				return fmt.Errorf("%s: no option %q", field.title, *field.choice)
 			}
-			if err := judged(field); err != nil {
+			if err := field.answerError(); err != nil {
 				return err
 			}
 		}
@@ -53,26 +53,6 @@ func (f *flowCluster) walk(t *testing.T) error {
 			if err := s.check(); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// judged is what a field that is shown says of its answer.
-func judged(f field) error {
-	if f.check == nil || f.hidden != nil && f.hidden() {
-		return nil
-	}
-	var values []string
-	switch {
-	case f.text != nil && *f.text != "":
-		values = []string{*f.text}
-	case f.list != nil:
-		values = *f.list
-	}
-	for _, value := range values {
-		if err := f.check(value); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 // key answers a key.
 func (s *labScreen) key(name string) tea.Cmd {
 	if s.question != nil {
-		return s.answer(name)
+		return labAnswer(&s.question, name)
 	}
 	if name == "esc" {
 		return s.leave()
@@ -108,18 +108,6 @@ func (s *labScreen) cd() string { return "cd " + shell.Quote(s.space.Dir) }
 // ask puts a question before a command.
 func (s *labScreen) ask(yes string, do func() tea.Cmd, lines ...string) tea.Cmd {
 	s.question = &labQuestion{lines: lines, yes: yes, then: do}
-	return nil
-}
-
-func (s *labScreen) answer(name string) tea.Cmd {
-	q := s.question
-	answered, yes := q.press(name)
-	if answered {
-		s.question = nil
-	}
-	if yes {
-		return q.then()
-	}
 	return nil
 }
 

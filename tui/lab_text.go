@@ -234,15 +234,18 @@ type labQuestion struct {
 	then  func() tea.Cmd // does it
 }
 
-// press takes a key, and says whether the question was answered, and how.
-func (q *labQuestion) press(name string) (answered, yes bool) {
+// labAnswer takes a key for a question, which is gone once it is answered, and
+// returns what a yes has done.
+func labAnswer(question **labQuestion, name string) tea.Cmd {
+	asked := *question
 	switch name {
 	case "y", "Y":
-		return true, true
+		*question = nil
+		return asked.then()
 	case "n", "N", "esc", "enter":
-		return true, false
+		*question = nil
 	}
-	return false, false
+	return nil
 }
 
 // draw puts the question over the last lines of a picture.
