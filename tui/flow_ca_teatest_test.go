@@ -27,6 +27,7 @@ func TestFlowCAToCredential(t *testing.T) {
 	p.shows("The same again")
 	p.press(testPassword, "enter")
 	p.shows("Made a certificate authority")
+	p.shows("What to do now") // the result: what was done is on the screen before, too
 	p.press("enter")
 	p.shows("For whom?")
 	p.press("enter", "enter", "jane", "enter", "developers", "enter", "enter", "enter")
