@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"crypto/x509"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -177,6 +179,19 @@ func hasPath(path string) bool {
 // fileWritten says of a file that it is made, or replaced where it is there.
 func fileWritten(path string, mode uint32, what string) fileToBe {
 	return fileToBe{path: path, mode: mode, what: what, replaces: hasPath(path)}
+}
+
+// certificateRows say what a certificate is; the serial is empty where it is not
+// known yet.
+func certificateRows(cert *x509.Certificate, profile, serial string, now time.Time) []row {
+	return []row{
+		{"subject", ca.FormatName(cert.RawSubject)},
+		{"profile", profile},
+		{"names", strings.Join(ca.SANsOf(cert).Strings(), ", ")},
+		{"key", ca.KeyName(cert.PublicKey)},
+		{"serial", serial},
+		{"ends", ca.FormatEnd(cert.NotAfter, now)},
+	}
 }
 
 // someRows are the rows that have a value.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
@@ -240,19 +239,13 @@ func (f *flowCredential) rows(r *ca.IssueResult, export ca.Export, o ca.IssueOpt
 	if f.form != "" {
 		place = export.Place(f.exportPath())
 	}
-	return someRows(
-		row{"subject", ca.FormatName(cert.RawSubject)},
-		row{"profile", r.Profile},
-		row{"names", strings.Join(ca.SANsOf(cert).Strings(), ", ")},
-		row{"key", ca.KeyName(cert.PublicKey)},
-		row{"serial", serial},
-		row{"ends", ca.FormatEnd(cert.NotAfter, o.Now)},
+	return someRows(append(certificateRows(cert, r.Profile, serial, o.Now),
 		row{"SHA-256", fingerprint},
 		row{"certificate", r.CertPath},
 		row{"private key", r.KeyPath},
 		row{"kubeconfig", kubeconfigPath},
 		row{export.Form.Title(), place},
-	)
+	)...)
 }
 
 func (f *flowCredential) advice() string {

@@ -198,14 +198,7 @@ func (f *flowRenew) rows(r *ca.Renewal, o ca.RenewOptions) []row {
 	if !o.DryRun {
 		serial = ca.FormatSerial(cert.SerialNumber)
 	}
-	return someRows(
-		row{"subject", ca.FormatName(cert.RawSubject)},
-		row{"profile", r.Profile},
-		row{"names", strings.Join(ca.SANsOf(cert).Strings(), ", ")},
-		row{"key", ca.KeyName(cert.PublicKey)},
-		row{"serial", serial},
-		row{"ends", ca.FormatEnd(cert.NotAfter, o.Now)},
-	)
+	return someRows(certificateRows(cert, r.Profile, serial, o.Now)...)
 }
 
 func (f *flowRenew) run(ctx context.Context, j *job) (*outcome, error) {

@@ -129,8 +129,7 @@ func labPad(s string, width int) string {
 	if width <= 0 {
 		return ""
 	}
-	s = ansi.Truncate(s, width, "…")
-	return s + strings.Repeat(" ", max(width-lipgloss.Width(s), 0))
+	return pad(ansi.Truncate(s, width, "…"), width)
 }
 
 // labEdges puts one text at the left edge and one at the right; the right one
