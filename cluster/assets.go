@@ -112,6 +112,16 @@ func (a Assets) complete(where string) (Assets, error) {
 	return a, nil
 }
 
+// FindProgram returns the absolute path of a program on PATH, empty where there is
+// none.
+func FindProgram(name string, env func(string) string) string {
+	path := firstExecutable(filepath.SplitList(env("PATH")), name)
+	if abs, err := filepath.Abs(path); path != "" && err == nil {
+		return abs
+	}
+	return ""
+}
+
 // firstExecutable returns the path of the first executable file called name,
 // or "". exec.LookPath is no help: it reads the process's own environment.
 func firstExecutable(dirs []string, name string) string {

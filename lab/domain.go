@@ -41,12 +41,3 @@ func DomainNamed(id string) (Domain, bool) {
 	}
 	return Domain{}, false
 }
-
-// What a lab may need of the machine.
-const (
-	NeedsCluster = "cluster" // kube-apiserver and etcd, which pkictl cluster up starts
-	NeedsOPA     = "opa"     // the program opa
-)
-
-// Needs lists what a lab may need of the machine.
-func Needs() []string { return []string{NeedsCluster, NeedsOPA} }

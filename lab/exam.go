@@ -26,9 +26,8 @@ type ExamOptions struct {
 	Root    string // the directory of all workspaces, such as ~/pkictl-labs
 	Now     time.Time
 	Minutes int // at most; 0 for DefaultExamMinutes
-	// Met says whether the machine has what a lab needs (one of Needs); nil: it has
-	// nothing of it.
-	Met func(need string) bool
+	// Machine is what the machine has: labs that need more are left out.
+	Machine *Machine
 	// Random chooses among the labs of a domain.
 	Random *rand.Rand
 }
@@ -37,7 +36,8 @@ type ExamOptions struct {
 // method returns; ResumeExam goes on with it after any end of the process. Several
 // goroutines may use it at once, and several processes the same exam.
 type Session struct {
-	root string
+	root    string
+	machine *Machine
 
 	mu   sync.Mutex // guards exam
 	exam Exam
@@ -66,7 +66,7 @@ func NewExam(ctx context.Context, o ExamOptions) (*Session, error) {
 	if len(chosen) == 0 {
 		return nil, failure.New(failure.Failed, "give it more time, or install what the labs need", "no lab fits into an exam of %d minutes", o.Minutes)
 	}
-	s := &Session{root: o.Root}
+	s := &Session{root: o.Root, machine: o.Machine}
 	err = update(ctx, examFile(o.Root), func(exam *Exam, found bool) error {
 		if found && exam.EndedAt.IsZero() {
 			return failure.New(failure.Refused, "resume it, or finish it", "an exam has begun at %s and is not finished", exam.StartedAt.Local().Format(time.DateTime))
@@ -95,7 +95,7 @@ func prepareExam(ctx context.Context, o ExamOptions, labs []*Lab) (Exam, error) 
 	exam := Exam{StartedAt: o.Now, EndsAt: o.Now}
 	weights := weigh(labs)
 	for i, lab := range labs {
-		w, err := Start(ctx, StartOptions{Lab: lab, Root: filepath.Join(o.Root, below), Now: o.Now})
+		w, err := Start(ctx, StartOptions{Lab: lab, Root: filepath.Join(o.Root, below), Now: o.Now, Machine: o.Machine})
 		if err != nil {
 			return Exam{}, err
 		}
@@ -107,7 +107,7 @@ func prepareExam(ctx context.Context, o ExamOptions, labs []*Lab) (Exam, error) 
 
 // ResumeExam returns the last exam that was begun below root, one that has ended
 // included: its report can still be read. Without one the error is ErrNoExam.
-func ResumeExam(root string) (*Session, error) {
+func ResumeExam(root string, machine *Machine) (*Session, error) {
 	exam, err := load[Exam](examFile(root))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, failure.Wrap(ErrNoExam, failure.Usage, "begin one", "cannot resume an exam in %q", root)
@@ -115,7 +115,7 @@ func ResumeExam(root string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{root: root, exam: exam}, nil
+	return &Session{root: root, machine: machine, exam: exam}, nil
 }
 
 // Exam returns the exam as it is.
@@ -181,7 +181,7 @@ func (s *Session) Workspace(id string) (*Workspace, error) {
 	}
 	for _, t := range s.Exam().Tasks {
 		if t.Lab == id {
-			return openWorkspace(filepath.Dir(t.Dir), lab)
+			return OpenWorkspace(filepath.Dir(t.Dir), lab, s.machine)
 		}
 	}
 	return nil, failure.New(failure.Usage, "", "lab %q is not in this exam", id)

@@ -17,7 +17,7 @@ func choose(labs []*Lab, o ExamOptions) []*Lab {
 		}
 		domains = append(domains, d)
 		for _, lab := range labs {
-			if lab.Domain == d.ID && isMet(lab, o.Met) {
+			if lab.Domain == d.ID && o.Machine.Meets(lab) {
 				waiting[d.ID] = append(waiting[d.ID], lab)
 			}
 		}
@@ -43,10 +43,6 @@ func shuffle(labs []*Lab, o ExamOptions) {
 	if o.Random != nil {
 		o.Random.Shuffle(len(labs), func(i, j int) { labs[i], labs[j] = labs[j], labs[i] })
 	}
-}
-
-func isMet(lab *Lab, met func(string) bool) bool {
-	return !slices.ContainsFunc(lab.Needs, func(need string) bool { return met == nil || !met(need) })
 }
 
 // weigh returns what each lab is worth in percent, 100 together: the weight of its

@@ -27,7 +27,7 @@ func TestChoose(t *testing.T) {
 	for seed := range uint64(50) {
 		o := ExamOptions{Minutes: 60 + int(seed), Random: rand.New(rand.NewPCG(seed, 0))}
 		if seed%2 == 0 {
-			o.Met = func(need string) bool { return need == NeedsCluster }
+			o.Machine = &Machine{} // with a control plane
 		}
 		chosen := choose(manyLabs(), o)
 		weights := weigh(chosen)
@@ -35,7 +35,7 @@ func TestChoose(t *testing.T) {
 		seen := map[string]bool{}
 		for i, l := range chosen {
 			d, _ := DomainNamed(l.Domain)
-			if d.Exam != ExamCKS || seen[l.ID] || o.Met == nil && len(l.Needs) > 0 || weights[i] < 1 {
+			if d.Exam != ExamCKS || seen[l.ID] || o.Machine == nil && len(l.Needs) > 0 || weights[i] < 1 {
 				t.Errorf("seed %d: chose %s at %d percent", seed, l.ID, weights[i])
 			}
 			seen[l.ID] = true

@@ -36,7 +36,7 @@ func solve(t *testing.T, s *lab.Session, id string) {
 func TestExam(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join(t.TempDir(), "labs")
-	if _, err := lab.ResumeExam(root); !errors.Is(err, lab.ErrNoExam) {
+	if _, err := lab.ResumeExam(root, nil); !errors.Is(err, lab.ErrNoExam) {
 		t.Errorf("%v", err)
 	}
 	practised := startNamed(t, root, "cluster-ca")
@@ -79,7 +79,7 @@ func TestExam(t *testing.T) {
 	if err := s.Flag(t.Context(), "no-such-lab", true, during); failure.KindOf(err) != failure.Usage {
 		t.Errorf("%v", err)
 	}
-	resumed, err := lab.ResumeExam(root)
+	resumed, err := lab.ResumeExam(root, nil)
 	if err != nil || !slices.Equal(resumed.Exam().Tasks, s.Exam().Tasks) || !resumed.Exam().EndsAt.Equal(exam.EndsAt) {
 		t.Fatalf("%+v %v", resumed, err)
 	}
@@ -179,7 +179,7 @@ func TestExamKilled(t *testing.T) {
 	if err != nil || line != "flagged\n" {
 		t.Fatalf("%q %v", line, err)
 	}
-	s, err := lab.ResumeExam(root)
+	s, err := lab.ResumeExam(root, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

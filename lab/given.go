@@ -14,6 +14,10 @@ import (
 // startDir is where a lab has the files that a workspace begins with.
 const startDir = "start"
 
+// hiddenDir is where a lab has what its checks compare with, and the learner is not
+// given.
+const hiddenDir = "hidden"
+
 // What a workspace may begin with: a lab from a stranger is not to fill a disk.
 const (
 	maxGivenFiles = 1000

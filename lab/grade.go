@@ -2,38 +2,16 @@ package lab
 
 import (
 	"context"
+	"path"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/kubeclient"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
-
-// kind is a kind of check: its name in a lab.yaml, and what reads its parameters.
-type kind struct {
-	name string
-	read func(p *params) (grader, error)
-}
-
-// kinds lists the kinds of checks. Each has a file of its own, check_NAME.go.
-func kinds() []kind {
-	return []kind{
-		{"certificate", readCertificateCheck},
-		{"csr", readCSRCheck},
-		{"key", readKeyCheck},
-	}
-}
-
-// CheckKinds lists the names of the kinds of checks.
-func CheckKinds() []string {
-	var names []string
-	for _, k := range kinds() {
-		names = append(names, k.name)
-	}
-	return names
-}
 
 func (r *reader) kind(n *yaml.Node) (kind, error) {
 	name, err := r.Text(n, "kind")
@@ -57,11 +35,14 @@ type finding struct {
 	wanted, found string
 }
 
-// work is what a grader may look at: the learner's files, the lab's own, the time.
+// work is what a grader may look at: the learner's files, the lab's own, the time, and
+// what the machine has.
 type work struct {
 	learner *learner
 	lab     *Lab
 	now     time.Time
+	machine *Machine
+	admin   *kubeclient.Client // of the lab's cluster; cluster() returns it
 }
 
 // grade grades a workspace's files.
@@ -125,6 +106,22 @@ func (p *params) given(what string, to *string) yamlfile.Key {
 		return err
 	}
 	return key
+}
+
+// hidden reads a file of the lab that the learner is not given, below hidden in its
+// directory: recorded events, a table of requests.
+func (p *params) hidden(what string, to *[]byte) yamlfile.Key {
+	return yamlfile.Key{Name: what, Read: func(n *yaml.Node) error {
+		name, err := p.Text(n, what)
+		if err == nil && !isFileName(name) {
+			err = p.ErrorAt(n, "write a name below hidden in the lab's directory", "%q is no such file", name)
+		}
+		if err != nil {
+			return err
+		}
+		*to, err = readGiven(p.lab.given, path.Join(hiddenDir, name), p.lab.ID, maxGivenFile)
+		return p.At(n, err)
+	}}
 }
 
 // condition is one thing that a check asks of a T: what is wanted, what was found

@@ -38,11 +38,10 @@ func Read(files fs.FS, id, dir string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	lab, err := parse(data, id, path.Join(dir, labFile))
+	lab, err := parse(data, files, id, path.Join(dir, labFile))
 	if err != nil {
 		return nil, err
 	}
-	lab.given = files
 	if err := lab.readScripts(dir); err != nil {
 		return nil, err
 	}
@@ -70,9 +69,10 @@ type reader struct {
 	lab *Lab
 }
 
-// parse reads a lab.yaml, whose name is for errors.
-func parse(data []byte, id, name string) (*Lab, error) {
-	r := &reader{File: yamlfile.File{Name: name, Hint: loadHint}, lab: &Lab{ID: id}}
+// parse reads a lab.yaml, whose name is for errors, and those of the files beside it
+// that its checks name.
+func parse(data []byte, files fs.FS, id, name string) (*Lab, error) {
+	r := &reader{File: yamlfile.File{Name: name, Hint: loadHint}, lab: &Lab{ID: id, given: files}}
 	root, err := r.Root(data)
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ mutants:
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	l, err := parse([]byte(goodLab), "test", "lab.yaml")
+	l, err := parse([]byte(goodLab), fstest.MapFS{}, "test", "lab.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := parse([]byte(test.yaml), "test", "lab.yaml")
+			_, err := parse([]byte(test.yaml), fstest.MapFS{}, "test", "lab.yaml")
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(failure.HintOf(err), test.hint) {
 				t.Fatalf("%v\nhint: %s\nwant %q and %q", err, failure.HintOf(err), test.want, test.hint)
 			}
@@ -223,7 +223,7 @@ func FuzzLab(f *testing.F) {
 	}
 	f.Cleanup(func() { root.Close() })
 	f.Fuzz(func(t *testing.T, data []byte) {
-		l, err := parse(data, "test", "lab.yaml")
+		l, err := parse(data, fstest.MapFS{}, "test", "lab.yaml")
 		if err != nil {
 			var known *failure.Error
 			if !errors.As(err, &known) {

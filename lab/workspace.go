@@ -39,7 +39,8 @@ type Workspace struct {
 	// Resumed says that Start has found it, and left it as it was.
 	Resumed bool
 
-	root string // of all workspaces
+	machine *Machine
+	root    string // of all workspaces
 }
 
 // StartOptions say which lab is to be started, and where.
@@ -48,6 +49,10 @@ type StartOptions struct {
 	Lab  *Lab   // or one that was read with Read
 	Root string // the directory of all workspaces, such as ~/pkictl-labs
 	Now  time.Time
+	// Machine is what the machine has; a lab that needs more is refused.
+	Machine *Machine
+	// Progress is told what begins, and with done what has ended. It may be nil.
+	Progress func(step string, done bool)
 }
 
 // Start makes the workspace of a lab, ROOT/ID, with the files that it begins with.
@@ -65,7 +70,10 @@ func Start(ctx context.Context, o StartOptions) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), root: root}
+	if err := o.Machine.lacks(lab); err != nil {
+		return nil, err
+	}
+	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), machine: o.Machine, root: root}
 	if err := locked(ctx, root, func() error { return w.start(o.Now) }); err != nil {
 		return nil, err
 	}
@@ -107,21 +115,14 @@ func isEmpty(dir string) bool {
 	return err == nil && len(entries) == 0
 }
 
-// OpenWorkspace opens the workspace of a lab of the catalogue below a root. It only
-// reads.
-func OpenWorkspace(root, id string) (*Workspace, error) {
-	lab, err := Named(id)
-	if err == nil {
-		root, err = absolute(root)
-	}
+// OpenWorkspace opens the workspace of a lab below a root, as Start has made it. It
+// only reads.
+func OpenWorkspace(root string, lab *Lab, machine *Machine) (*Workspace, error) {
+	root, err := absolute(root)
 	if err != nil {
 		return nil, err
 	}
-	return openWorkspace(root, lab)
-}
-
-func openWorkspace(root string, lab *Lab) (*Workspace, error) {
-	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), Resumed: true, root: root}
+	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), Resumed: true, machine: machine, root: root}
 	m, err := w.mark()
 	if err != nil {
 		return nil, err
@@ -243,10 +244,13 @@ func (w *Workspace) Check(ctx context.Context, now time.Time) (*Result, error) {
 	if _, err := w.mark(); err != nil {
 		return nil, err
 	}
+	if err := w.machine.lacks(w.Lab); err != nil {
+		return nil, err
+	}
 	root, err := w.open()
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	return w.Lab.grade(ctx, &work{learner: newLearner(root), lab: w.Lab, now: now})
+	return w.Lab.grade(ctx, &work{learner: newLearner(root), lab: w.Lab, now: now, machine: w.machine})
 }

@@ -109,12 +109,12 @@ func TestStart(t *testing.T) {
 	if err != nil || !again.Resumed || !again.StartedAt.Equal(now) {
 		t.Errorf("%+v %v", again, err)
 	}
-	opened, err := lab.OpenWorkspace(root, "admin-credential")
+	opened, err := lab.OpenWorkspace(root, named(t, "admin-credential"), nil)
 	if err != nil || !opened.StartedAt.Equal(now) {
 		t.Errorf("%+v %v", opened, err)
 	}
 	wantSame(t, before, tree(t, root))
-	if _, err := lab.OpenWorkspace(root, "cluster-ca"); err == nil || failure.HintOf(err) != "start the lab first" {
+	if _, err := lab.OpenWorkspace(root, named(t, "cluster-ca"), nil); err == nil || failure.HintOf(err) != "start the lab first" {
 		t.Errorf("%v", err)
 	}
 }
@@ -219,7 +219,7 @@ func TestStartRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "cluster-ca") || failure.HintOf(err) == "" {
 				t.Errorf("%v, hint %q", err, failure.HintOf(err))
 			}
-			if _, err := lab.OpenWorkspace(root, "cluster-ca"); err == nil {
+			if _, err := lab.OpenWorkspace(root, named(t, "cluster-ca"), nil); err == nil {
 				t.Error("it can be opened")
 			}
 			after := tree(t, root)
@@ -261,7 +261,7 @@ func TestReset(t *testing.T) {
 	if again, err := w.Reset(t.Context(), later); err != nil || again == moved {
 		t.Errorf("%q %v", again, err)
 	}
-	opened, err := lab.OpenWorkspace(root, "admin-credential")
+	opened, err := lab.OpenWorkspace(root, named(t, "admin-credential"), nil)
 	if err != nil || !opened.StartedAt.Equal(later) {
 		t.Errorf("%+v %v", opened, err)
 	}
@@ -290,4 +290,13 @@ func TestResetNotThrough(t *testing.T) {
 			wantSame(t, before, tree(t, outside))
 		})
 	}
+}
+
+func named(t *testing.T, id string) *lab.Lab {
+	t.Helper()
+	l, err := lab.Named(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }

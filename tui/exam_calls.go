@@ -30,7 +30,7 @@ func (f *examFound) lab(t lab.ExamTask) *lab.Lab {
 }
 
 func examFind(w *world) (*examFound, error) {
-	session, err := lab.ResumeExam(w.LabDir)
+	session, err := lab.ResumeExam(w.LabDir, w.Machine)
 	if err != nil && !errors.Is(err, lab.ErrNoExam) {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func examFind(w *world) (*examFound, error) {
 }
 
 func examOptions(w *world, minutes int) lab.ExamOptions {
-	return lab.ExamOptions{Root: w.LabDir, Now: w.Now(), Minutes: minutes}
+	return lab.ExamOptions{Root: w.LabDir, Now: w.Now(), Minutes: minutes, Machine: w.Machine}
 }
 
 func examOf(session *lab.Session) (*examFound, error) {
@@ -81,7 +81,7 @@ func examBegin(ctx context.Context, w *world, minutes int) (*examFound, error) {
 }
 
 func examFlag(ctx context.Context, w *world, id string, flagged bool) (*examFound, error) {
-	session, err := lab.ResumeExam(w.LabDir)
+	session, err := lab.ResumeExam(w.LabDir, w.Machine)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ type examSeen struct {
 // before does.
 func examLook(ctx context.Context, w *world, before map[string]string) (examSeen, error) {
 	seen := examSeen{map[string]string{}, map[string]bool{}}
-	session, err := lab.ResumeExam(w.LabDir)
+	session, err := lab.ResumeExam(w.LabDir, w.Machine)
 	if err != nil {
 		return seen, err
 	}
@@ -125,7 +125,7 @@ func examLook(ctx context.Context, w *world, before map[string]string) (examSeen
 
 // examFinish ends the exam, if it has not ended, and reports.
 func examFinish(ctx context.Context, w *world) (*examReported, error) {
-	session, err := lab.ResumeExam(w.LabDir)
+	session, err := lab.ResumeExam(w.LabDir, w.Machine)
 	if err != nil {
 		return nil, err
 	}

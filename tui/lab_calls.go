@@ -17,7 +17,12 @@ func loadLabs(w *world) (labsState, error) {
 	if err != nil {
 		return labsState{}, err
 	}
-	state := labsState{labs: labs, progress: map[string]lab.Progress{}}
+	state := labsState{labs: labs, progress: map[string]lab.Progress{}, lacks: map[string]string{}}
+	for _, need := range lab.Needs() {
+		if err := w.Machine.Lacks(need); err != nil {
+			state.lacks[need] = err.Error()
+		}
+	}
 	all, err := lab.OpenProgress(w.LabDir).All()
 	for _, p := range all {
 		state.progress[p.Lab] = p
@@ -36,7 +41,7 @@ func labResume(_ context.Context, w *world, l *lab.Lab, _ *lab.Workspace) (*lab.
 	if err != nil || p.StartedAt.IsZero() {
 		return nil, p, err
 	}
-	space, err := lab.OpenWorkspace(w.LabDir, l.ID)
+	space, err := lab.OpenWorkspace(w.LabDir, l, w.Machine)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, p, nil
 	}
@@ -45,7 +50,7 @@ func labResume(_ context.Context, w *world, l *lab.Lab, _ *lab.Workspace) (*lab.
 
 // labStart makes the workspace, or completes it.
 func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace) (*lab.Workspace, lab.Progress, error) {
-	space, err := lab.Start(ctx, lab.StartOptions{Lab: l, Root: w.LabDir, Now: w.Now()})
+	space, err := lab.Start(ctx, lab.StartOptions{Lab: l, Root: w.LabDir, Now: w.Now(), Machine: w.Machine})
 	if err != nil {
 		return nil, lab.Progress{Lab: l.ID}, err
 	}
@@ -58,7 +63,7 @@ func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace) (
 	if _, err := space.Reset(ctx, w.Now()); err != nil {
 		return space, lab.Progress{}, err
 	}
-	anew, err := lab.OpenWorkspace(w.LabDir, l.ID)
+	anew, err := lab.OpenWorkspace(w.LabDir, l, w.Machine)
 	if err != nil {
 		return space, lab.Progress{}, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/lab"
 )
 
 // Options is what the wizard is given of the world outside.
@@ -24,9 +25,10 @@ type Options struct {
 
 	Program    string // what it is called in commands that are shown: pkictl
 	Version    string
-	Dir        string // PKI directory
-	ClusterDir string // of the control plane's PKI
-	LabDir     string // of the workspaces of labs
+	Dir        string       // PKI directory
+	ClusterDir string       // of the control plane's PKI
+	LabDir     string       // of the workspaces of labs
+	Machine    *lab.Machine // what it has for labs
 
 	// Now is the clock, to the second, in certificates; the wizard runs for longer
 	// than a command.

@@ -13,6 +13,7 @@ import (
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/kubeclient"
+	"github.com/pkictl/pkictl/lab"
 	"github.com/pkictl/pkictl/tui"
 )
 
@@ -93,12 +94,14 @@ func (a *app) wizard(cmd *cobra.Command, f wizardFlags) error {
 }
 
 func (a *app) wizardOptions(f wizardFlags) tui.Options {
-	quiet := *a // a warning would stand across the screen
+	program, _ := os.Executable() // without it no lab's cluster is started, which is said then
+	quiet := *a                   // a warning would stand across the screen
 	quiet.quiet = true
 	return tui.Options{
 		In: a.in, Out: a.out, Environ: os.Environ(),
 		Program: cmp.Or(a.display, "pkictl"), Version: version,
 		Dir: a.dir, ClusterDir: f.clusterDir, LabDir: f.labDir,
+		Machine:    lab.FindMachine(program, "", a.env),
 		Kubeconfig: f.connection.file, Context: f.connection.context, PassphraseFile: a.passphraseFile,
 		Now: func() time.Time { return time.Now().Truncate(time.Second) },
 		Connect: func(file, context string) (*kubeclient.Client, error) {

@@ -1,0 +1,97 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// workIn is what graders see of a directory with these files.
+func workIn(t *testing.T, files map[string]string) *work {
+	t.Helper()
+	dir := t.TempDir()
+	for name, data := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = root.Close() })
+	return &work{learner: newLearner(root), lab: &Lab{ID: "test"}, now: testNow}
+}
+
+const podYAML = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostNetwork: yes\n"
+
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	list := "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: a}}\n- {apiVersion: v1, kind: Service, metadata: {name: b, namespace: c}}\n"
+	bomb := "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+	for _, name := range "bcdefghi" {
+		before := string(name - 1)
+		bomb += string(name) + ": &" + string(name) + " [" + strings.TrimSuffix(strings.Repeat("*"+before+", ", 10), ", ") + "]\n"
+	}
+	for _, test := range []struct{ name, data, want, found string }{
+		{"one", podYAML, "Pod web", ""},
+		{"several", "# nothing\n---\n" + podYAML + "---\n---\n" + podYAML, "Pod web, Pod web", ""},
+		{"Windows", strings.ReplaceAll(podYAML+"---\n"+podYAML, "\n", "\r\n"), "Pod web, Pod web", ""},
+		{"JSON", `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "x"}}`, "Pod x/web", ""},
+		{"list", list, "Pod a, Service c/b", ""},
+		{"empty", "", "", "is empty"},
+		{"comments", "# nothing\n", "", "no object"},
+		{"binary", "\x7fELF\x00\x01\x02", "", "is not valid YAML"},
+		{"half", "apiVersion: v1\nkind: Pod\nmetadata: {name: we", "", "is not valid YAML"},
+		{"bomb", bomb, "", "excessive aliasing"},
+		{"template", strings.Replace(podYAML, "web", "{{ .Values.name }}", 1), "", "is a template"},
+		{"text", "just a text\n", "", "no object of Kubernetes"},
+		{"no kind", "metadata: {name: web}\n", "", "no apiVersion and kind"},
+		{"twice", podYAML + "  hostNetwork: no\n", "", "already set"},
+		{"deep", strings.Repeat("[", 200_000), "", "is not valid YAML"},
+		{"huge", strings.Repeat("#", maxManifest+1), "", "is larger than"},
+		{"many", strings.Repeat("---\n{apiVersion: v1, kind: Pod}\n", maxDocuments+1), "", "more than"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			docs, found := workIn(t, map[string]string{"f.yaml": test.data}).documents("f.yaml")
+			var names []string
+			for _, doc := range docs {
+				names = append(names, doc.String())
+			}
+			if got := strings.Join(names, ", "); got != test.want {
+				t.Errorf("objects %q, want %q", got, test.want)
+			}
+			if (test.found == "") != (found == "") || !strings.Contains(found, test.found) {
+				t.Errorf("found %q, want %q", found, test.found)
+			}
+		})
+	}
+}
+
+func TestDecodeAs(t *testing.T) {
+	t.Parallel()
+	decodePod := func(data string) (*corev1.Pod, string) {
+		docs, found := workIn(t, map[string]string{"f.yaml": data}).documents("f.yaml")
+		if found != "" {
+			t.Fatal(found)
+		}
+		return decodeAs[corev1.Pod](docs[0])
+	}
+	pod, found := decodePod(podYAML)
+	if found != "" || !pod.Spec.HostNetwork { // yes is true to kubectl, too
+		t.Errorf("found %q, %+v", found, pod)
+	}
+	for field, want := range map[string]string{"hostnetwork: true": `unknown field "spec.hostnetwork"`, "hostPID: please": "hostPID"} {
+		if _, found := decodePod(podYAML + "  " + field + "\n"); !strings.Contains(found, want) {
+			t.Errorf("found %q, want %q", found, want)
+		}
+	}
+}

@@ -1,0 +1,26 @@
+package lab
+
+// kind is a kind of check: its name in a lab.yaml, and what reads its parameters.
+type kind struct {
+	name string
+	read func(p *params) (grader, error)
+}
+
+// kinds lists the kinds of checks by name. Each has a file of its own, check_NAME.go,
+// whose reader says which parameters there are.
+func kinds() []kind {
+	return []kind{
+		{"certificate", readCertificateCheck},
+		{"csr", readCSRCheck},
+		{"key", readKeyCheck},
+	}
+}
+
+// CheckKinds lists the names of the kinds of checks.
+func CheckKinds() []string {
+	var names []string
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
