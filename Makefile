@@ -106,7 +106,7 @@ fuzz:
 cross:
 	@for platform in $(PLATFORMS); do echo "build $$platform"; \
 	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o /dev/null ./cmd/pkictl; \
-	  GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./internal/... ./apiserver/... ./ca ./cluster ./csr ./kubeconfig ./lab ./examples ./tui; done
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./internal/... ./apiserver/... ./ca ./cluster ./csr ./kubeconfig ./lab/... ./examples ./tui; done
 
 # Two builds, in two places, are the same bytes.
 reproducible: build

@@ -31,7 +31,11 @@ var mayImport = map[string][]string{
 	"apiserver":           {"apiserver/audit", "kubeconfig", "ca", "internal/staticpod", "internal/kubeclient", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"apiserver/audit":     {"internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"cmd/pkictl":          {"apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "lab", "tui", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/show", "internal/failure"},
-	"lab":                 {"examples", "ca", "kubeconfig", "csr", "cluster", "apiserver", "apiserver/audit", "internal/kubeclient", "internal/staticpod", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
+	"lab/networkpolicy":   {"internal/failure"},
+	"lab/seccomp":         {"internal/failure"},
+	"lab/apparmor":        {"internal/failure"},
+	"lab/falco":           {"internal/yamlfile", "internal/failure"},
+	"lab":                 {"lab/networkpolicy", "lab/seccomp", "lab/apparmor", "lab/falco", "examples", "ca", "kubeconfig", "csr", "cluster", "apiserver", "apiserver/audit", "internal/kubeclient", "internal/staticpod", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"examples":            {},
 	"tui":                 {"lab", "apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/show", "internal/failure"},
 }
