@@ -109,6 +109,7 @@ func (t Trial) Run(ctx context.Context, o TrialOptions) (findings []LintFinding,
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, w.Stop(context.WithoutCancel(ctx))) }()
 	findings, err = t.judge(ctx, w, o, scratch)
 	if err == nil && o.Progress != nil {
 		o.Progress(step, true)
