@@ -10,9 +10,11 @@ type kind struct {
 // whose reader says which parameters there are.
 func kinds() []kind {
 	return []kind{
+		{"canI", readCanICheck},
 		{"certificate", readCertificateCheck},
 		{"csr", readCSRCheck},
 		{"key", readKeyCheck},
+		{"kubeconfig", readKubeconfigCheck},
 	}
 }
 
