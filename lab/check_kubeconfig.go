@@ -40,7 +40,7 @@ func readKubeconfigCheck(p *params) (grader, error) {
 		add(&k.conditions, "current", k.current),
 		add(&k.conditions, "namespace", k.namespace),
 		add(&k.conditions, "embedded", k.embedded),
-		k.true("reaches", &k.reaches),
+		k.onlyTrue("reaches", &k.reaches),
 		yamlfile.Key{Name: "logsIn", Read: k.logsIn},
 	)
 	if err != nil {
@@ -72,16 +72,6 @@ type kubeconfigCheck struct {
 	reaches    bool
 	user       string
 	groups     []string
-}
-
-// true reads a parameter that is true or left out.
-func (p *params) true(what string, to *bool) yamlfile.Key {
-	return yamlfile.Key{Name: what, Read: func(n *yaml.Node) (err error) {
-		if *to, err = p.Boolean(n, what); err == nil && !*to {
-			err = p.ErrorAt(n, "write true, or leave it out", "%s is false", what)
-		}
-		return err
-	}}
 }
 
 func (k *kubeconfigCheck) contexts(n *yaml.Node) (condition[*kubeContext], error) {
@@ -128,7 +118,7 @@ func (k *kubeconfigCheck) embedded(n *yaml.Node) (condition[*kubeContext], error
 			return wanted, fmt.Sprintf("user %q lacks client-certificate-data or client-key-data", c.context.AuthInfo), false
 		}
 		return wanted, "", true
-	}, k.true("embedded", &is).Read(n)
+	}, k.onlyTrue("embedded", &is).Read(n)
 }
 
 func (k *kubeconfigCheck) logsIn(n *yaml.Node) error {
@@ -145,7 +135,7 @@ func (k *kubeconfigCheck) logsIn(n *yaml.Node) error {
 // live returns the conditions for which the API server is asked.
 func (k *kubeconfigCheck) live(ctx context.Context) []condition[*kubeContext] {
 	var list []condition[*kubeContext]
-	ask := func(wanted string, c *kubeContext, w *work, ask func(*kubeclient.Client) string) (string, string, bool) {
+	ask := func(wanted string, w *work, ask func(*kubeclient.Client) string) (string, string, bool) {
 		admin, found := w.cluster()
 		if found == "" {
 			found = ask(admin)
@@ -155,7 +145,7 @@ func (k *kubeconfigCheck) live(ctx context.Context) []condition[*kubeContext] {
 	if k.reaches {
 		list = append(list, func(c *kubeContext, w *work) (string, string, bool) {
 			wanted := fmt.Sprintf("context %q reaches the lab's API server, and trusts its CA alone", c.name)
-			return ask(wanted, c, w, func(admin *kubeclient.Client) string {
+			return ask(wanted, w, func(admin *kubeclient.Client) string {
 				if found := c.reach(ctx, admin); found != "" {
 					return found
 				}
@@ -165,7 +155,7 @@ func (k *kubeconfigCheck) live(ctx context.Context) []condition[*kubeContext] {
 	}
 	if k.user != "" {
 		list = append(list, func(c *kubeContext, w *work) (string, string, bool) {
-			return ask(k.wantedUser(c), c, w, func(admin *kubeclient.Client) string { return k.isUser(ctx, c, w, admin) })
+			return ask(k.wantedUser(c), w, func(admin *kubeclient.Client) string { return k.isUser(ctx, c, w, admin) })
 		})
 	}
 	return list
