@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -116,11 +117,37 @@ func start(t *testing.T, l *lab.Lab) *lab.Workspace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := lab.Start(t.Context(), lab.StartOptions{Lab: l, Root: t.TempDir(), Now: time.Now(), Machine: m})
+	root := t.TempDir()
+	limitClusters(t, l)
+	w, err := lab.Start(t.Context(), lab.StartOptions{Lab: l, Root: root, Now: time.Now(), Machine: m})
 	if err != nil {
 		t.Fatal(err)
 	}
+	stopAfter(t, w)
 	return w
+}
+
+// clusters holds one of a few places for each cluster that runs: each takes 400 MB and
+// some seconds of a processor.
+var clusters = make(chan struct{}, 3)
+
+// limitClusters waits, where a lab has a cluster, until not too many run.
+func limitClusters(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	if slices.Contains(l.Needs, lab.NeedsCluster) {
+		clusters <- struct{}{}
+		t.Cleanup(func() { <-clusters })
+	}
+}
+
+// stopAfter ends a lab's cluster at the end of the test.
+func stopAfter(t *testing.T, w *lab.Workspace) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := w.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func grade(t *testing.T, w *lab.Workspace) *lab.Result {
