@@ -17,6 +17,7 @@ func kinds() []kind {
 		{"key", readKeyCheck},
 		{"kubeconfig", readKubeconfigCheck},
 		{"object", readObjectCheck},
+		{"manifest", readManifestCheck},
 	}
 }
 
