@@ -33,6 +33,7 @@ type Lab struct {
 
 	graders []grader // of each check
 	given   fs.FS    // its directory
+	from    string   // the path of that, of a lab of somebody's own
 	asked   []string // files below start that checks compare with
 }
 
