@@ -16,8 +16,8 @@ func kinds() []kind {
 		{"csr", readCSRCheck},
 		{"key", readKeyCheck},
 		{"kubeconfig", readKubeconfigCheck},
-		{"object", readObjectCheck},
 		{"manifest", readManifestCheck},
+		{"object", readObjectCheck},
 	}
 }
 
