@@ -14,6 +14,7 @@ func kinds() []kind {
 		{"csr", readCSRCheck},
 		{"key", readKeyCheck},
 		{"manifest", readManifestCheck},
+		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
 	}
 }
