@@ -18,6 +18,8 @@ func kinds() []kind {
 		{"kubeconfig", readKubeconfigCheck},
 		{"manifest", readManifestCheck},
 		{"object", readObjectCheck},
+		{"podSecurity", readPodSecurityCheck},
+		{"staticPod", readStaticPodCheck},
 	}
 }
 
