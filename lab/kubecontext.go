@@ -108,8 +108,6 @@ func (w *work) namedFile(kubeconfig, name string) ([]byte, string) {
 // loginTime bounds a call of the lab's API server for one check.
 const loginTime = 5 * time.Second
 
-// agent is the User-Agent of what checks ask.
-const agent = "pkictl-lab"
 
 // trusts returns the certificates by which the context knows its cluster.
 func (c *kubeContext) trusts() ([]*x509.Certificate, string) {
