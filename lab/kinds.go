@@ -10,9 +10,14 @@ type kind struct {
 // whose reader says which parameters there are.
 func kinds() []kind {
 	return []kind{
+		{"admission", readAdmissionCheck},
+		{"canI", readCanICheck},
 		{"certificate", readCertificateCheck},
 		{"csr", readCSRCheck},
 		{"key", readKeyCheck},
+		{"kubeconfig", readKubeconfigCheck},
+		{"manifest", readManifestCheck},
+		{"object", readObjectCheck},
 	}
 }
 
