@@ -13,11 +13,13 @@ func kinds() []kind {
 		{"admission", readAdmissionCheck},
 		{"canI", readCanICheck},
 		{"certificate", readCertificateCheck},
+		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
 		{"key", readKeyCheck},
 		{"kubeconfig", readKubeconfigCheck},
 		{"manifest", readManifestCheck},
 		{"object", readObjectCheck},
+		{"seccomp", readSeccompCheck},
 	}
 }
 

@@ -89,6 +89,18 @@ func IsSystemCall(name string) bool {
 // Has says whether the architecture has a system call of that name.
 func (a Arch) Has(name string) bool { return slices.Contains(syscalls()[name], a) }
 
+// SystemCalls lists those of an architecture, sorted.
+func (a Arch) SystemCalls() []string {
+	var names []string
+	for name, archs := range syscalls() {
+		if slices.Contains(archs, a) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // multiplexed is the number of a call that x86 also makes by another, in its first
 // argument: libseccomp makes rules for both ways (ipc(2), socketcall(2)).
 func multiplexed(name string) (by string, number uint64, ok bool) {

@@ -15,6 +15,7 @@ type Call struct {
 // Decision is what the kernel does with a call.
 type Decision struct {
 	Action Action
+	Errno  uint   // what the call returns instead, where the action is SCMP_ACT_ERRNO
 	Why    string // in words, where it is not a rule for the call
 	// Conflict says that rules for the call ask for different actions: which of them
 	// holds is up to how libseccomp sorts them.
@@ -32,24 +33,54 @@ func (f *Filter) Decide(call Call) Decision {
 	if !slices.Contains(f.archs, call.Arch) {
 		return Decision{Action: KillThread, Why: fmt.Sprintf("%s is none of its architectures", call.Arch)}
 	}
-	var action Action
-	conflict := false
+	var decided *Decision
 	for _, r := range f.rulesFor(call) {
 		if !r.matches(call) {
 			continue
 		}
+		is := r.decision()
 		if len(r.args) == 0 { // the first of these takes the place of all others
-			return Decision{Action: r.action}
+			return is
 		}
-		conflict = conflict || action != "" && r.action != action
-		if action == "" {
-			action = r.action
+		switch {
+		case decided == nil:
+			decided = &is
+		case *decided != is:
+			decided.Conflict = true
 		}
 	}
-	if action == "" {
-		return Decision{Action: f.fallback, Why: "defaultAction"}
+	if decided == nil {
+		return f.byDefault()
 	}
-	return Decision{Action: action, Conflict: conflict}
+	return *decided
+}
+
+func (r rule) decision() Decision { return decision(r.action, r.errno, "") }
+
+func (f *Filter) byDefault() Decision { return decision(f.fallback, f.errno, "defaultAction") }
+
+func decision(action Action, errno uint, why string) Decision {
+	if action != Errno {
+		errno = 0
+	}
+	return Decision{Action: action, Errno: errno, Why: why}
+}
+
+// Outcomes lists what can happen to a call, whatever its arguments.
+func (f *Filter) Outcomes(arch Arch, name string) []Decision {
+	call := Call{Arch: arch, Name: name}
+	rules := f.rulesFor(call)
+	if !slices.Contains(f.archs, arch) || len(rules) == 0 || len(rules[0].args) == 0 {
+		return []Decision{f.Decide(call)}
+	}
+	outcomes := []Decision{f.byDefault()}
+	for _, r := range rules {
+		if is := r.decision(); !slices.Contains(outcomes, is) {
+			is.Why = "with some arguments"
+			outcomes = append(outcomes, is)
+		}
+	}
+	return outcomes
 }
 
 // rulesFor are those for a call, the ones without conditions first.
@@ -63,7 +94,7 @@ func (f *Filter) rulesFor(call Call) []rule {
 			}
 			for _, r := range list {
 				rest := slices.DeleteFunc(slices.Clone(r.args), func(a Arg) bool { return a.Index == 0 })
-				rules = append(rules, rule{r.action, append(rest, Arg{Index: 0, Op: "SCMP_CMP_EQ", Value: number})})
+				rules = append(rules, rule{r.action, r.errno, append(rest, Arg{Index: 0, Op: "SCMP_CMP_EQ", Value: number})})
 			}
 		}
 	}

@@ -39,6 +39,7 @@ type Filter struct {
 // rule is one for one call, as it is given to libseccomp.
 type rule struct {
 	action Action
+	errno  uint // what a call returns that SCMP_ACT_ERRNO refuses
 	args   []Arg
 }
 
@@ -154,13 +155,13 @@ func (f *Filter) add(name string, entry Rule) {
 		return
 	}
 	if !sameArgument(entry.Args) {
-		f.rules[name] = append(f.rules[name], rule{action, entry.Args})
+		f.rules[name] = append(f.rules[name], rule{action, errnoOf(entry.ErrnoRet), entry.Args})
 		return
 	}
 	// With two conditions on one argument, each becomes a rule of its own: any is
 	// enough.
 	for _, arg := range entry.Args {
-		f.rules[name] = append(f.rules[name], rule{action, []Arg{arg}})
+		f.rules[name] = append(f.rules[name], rule{action, errnoOf(entry.ErrnoRet), []Arg{arg}})
 	}
 }
 
