@@ -13,6 +13,7 @@ func kinds() []kind {
 		{"admission", readAdmissionCheck},
 		{"canI", readCanICheck},
 		{"certificate", readCertificateCheck},
+		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
 		{"key", readKeyCheck},
 		{"kubeconfig", readKubeconfigCheck},
@@ -20,6 +21,7 @@ func kinds() []kind {
 		{"object", readObjectCheck},
 		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
+		{"seccomp", readSeccompCheck},
 	}
 }
 
