@@ -13,6 +13,7 @@ func kinds() []kind {
 		{"certificate", readCertificateCheck},
 		{"csr", readCSRCheck},
 		{"key", readKeyCheck},
+		{"networkPolicy", readNetworkPolicyCheck},
 	}
 }
 
