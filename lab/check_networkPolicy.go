@@ -25,6 +25,8 @@ import (
 //	         possible: see network_flows.go
 //	allowed  rows of connections that are to be possible: see network_matrix.go
 //	denied   rows of connections that are to be impossible
+//	side     ingress or egress: what is to be possible is judged at this end alone, so
+//	         that a mistake at the other end costs the check of that end and no more
 //
 // All other objects in the files are left aside.
 func readNetworkPolicyCheck(p *params) (grader, error) {
@@ -40,6 +42,7 @@ func readNetworkPolicyCheck(p *params) (grader, error) {
 		p.given("flows", &flows),
 		yamlfile.Key{Name: "allowed", Read: func(n *yaml.Node) error { allowed = n; return nil }},
 		yamlfile.Key{Name: "denied", Read: func(n *yaml.Node) error { denied = n; return nil }},
+		yamlfile.Key{Name: "side", Read: func(n *yaml.Node) (err error) { c.side, err = readSide(p, n); return err }},
 	)
 	if err != nil {
 		return nil, err
@@ -72,6 +75,7 @@ func (p *params) fileList(n *yaml.Node, to *[]string) error {
 type networkPolicyCheck struct {
 	files   []string
 	wanted  string
+	side    string
 	cluster *networkCluster
 	matrix  []probe
 }
@@ -101,7 +105,7 @@ func (c *networkPolicyCheck) grade(ctx context.Context, w *work) finding {
 			f.found = "there was no time to look at all connections"
 			return f
 		}
-		verdict := evaluator.Evaluate(probe.Connection)
+		verdict := c.atSide(probe, evaluator.Evaluate(probe.Connection))
 		if verdict.Allowed() == probe.open {
 			continue
 		}
@@ -115,11 +119,31 @@ func (c *networkPolicyCheck) grade(ctx context.Context, w *work) finding {
 		return f
 	}
 	f.found = strings.Join(differ, "; ")
-	if more := seen[true] + seen[false] - len(differ); more > 0 {
-		f.found += fmt.Sprintf("; and %d more of %d connections", more, len(c.matrix))
+	if count := seen[true] + seen[false]; count > len(differ) {
+		f.found = fmt.Sprintf("%d of %d connections are not so: %s", count, len(c.matrix), f.found)
 	}
 	f.found += notes(policies)
 	return f
+}
+
+// readSide reads an end of a connection.
+func readSide(p *params, n *yaml.Node) (string, error) {
+	side, err := p.Text(n, "side")
+	if err == nil && side != "ingress" && side != "egress" {
+		err = p.ErrorAt(n, "write ingress or egress", "a connection has no side %q", side)
+	}
+	return side, err
+}
+
+// atSide leaves the other end aside where a connection is to be possible.
+func (c *networkPolicyCheck) atSide(p probe, v networkpolicy.Verdict) networkpolicy.Verdict {
+	switch {
+	case p.open && c.side == "ingress":
+		v.Egress.Allowed = true
+	case p.open && c.side == "egress":
+		v.Ingress.Allowed = true
+	}
+	return v
 }
 
 // inWords says what is wrong with a connection, and why it is so.

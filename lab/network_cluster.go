@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/pkictl/pkictl/internal/yamlfile"
@@ -191,14 +192,20 @@ func (c *networkCluster) pod(name string) *networkpolicy.Pod {
 	return nil
 }
 
-// call says who an end is: a pod with its labels, for policies know pods by these.
+// call says who an end is: a pod with its labels, for policies know pods by these. The
+// hash that a Deployment adds is left out.
 func (c *networkCluster) call(end networkpolicy.End) string {
 	if end.Pod != nil {
 		var labels []string
 		for _, key := range slices.Sorted(maps.Keys(end.Pod.Labels)) {
-			labels = append(labels, key+"="+end.Pod.Labels[key])
+			if key != appsv1.DefaultDeploymentUniqueLabelKey {
+				labels = append(labels, key+"="+end.Pod.Labels[key])
+			}
 		}
-		return fmt.Sprintf("%s (%s)", end, list(labels))
+		if len(labels) == 0 {
+			return end.String() + " (no labels)"
+		}
+		return fmt.Sprintf("%s (%s)", end, strings.Join(labels, ", "))
 	}
 	for name, ip := range c.outside {
 		if ip == end.IP {

@@ -128,6 +128,8 @@ func (c *networkCluster) ends(p *params, n *yaml.Node, what string) ([]networkpo
 		count := 0
 		for _, known := range c.names() {
 			ok, err := path.Match(pattern, known)
+			// */* are all pods.
+			ok = ok && isOutside(pattern) == isOutside(known)
 			if err != nil {
 				return nil, p.ErrorAt(n, "write NAMESPACE/POD, where * stands for any letters", "%q is no name", name)
 			}
@@ -148,6 +150,8 @@ func (c *networkCluster) ends(p *params, n *yaml.Node, what string) ([]networkpo
 	}
 	return ends, nil
 }
+
+func isOutside(name string) bool { return strings.HasPrefix(name, outsideCluster+"/") }
 
 // names lists whoever is in the cluster and outside.
 func (c *networkCluster) names() (names []string) {
