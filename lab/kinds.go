@@ -22,6 +22,7 @@ func kinds() []kind {
 		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
 		{"seccomp", readSeccompCheck},
+		{"networkPolicy", readNetworkPolicyCheck},
 	}
 }
 
