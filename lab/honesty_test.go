@@ -3,6 +3,7 @@ package lab_test
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"k8s.io/klog/v2"
 
 	"github.com/pkictl/pkictl/lab"
 )
@@ -44,6 +47,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		child()
 	}
+	klog.LogToStderr(false) // as the program does
+	klog.SetOutput(io.Discard)
 	code := m.Run()
 	_ = os.RemoveAll(programs) // where it was made
 	os.Exit(code)
