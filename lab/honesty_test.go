@@ -3,7 +3,6 @@ package lab_test
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,8 +46,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		child()
 	}
-	klog.LogToStderr(false) // as the program does
-	klog.SetOutput(io.Discard)
+	klog.SetLogger(klog.New(nil)) // as the program does
 	code := m.Run()
 	_ = os.RemoveAll(programs) // where it was made
 	os.Exit(code)

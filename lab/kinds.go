@@ -10,6 +10,7 @@ type kind struct {
 // whose reader says which parameters there are.
 func kinds() []kind {
 	return []kind{
+		{"answers", readAnswersCheck},
 		{"auditPolicy", readAuditPolicyCheck},
 		{"certificate", readCertificateCheck},
 		{"csr", readCSRCheck},
