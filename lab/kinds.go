@@ -12,6 +12,8 @@ func kinds() []kind {
 	return []kind{
 		{"admission", readAdmissionCheck},
 		{"canI", readCanICheck},
+		{"answers", readAnswersCheck},
+		{"auditPolicy", readAuditPolicyCheck},
 		{"certificate", readCertificateCheck},
 		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
