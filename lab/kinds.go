@@ -12,6 +12,7 @@ func kinds() []kind {
 	return []kind{
 		{"certificate", readCertificateCheck},
 		{"csr", readCSRCheck},
+		{"falco", readFalcoCheck},
 		{"key", readKeyCheck},
 	}
 }
