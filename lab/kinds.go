@@ -10,10 +10,15 @@ type kind struct {
 // whose reader says which parameters there are.
 func kinds() []kind {
 	return []kind{
+		{"admission", readAdmissionCheck},
+		{"canI", readCanICheck},
 		{"certificate", readCertificateCheck},
 		{"csr", readCSRCheck},
 		{"falco", readFalcoCheck},
 		{"key", readKeyCheck},
+		{"kubeconfig", readKubeconfigCheck},
+		{"manifest", readManifestCheck},
+		{"object", readObjectCheck},
 	}
 }
 

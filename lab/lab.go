@@ -31,9 +31,11 @@ type Lab struct {
 	Checks   []Check  `json:"checks"`
 	Mutants  []Mutant `json:"-"`
 
-	graders []grader // of each check
-	given   fs.FS    // its directory
-	asked   []string // files below start that checks compare with
+	graders []grader    // of each check
+	given   fs.FS       // its directory
+	from    string      // the path of that, of a lab of somebody's own
+	cluster *ownCluster // nil: it has none
+	asked   []string    // files below start that checks compare with
 }
 
 // Points is what all checks are worth together.

@@ -72,23 +72,8 @@ func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace) (
 }
 
 // labCheck grades what is there, and takes down what is better than before.
-func labCheck(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace) (*lab.Result, lab.Progress, error) {
-	now := w.Now()
-	result, err := space.Check(ctx, now)
-	if err != nil {
-		return nil, lab.Progress{}, err
-	}
-	kept, err := lab.OpenProgress(w.LabDir).Get(l.ID)
-	if err != nil {
-		return result, kept, err
-	}
-	better := kept
-	better.Graded(result, now)
-	if better == kept {
-		return result, kept, nil
-	}
-	kept, err = labSave(ctx, w, l, func(p *lab.Progress) { p.Graded(result, now) })
-	return result, kept, err
+func labCheck(ctx context.Context, w *world, space *lab.Workspace) (*lab.Result, lab.Progress, error) {
+	return lab.OpenProgress(w.LabDir).Grade(ctx, space, w.Now())
 }
 
 func labSave(ctx context.Context, w *world, l *lab.Lab, change func(*lab.Progress)) (lab.Progress, error) {
@@ -100,20 +85,12 @@ func labSave(ctx context.Context, w *world, l *lab.Lab, change func(*lab.Progres
 
 // labNext is the next lab that has not passed: behind one, or else before it.
 func labNext(w *world, l *lab.Lab) (*lab.Lab, error) {
-	state, err := loadLabs(w)
-	at := 0
-	for i, other := range state.labs {
-		if other.ID == l.ID {
-			at = i
-		}
+	labs, err := lab.Catalogue()
+	if err != nil {
+		return nil, err
 	}
-	for i := 1; i < len(state.labs); i++ {
-		other := state.labs[(at+i)%len(state.labs)]
-		if state.state(other) != labPassed && len(state.lacking(other)) == 0 {
-			return other, err
-		}
-	}
-	return nil, err
+	progress, err := lab.OpenProgress(w.LabDir).All()
+	return lab.Next(labs, l, progress, w.Machine), err
 }
 
 func labNeedsCluster(l *lab.Lab) bool {

@@ -78,7 +78,7 @@ func (p *labPlain) catalogue(state *labsState, filter string) []*lab.Lab {
 			}
 			some = true
 			found = append(found, l)
-			p.say("%d. %s: %s, %d of %s, %s%s", len(found), text(l.Title), state.state(l).word(),
+			p.say("%d. %s: %s, %d of %s, %s%s", len(found), text(l.Title), state.state(l),
 				state.progress[l.ID].Points, plural(l.Points(), "point"), plural(l.Minutes, "minute"), labPlainNeeds(state, l))
 		}
 	}
@@ -208,7 +208,7 @@ func (p *labPlain) sayTasks(l *lab.Lab) {
 
 func (p *labPlain) check(ctx context.Context, o *labPlainOpen) error {
 	p.say("Checking ...")
-	result, progress, err := labCheck(ctx, p.world, o.lab, o.space)
+	result, progress, err := labCheck(ctx, p.world, o.space)
 	if err != nil {
 		p.sayError(err)
 		return ctx.Err()

@@ -190,7 +190,7 @@ func (s *labScreen) check() tea.Cmd {
 	return s.work(func(context.Context) tea.Msg {
 		defer cancel()
 		msg := labCheckedMsg{of: s, check: check, stamp: space.Stamp()}
-		msg.result, msg.progress, msg.err = labCheck(ctx, s.world, s.lab, space)
+		msg.result, msg.progress, msg.err = labCheck(ctx, s.world, space)
 		if msg.err == nil && msg.result.Passed() {
 			msg.next, msg.err = labNext(s.world, s.lab)
 		}

@@ -36,11 +36,11 @@ func (s *labScreen) View(width, height int) string {
 
 // head says how far the lab is, its time and where it is.
 func (s *labScreen) head(width int) []string {
-	state := labStateOf(s.progress)
-	if state == labNew && s.space != nil {
-		state = labStarted
+	state := s.progress.State()
+	if state == lab.StateNew && s.space != nil {
+		state = lab.StateStarted
 	}
-	left := s.theme.Strong.Render(state.sign() + " " + state.word())
+	left := s.theme.Strong.Render(state.Sign() + " " + state.String())
 	if r := s.result; r != nil {
 		left += fmt.Sprintf("  %d of %s ", r.Points, plural(r.Total, "point")) + labBar(s.theme, r.Points, r.Total, 10)
 	}
