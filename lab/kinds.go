@@ -17,6 +17,7 @@ func kinds() []kind {
 		{"certificate", readCertificateCheck},
 		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
+		{"falco", readFalcoCheck},
 		{"key", readKeyCheck},
 		{"kubeconfig", readKubeconfigCheck},
 		{"manifest", readManifestCheck},
