@@ -245,6 +245,26 @@ func (s *Session) settle(ctx context.Context, exam *Exam, t *ExamTask, now time.
 	return nil // where the learner has taken the workspace away the last grade counts
 }
 
+// Results grades what is in the workspaces of an exam that has ended, to say what was
+// missed. One that is not there any more, or whose cluster is not, has no result.
+func (s *Session) Results(ctx context.Context) (map[string]*Result, error) {
+	results := map[string]*Result{}
+	exam := s.Exam()
+	if exam.EndedAt.IsZero() {
+		return nil, failure.New(failure.Refused, "finish it first", "the exam goes on")
+	}
+	for _, t := range exam.Tasks {
+		w, err := s.Workspace(t.Lab)
+		if err != nil {
+			continue
+		}
+		if result, err := w.Check(ctx, exam.EndedAt); err == nil {
+			results[t.Lab] = result
+		}
+	}
+	return results, ctx.Err()
+}
+
 // maxLooked is how many files are looked at for a change.
 const maxLooked = 10_000
 

@@ -148,15 +148,6 @@ func examDetails(ctx context.Context, session *lab.Session, report *lab.Report) 
 	if err != nil {
 		return nil, err
 	}
-	r := &examReported{*found, report, map[string]*lab.Result{}}
-	for _, t := range found.exam.Tasks {
-		space, err := session.Workspace(t.Lab)
-		if err != nil {
-			continue
-		}
-		if result, err := space.Check(ctx, found.exam.EndedAt); err == nil {
-			r.results[t.Lab] = result
-		}
-	}
-	return r, ctx.Err()
+	results, err := session.Results(ctx)
+	return &examReported{*found, report, results}, err
 }
