@@ -115,6 +115,7 @@ func (t Trial) Run(ctx context.Context, o TrialOptions) (findings []LintFinding,
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, w.Stop(context.WithoutCancel(ctx))) }()
 	return t.judge(ctx, w, o, scratch)
 }
 

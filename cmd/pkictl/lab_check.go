@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,7 +82,9 @@ func (a *app) printLabChecked(chosen *labChosen, w *lab.Workspace, result *lab.R
 	return a.print(labChecked{kind("LabResult"), result, result.Passed(), w.Dir}, func(out io.Writer) {
 		p := a.labPage(out)
 		p.labChecked(w.Lab, result)
-		p.line("%s", printable(a.asCalled(a.labCheckNext(chosen, result, progress))))
+		for _, line := range a.labCheckNext(chosen, result, progress) {
+			p.line("%s", printable(a.asCalled(line)))
+		}
 	})
 }
 
@@ -101,28 +102,27 @@ func (p labPage) labChecked(l *lab.Lab, result *lab.Result) {
 }
 
 // labCheckNext says what to do after a result.
-func (a *app) labCheckNext(chosen *labChosen, result *lab.Result, progress lab.Progress) string {
+func (a *app) labCheckNext(chosen *labChosen, result *lab.Result, progress lab.Progress) []string {
 	switch {
 	case !result.Passed() && progress.Hints < len(chosen.Hints):
-		return "Next: mend it, and check again. If you do not know how: " + a.labLine(chosen, "hint")
+		return []string{"Next: mend it and check again, or see: " + a.labLine(chosen, "hint")}
 	case !result.Passed():
-		return "Next: mend it, and check again. If you do not know how: " + a.labLine(chosen, "solution")
-	case chosen.from != "":
-		return "Next: " + a.labLine(chosen, "solution")
+		return []string{"Next: mend it and check again, or see: " + a.labLine(chosen, "solution")}
 	}
-	next := "compare with: " + a.labLine(chosen, "solution")
-	if l := a.labAfter(chosen); l != nil {
-		next += "; or go on with: pkictl lab start " + l.ID
-		if chosen.root != a.labDir() {
-			next = strings.TrimSuffix(next, l.ID) + l.ID + " --dir " + chosen.root
-		}
+	compare := "compare with: " + a.labLine(chosen, "solution")
+	next := a.labAfter(chosen)
+	if next == nil {
+		return []string{"Next: " + compare}
 	}
-	return "Next: " + next
+	return []string{"Next: " + a.labLine(next, "start"), "Or " + compare}
 }
 
-// labAfter is the lab to go on with. What keeps it from being found is no reason to
-// say anything.
-func (a *app) labAfter(chosen *labChosen) *lab.Lab {
+// labAfter is the lab to go on with, nil if there is none. What keeps it from being
+// found is no reason to say anything.
+func (a *app) labAfter(chosen *labChosen) *labChosen {
+	if chosen.from != "" {
+		return nil
+	}
 	labs, err := lab.Catalogue()
 	if err != nil {
 		return nil
@@ -131,7 +131,11 @@ func (a *app) labAfter(chosen *labChosen) *lab.Lab {
 	if err != nil {
 		return nil
 	}
-	return lab.Next(labs, chosen.Lab, progress, a.labMachine(""))
+	next := lab.Next(labs, chosen.Lab, progress, a.labMachine(""))
+	if next == nil {
+		return nil
+	}
+	return &labChosen{Lab: next, root: chosen.root}
 }
 
 // maxWatchStep bounds what counts as time spent between two looks: a machine that

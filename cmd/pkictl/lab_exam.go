@@ -193,8 +193,6 @@ func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 // minutesOf shows a time as 1:32 h or 12 min.
 func minutesOf(d time.Duration) string {
 	switch minutes := int(d / time.Minute); {
-	case d <= 0:
-		return "no time"
 	case minutes == 0:
 		return count(int(d/time.Second), "second")
 	case minutes < 60:
@@ -288,8 +286,8 @@ func (a *app) labExamShow(arg string) error {
 	return a.print(shown, func(w io.Writer) {
 		p := a.labPage(w)
 		p.line("%s %s", p.paint(sgrStrong, fmt.Sprintf("Task %d of %d: %s", number, len(status.Tasks), printable(l.Title))),
-			p.paint(sgrFaint, fmt.Sprintf("%d %% of the exam", t.Weight)))
-		p.tasks(l)
+			p.paint(sgrFaint, fmt.Sprintf("(%d %% of the exam)", t.Weight)))
+		p.tasks(l, "Part")
 		p.line("")
 		p.line("%s", a.examLeft(session))
 		p.line("Next: cd %s", printable(shell.Quote(t.Dir)))

@@ -53,7 +53,7 @@ Exit codes: 0 it was passed, 3 it was not.`,
 			if exam := session.Exam(); exam.EndedAt.IsZero() {
 				return failure.New(failure.Refused, "end it with: "+a.examLine("finish"), "the exam goes on: there is no report yet")
 			}
-			return a.labExamReport(cmd.Context(), session)
+			return a.labExamReport(session)
 		},
 	}
 }
@@ -72,7 +72,7 @@ func (a *app) labExamFinish(ctx context.Context, yes bool, assets string) error 
 	if _, err := session.Finish(ctx, a.now()); err != nil {
 		return err
 	}
-	return a.labExamReport(ctx, session)
+	return a.labExamReport(session)
 }
 
 func (a *app) askToFinish(ctx context.Context, session *lab.Session) error {
@@ -105,18 +105,14 @@ func (a *app) askToFinish(ctx context.Context, session *lab.Session) error {
 type examReported struct {
 	typeMeta
 	*lab.Report
-	Took    string                 `json:"took"` // in place of nanoseconds
-	Results map[string]*lab.Result `json:"results"`
+	Took string `json:"took"` // in place of nanoseconds
 }
 
-func (a *app) labExamReport(ctx context.Context, session *lab.Session) error {
+func (a *app) labExamReport(session *lab.Session) error {
 	exam := session.Exam()
 	report := exam.Report()
-	results, err := session.Results(ctx)
-	if err != nil {
-		return err
-	}
-	err = a.print(examReported{kind("LabExamReport"), report, report.Took.String(), results}, func(w io.Writer) {
+	results := report.Results()
+	err := a.print(examReported{kind("LabExamReport"), report, report.Took.String()}, func(w io.Writer) {
 		p := a.labPage(w)
 		p.examVerdict(report)
 		p.line("Took %s of %s, until %s.", minutesOf(report.Took), minutesOf(exam.EndsAt.Sub(exam.StartedAt)), clock(exam.EndedAt))
@@ -156,12 +152,10 @@ func (p labPage) examTask(number int, t lab.ExamTask, result *lab.Result) {
 		p.paint(sgrFaint, fmt.Sprintf("(%s, %d of %s, %d %% of the exam)", t.Lab, t.Points, count(t.Total, "point"), t.Weight)))
 	switch {
 	case result == nil && t.Points < t.Total:
-		p.text("     ", "What was missed cannot be said any more: its directory or its cluster is gone.")
+		p.text("     ", "It was not graded: its directory or its cluster was gone.")
 		return
 	case result == nil || result.Passed():
 		return
-	case result.Points != t.Points:
-		p.text("     ", "Its files have changed after the end; this is what they are now:")
 	}
 	var missed []lab.CheckResult
 	for _, c := range result.Checks {

@@ -145,7 +145,7 @@ func (r *labListResult) text(p labPage) {
 			p.line("")
 		}
 		first = false
-		p.line("%s %s", p.paint(sgrStrong, d.Title), p.paint(sgrFaint, fmt.Sprintf("%d %% of the %s", d.Weight, d.Exam)))
+		p.line("%s %s", p.paint(sgrStrong, d.Title), p.paint(sgrFaint, fmt.Sprintf("(%d %% of the %s)", d.Weight, d.Exam)))
 		for _, item := range items {
 			p.labRow(item, widest)
 		}
@@ -155,7 +155,7 @@ func (r *labListResult) text(p labPage) {
 		return
 	}
 	p.line("")
-	p.text("", fmt.Sprintf("%d of %s passed. ○ new, ~ started, ✓ passed, – given up; best result of the points that there are; minutes.",
+	p.text("", fmt.Sprintf("%d of %s passed. ○ new, ~ started, ✓ passed, – given up; best result of the points that there are.",
 		passed, count(len(r.Items), "lab")))
 	for _, lack := range r.Lacks {
 		if missed[lack.Need] {
@@ -176,7 +176,7 @@ func (p labPage) labRow(item labListed, widest int) {
 		needs = "no " + strings.Join(item.Lacks, ", ")
 	}
 	points := fmt.Sprintf("%d/%d", item.Best, item.Points)
-	right := fmt.Sprintf(" %5s %3d", points, item.Minutes)
+	right := fmt.Sprintf(" %5s %3d min", points, item.Minutes)
 	title := printable(item.Title)
 	room := p.width - 7 - widest - len(right)
 	if needs != "" {

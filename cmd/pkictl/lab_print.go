@@ -91,8 +91,9 @@ func (p labPage) head(l *lab.Lab) {
 	}
 }
 
-// tasks says what is to be done.
-func (p labPage) tasks(l *lab.Lab) {
+// tasks says what is to be done. A part of it is called task, or in an exam, where each
+// lab is one, part.
+func (p labPage) tasks(l *lab.Lab, part string) {
 	p.line("")
 	p.text("  ", l.Scenario)
 	for i, task := range l.Tasks {
@@ -103,7 +104,7 @@ func (p labPage) tasks(l *lab.Lab) {
 			}
 		}
 		p.line("")
-		p.line("%s %s", p.paint(sgrStrong, fmt.Sprintf("Task %d", i+1)), p.paint(sgrFaint, "("+count(points, "point")+")"))
+		p.line("%s %s", p.paint(sgrStrong, fmt.Sprintf("%s %d", part, i+1)), p.paint(sgrFaint, "("+count(points, "point")+")"))
 		p.text("  ", task)
 	}
 }

@@ -65,7 +65,7 @@ func (a *app) labShow(cmd *cobra.Command, args []string, f labFlags) error {
 	return a.print(shown, func(w io.Writer) {
 		p := a.labPage(w)
 		p.head(l)
-		p.tasks(l)
+		p.tasks(l, "Task")
 		p.labGraded(l)
 		p.labHints(l.Hints[:len(shown.Hints)], 0, len(l.Hints))
 		p.labState(&shown)

@@ -73,7 +73,7 @@ func (a *app) labStart(cmd *cobra.Command, args []string, f labFlags) error {
 	return a.print(result, func(out io.Writer) {
 		p := a.labPage(out)
 		p.head(l)
-		p.tasks(l)
+		p.tasks(l, "Task")
 		p.line("")
 		if w.Resumed {
 			p.text("", "It was begun at "+w.StartedAt.Local().Format("2006-01-02 15:04")+", and goes on as you left it.")
