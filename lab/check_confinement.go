@@ -152,7 +152,7 @@ func (c confinement) String() string {
 	return strings.TrimSpace(c.kind + " " + c.name)
 }
 
-func text(p *string) string {
+func deref(p *string) string {
 	if p == nil {
 		return ""
 	}
@@ -160,11 +160,11 @@ func text(p *string) string {
 }
 
 func seccompIs(p *corev1.SeccompProfile) confinement {
-	return confinement{string(p.Type), text(p.LocalhostProfile)}
+	return confinement{string(p.Type), deref(p.LocalhostProfile)}
 }
 
 func appArmorIs(p *corev1.AppArmorProfile) confinement {
-	return confinement{string(p.Type), text(p.LocalhostProfile)}
+	return confinement{string(p.Type), deref(p.LocalhostProfile)}
 }
 
 // seccompOf returns what takes effect: the container's before the pod's. A privileged
@@ -322,7 +322,7 @@ func (c *confinedPod) fault() string {
 		if found := profileFault("appArmorProfile", appArmorIs(p), p.LocalhostProfile != nil); found != "" {
 			return found
 		}
-		if name := text(p.LocalhostProfile); name != strings.TrimSpace(name) {
+		if name := deref(p.LocalhostProfile); name != strings.TrimSpace(name) {
 			return fmt.Sprintf("the API server refuses the pod: localhostProfile %q has spaces around it", name)
 		}
 	}
