@@ -15,6 +15,7 @@ func kinds() []kind {
 		{"certificate", readCertificateCheck},
 		{"csr", readCSRCheck},
 		{"key", readKeyCheck},
+		{"rego", readRegoCheck},
 	}
 }
 
