@@ -47,7 +47,7 @@ type answerRow struct {
 func (c *answersCheck) row(f yamlfile.File, n *yaml.Node) error {
 	var row answerRow
 	err := f.Mapping(n, "a question",
-		text(f, "question", &row.question), text(f, "about", &row.about),
+		rowText(f, "question", &row.question), rowText(f, "about", &row.about),
 		yamlfile.Key{Name: "answer", Read: func(n *yaml.Node) (err error) {
 			if row.several = n.Kind == yaml.SequenceNode; row.several {
 				row.right, err = f.Texts(n, "answer")

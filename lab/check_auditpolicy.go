@@ -91,9 +91,9 @@ func (c *auditPolicyCheck) row(f yamlfile.File, n *yaml.Node) error {
 		}}
 	}
 	err := f.Mapping(n, "a request",
-		text(f, "what", &row.what), text(f, "user", &user), texts(f, "groups", &groups),
-		text(f, "verb", &named.Verb), text(f, "resource", &named.Resource), text(f, "namespace", &named.Namespace), text(f, "name", &named.Name),
-		text(f, "path", &path), level("level", &row.level), level("atLeast", &row.atLeast),
+		rowText(f, "what", &row.what), rowText(f, "user", &user), rowTexts(f, "groups", &groups),
+		rowText(f, "verb", &named.Verb), rowText(f, "resource", &named.Resource), rowText(f, "namespace", &named.Namespace), rowText(f, "name", &named.Name),
+		rowText(f, "path", &path), level("level", &row.level), level("atLeast", &row.atLeast),
 		yamlfile.Key{Name: "omitStages", Read: func(n *yaml.Node) error {
 			row.omit = []string{}
 			return f.List(n, "omitStages", func(n *yaml.Node, stage string) error {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type certificate = *ca.CertificateInfo
 //
 //	file         the certificate's
 //	subject      {CN: NAME, O: [GROUP, ...]}: C, ST, L, O, OU and CN
+//	sans         [DNS:NAME, IP:ADDRESS, ...]: subject alternative names that it must
+//	             have among others
 //	ca           true or false: whether it is a CA's (basic constraints)
 //	keyUsage     usages that it must have among others
 //	extKeyUsage  the extended usages that it must have, and no others
@@ -42,6 +45,7 @@ func readCertificateCheck(p *params) (grader, error) {
 	err := p.fields(
 		p.file("file", &file),
 		add(&c.conditions, "subject", readSubject(p, func(c certificate) (pkix.Name, []byte) { return c.X509.Subject, c.X509.RawSubject })),
+		add(&c.conditions, "sans", c.sans),
 		add(&c.conditions, "ca", c.isCA),
 		add(&c.conditions, "keyUsage", c.keyUsage),
 		add(&c.conditions, "extKeyUsage", c.extKeyUsage),
@@ -78,6 +82,47 @@ type certificateCheck struct {
 	conditions []condition[certificate]
 	issuer     string
 	usable     ca.Purpose
+}
+
+// sans asks for subject alternative names. Names of hosts are the same in small and
+// capital letters (RFC 4343).
+func (c *certificateCheck) sans(n *yaml.Node) (condition[certificate], error) {
+	var want []string
+	err := c.List(n, "sans", func(n *yaml.Node, text string) error {
+		name, ok := alternativeName(text)
+		if !ok {
+			return c.ErrorAt(n, "write DNS:app.example.com or IP:10.0.0.1", "%q is no alternative name that a check can ask for", text)
+		}
+		want = append(want, name)
+		return nil
+	})
+	if err == nil && len(want) == 0 {
+		err = c.ErrorAt(n, "name at least one", "sans is an empty list")
+	}
+	return func(cert certificate, _ *work) (string, string, bool) {
+		var is []string
+		for _, name := range cert.X509.DNSNames {
+			is = append(is, "DNS:"+strings.ToLower(name))
+		}
+		for _, address := range cert.X509.IPAddresses {
+			is = append(is, "IP:"+address.String())
+		}
+		lacks := func(name string) bool { return !slices.Contains(is, name) }
+		return "alternative names " + list(want), "alternative names " + list(is), !slices.ContainsFunc(want, lacks)
+	}, err
+}
+
+// alternativeName reads what openssl writes so: DNS:NAME or IP:ADDRESS.
+func alternativeName(text string) (name string, ok bool) {
+	kind, value, _ := strings.Cut(text, ":")
+	switch kind {
+	case "DNS":
+		return "DNS:" + strings.ToLower(value), value != ""
+	case "IP":
+		address := net.ParseIP(value)
+		return "IP:" + address.String(), address != nil
+	}
+	return "", false
 }
 
 func (c *certificateCheck) isCA(n *yaml.Node) (condition[certificate], error) {
@@ -131,14 +176,6 @@ func (c *certificateCheck) usages(n *yaml.Node, what string, known []string) ([]
 		err = c.ErrorAt(n, "name at least one", "%s is an empty list", what)
 	}
 	return usages, err
-}
-
-func (c *certificateCheck) isTrue(n *yaml.Node, what string) error {
-	is, err := c.Boolean(n, what)
-	if err == nil && !is {
-		err = c.ErrorAt(n, "write true, or leave it out", "%s is false", what)
-	}
-	return err
 }
 
 func (c *certificateCheck) selfSigned(n *yaml.Node) (condition[certificate], error) {

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,6 +154,9 @@ func TestChecks(t *testing.T) {
 	edge := p.leaf(func(c *x509.Certificate) { c.NotAfter = testNow })
 	opensslDays := p.leaf(func(c *x509.Certificate) { c.NotAfter = c.NotBefore.Add(10 * 24 * time.Hour) })
 	tooManyDays := p.leaf(func(c *x509.Certificate) { c.NotAfter = c.NotBefore.Add(10*24*time.Hour + time.Second) })
+	named := p.leaf(func(c *x509.Certificate) {
+		c.DNSNames, c.IPAddresses = []string{"App.example.com", "10.0.0.2"}, []net.IP{net.IPv4(10, 0, 0, 1), net.IPv6loopback}
+	})
 	small, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +185,11 @@ func TestChecks(t *testing.T) {
 		{"other case", "certificate", `{file: a, subject: {CN: Jane}}`, good, nil, "CN=jane"},
 		{"two common names", "certificate", `{file: a, subject: {CN: root}}`, twoNames, nil, "CN=root"},
 		{"the first counts", "certificate", `{file: a, subject: {CN: jane}}`, bytes.Join([][]byte{good, twoNames}, nil), nil, ""},
+
+		{"alternative names among others", "certificate", `{file: a, sans: ["DNS:app.example.com", "IP:10.0.0.1", "IP:0:0:0:0:0:0:0:1"]}`, named, nil, ""},
+		{"an alternative name too few", "certificate", `{file: a, sans: ["DNS:app", "IP:10.0.0.1"]}`, named, nil, "DNS:app.example.com"},
+		{"an address as a name", "certificate", `{file: a, sans: ["IP:10.0.0.2"]}`, named, nil, "DNS:10.0.0.2"},
+		{"the common name is no alternative name", "certificate", `{file: a, sans: ["DNS:jane"]}`, good, nil, "alternative names none"},
 
 		{"text before", "certificate", `{file: a, valid: true}`, append([]byte("Certificate:\n"), good...), nil, ""},
 		{"Windows line ends", "certificate", `{file: a, valid: true}`, bytes.ReplaceAll(good, []byte("\n"), []byte("\r\n")), nil, ""},

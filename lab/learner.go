@@ -117,3 +117,6 @@ func causeOf(root *os.Root, name string, err error) error {
 	}
 	return fmt.Errorf("cannot be read: %w", store.Cause(err))
 }
+
+// dir is the workspace.
+func (l *learner) dir() string { return l.root.Name() }

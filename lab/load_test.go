@@ -90,6 +90,9 @@ func TestParseRefuses(t *testing.T) {
 		{"mutant outside", with("- {id: bad", "- {id: ../bad, mistake: it is wrong, loses: [two]}"), "line 15", ""},
 
 		{"asks for nothing", check("{file: a.crt}"), "line 12", "ask for something"},
+		{"an e-mail as alternative name", check(`{file: a.crt, sans: ["email:jane@example.com"]}`), "line 12", "DNS:"},
+		{"no address", check(`{file: a.crt, sans: ["IP:app"]}`), "line 12", "IP:10.0.0.1"},
+		{"no alternative names", check(`{file: a.crt, sans: []}`), "line 12", "at least one"},
 		{"no file", check("{ca: true}"), `no field "file"`, ""},
 		{"file outside", check("{file: ../a.crt, ca: true}"), "line 12", "below the workspace"},
 		{"absolute file", check("{file: /etc/passwd, ca: true}"), "line 12", "below the workspace"},

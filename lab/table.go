@@ -44,18 +44,18 @@ func (p *params) table(what string, read func(f yamlfile.File, row *yaml.Node) e
 	return key
 }
 
-// text reads a text of a row.
-func text(f yamlfile.File, what string, to *string) yamlfile.Key {
+// rowText reads a text of a row.
+func rowText(f yamlfile.File, what string, to *string) yamlfile.Key {
 	return yamlfile.Key{Name: what, Read: func(n *yaml.Node) (err error) { *to, err = f.Text(n, what); return err }}
 }
 
-// texts reads a list of texts of a row.
-func texts(f yamlfile.File, what string, to *[]string) yamlfile.Key {
+// rowTexts reads a list of texts of a row.
+func rowTexts(f yamlfile.File, what string, to *[]string) yamlfile.Key {
 	return yamlfile.Key{Name: what, Read: func(n *yaml.Node) (err error) { *to, err = f.Texts(n, what); return err }}
 }
 
-// object reads what stands for an object in JSON.
-func object(f yamlfile.File, what string, to *map[string]any) yamlfile.Key {
+// rowObject reads what stands for an object in JSON.
+func rowObject(f yamlfile.File, what string, to *map[string]any) yamlfile.Key {
 	return yamlfile.Key{Name: what, Read: func(n *yaml.Node) error {
 		err := n.Decode(to)
 		if err == nil {
