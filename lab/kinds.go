@@ -19,6 +19,7 @@ func kinds() []kind {
 		{"csr", readCSRCheck},
 		{"falco", readFalcoCheck},
 		{"key", readKeyCheck},
+		{"rego", readRegoCheck},
 		{"kubeconfig", readKubeconfigCheck},
 		{"manifest", readManifestCheck},
 		{"object", readObjectCheck},
