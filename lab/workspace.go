@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -24,6 +25,7 @@ type mark struct {
 	APIVersion string    `json:"apiVersion"`
 	Kind       string    `json:"kind"`
 	Lab        string    `json:"lab"`
+	From       string    `json:"from,omitempty"` // the directory of a lab of somebody's own
 	StartedAt  time.Time `json:"startedAt"`
 	// Unfinished says that its files are not all there yet: whoever finds it so
 	// begins it anew.
@@ -101,7 +103,7 @@ func (w *Workspace) start(ctx context.Context, o StartOptions) error {
 	m, err := w.mark()
 	switch {
 	case errors.Is(err, errNoMark) && isEmpty(w.Dir): // made just now, or left so by a kill
-		m = &mark{Lab: w.Lab.ID, StartedAt: o.Now, Unfinished: true}
+		m = &mark{Lab: w.Lab.ID, From: w.Lab.from, StartedAt: o.Now, Unfinished: true}
 	case err != nil:
 		return err
 	}
@@ -165,11 +167,29 @@ func (w *Workspace) mark() (*mark, error) {
 	if err != nil {
 		return nil, failure.New(failure.Failed, "move it away, and start the lab again", "%q %v", filepath.Join(w.Dir, markFile), err)
 	}
-	var m mark
-	if err := json.Unmarshal(data, &m); err != nil || m.APIVersion != apiVersion || m.Kind != kindWorkspace || m.Lab != w.Lab.ID {
+	m, ok := parseMark(data)
+	switch {
+	case !ok || m.Lab != w.Lab.ID:
 		return nil, failure.New(failure.Refused, "move it away, or choose another place for the labs", "%q is not the workspace of lab %q", w.Dir, w.Lab.ID)
+	case m.From != w.Lab.from:
+		return nil, failure.New(failure.Refused, "move it away, or choose another place for the labs",
+			"%q is the workspace of another lab %q, %s", w.Dir, w.Lab.ID, m.origin())
 	}
-	return &m, nil
+	return m, nil
+}
+
+// parseMark reads a mark of any lab.
+func parseMark(data []byte) (m *mark, ok bool) {
+	err := json.Unmarshal(data, &m)
+	return m, err == nil && m != nil && m.APIVersion == apiVersion && m.Kind == kindWorkspace
+}
+
+// origin says where the lab of a mark is from.
+func (m *mark) origin() string {
+	if m.From == "" {
+		return "that of the catalogue"
+	}
+	return fmt.Sprintf("that in %q", m.From)
 }
 
 const maxMark = 64 << 10
