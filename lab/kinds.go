@@ -13,6 +13,7 @@ func kinds() []kind {
 		{"certificate", readCertificateCheck},
 		{"csr", readCSRCheck},
 		{"key", readKeyCheck},
+		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
 		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
