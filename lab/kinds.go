@@ -21,6 +21,7 @@ func kinds() []kind {
 		{"key", readKeyCheck},
 		{"rego", readRegoCheck},
 		{"kubeconfig", readKubeconfigCheck},
+		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
 		{"object", readObjectCheck},
 		{"podSecurity", readPodSecurityCheck},
