@@ -105,6 +105,13 @@ func appendDocuments(docs []document, name string, data []byte) ([]document, str
 		}
 		return docs, ""
 	}
+	whole, err := decodeJSON(data)
+	if err != nil {
+		return nil, fmt.Sprintf("document %d of %s is no object of Kubernetes: %v", len(docs)+1, name, err)
+	}
+	if huge := hugeQuantity(whole, false); huge != "" {
+		return nil, fmt.Sprintf("document %d of %s has the quantity %s", len(docs)+1, name, huge)
+	}
 	if len(docs) == maxDocuments {
 		return nil, fmt.Sprintf("%s has more than %d objects", name, maxDocuments)
 	}

@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"k8s.io/klog/v2"
 
 	"github.com/pkictl/pkictl/lab"
 )
@@ -44,6 +47,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		child()
 	}
+	klog.SetLogger(klog.New(nil)) // as the program does
 	code := m.Run()
 	_ = os.RemoveAll(programs) // where it was made
 	os.Exit(code)
@@ -80,6 +84,7 @@ func honest(t *testing.T, l *lab.Lab) {
 	for _, trial := range l.Trials() {
 		t.Run(trial.Name, func(t *testing.T) {
 			t.Parallel()
+			limitClusters(t, l)
 			findings, err := trial.Run(t.Context(), lab.TrialOptions{Machine: m, Path: scriptPath(t), Now: time.Now})
 			if err != nil {
 				t.Fatal(err)
@@ -115,11 +120,37 @@ func start(t *testing.T, l *lab.Lab) *lab.Workspace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := lab.Start(t.Context(), lab.StartOptions{Lab: l, Root: t.TempDir(), Now: time.Now(), Machine: m})
+	root := t.TempDir()
+	limitClusters(t, l)
+	w, err := lab.Start(t.Context(), lab.StartOptions{Lab: l, Root: root, Now: time.Now(), Machine: m})
 	if err != nil {
 		t.Fatal(err)
 	}
+	stopAfter(t, w)
 	return w
+}
+
+// clusters holds one of a few places for each cluster that runs: each takes 400 MB and
+// some seconds of a processor.
+var clusters = make(chan struct{}, 3)
+
+// limitClusters waits, where a lab has a cluster, until not too many run.
+func limitClusters(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	if slices.Contains(l.Needs, lab.NeedsCluster) {
+		clusters <- struct{}{}
+		t.Cleanup(func() { <-clusters })
+	}
+}
+
+// stopAfter ends a lab's cluster at the end of the test.
+func stopAfter(t *testing.T, w *lab.Workspace) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := w.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func grade(t *testing.T, w *lab.Workspace) *lab.Result {
