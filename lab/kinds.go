@@ -23,11 +23,11 @@ func kinds() []kind {
 		{"kubeconfig", readKubeconfigCheck},
 		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
+		{"networkPolicy", readNetworkPolicyCheck},
 		{"object", readObjectCheck},
 		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
 		{"seccomp", readSeccompCheck},
-		{"networkPolicy", readNetworkPolicyCheck},
 	}
 }
 
