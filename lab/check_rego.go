@@ -63,7 +63,7 @@ type reviewRow struct {
 
 func (c *regoCheck) row(f yamlfile.File, n *yaml.Node) error {
 	var row reviewRow
-	err := f.Mapping(n, "a review", text(f, "what", &row.what), object(f, "input", &row.input), row.verdict(f, "denied"))
+	err := f.Mapping(n, "a review", rowText(f, "what", &row.what), rowObject(f, "input", &row.input), row.verdict(f, "denied"))
 	if err == nil && (row.what == "" || row.input == nil || yamlfile.Field(n, "denied") == nil) {
 		err = f.ErrorAt(n, "give it what, input and denied", "a review is not complete")
 	}
@@ -101,7 +101,7 @@ func (p *params) hiddenObject(what string, to *map[string]any) yamlfile.Key {
 		if err != nil {
 			return err
 		}
-		return object(f, what, to).Read(root)
+		return rowObject(f, what, to).Read(root)
 	}
 	return key
 }
