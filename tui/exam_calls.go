@@ -157,11 +157,5 @@ func examDetails(session *lab.Session, report *lab.Report) (*examReported, error
 	if err != nil {
 		return nil, err
 	}
-	r := &examReported{*found, report, map[string]*lab.Result{}}
-	for _, t := range found.exam.Tasks {
-		if t.Checks != nil {
-			r.results[t.Lab] = &lab.Result{Lab: t.Lab, Checks: t.Checks, Points: t.Points, Total: t.Total}
-		}
-	}
-	return r, nil
+	return &examReported{*found, report, report.Results()}, nil
 }
