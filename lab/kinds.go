@@ -18,6 +18,7 @@ func kinds() []kind {
 		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
 		{"falco", readFalcoCheck},
+		{"gatekeeper", readGatekeeperCheck},
 		{"key", readKeyCheck},
 		{"rego", readRegoCheck},
 		{"kubeconfig", readKubeconfigCheck},
