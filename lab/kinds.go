@@ -12,13 +12,21 @@ func kinds() []kind {
 	return []kind{
 		{"admission", readAdmissionCheck},
 		{"canI", readCanICheck},
+		{"answers", readAnswersCheck},
+		{"auditPolicy", readAuditPolicyCheck},
 		{"certificate", readCertificateCheck},
+		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
 		{"falco", readFalcoCheck},
 		{"key", readKeyCheck},
+		{"rego", readRegoCheck},
 		{"kubeconfig", readKubeconfigCheck},
 		{"manifest", readManifestCheck},
 		{"object", readObjectCheck},
+		{"podSecurity", readPodSecurityCheck},
+		{"staticPod", readStaticPodCheck},
+		{"seccomp", readSeccompCheck},
+		{"networkPolicy", readNetworkPolicyCheck},
 	}
 }
 
