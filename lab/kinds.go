@@ -13,6 +13,7 @@ func kinds() []kind {
 		{"admission", readAdmissionCheck},
 		{"canI", readCanICheck},
 		{"answers", readAnswersCheck},
+		{"auditLog", readAuditLogCheck},
 		{"auditPolicy", readAuditPolicyCheck},
 		{"certificate", readCertificateCheck},
 		{"confinement", readConfinementCheck},
