@@ -41,6 +41,9 @@ func readAdmissionCheck(p *params) (grader, error) {
 			return a.webhook.read(p, n)
 		}},
 	)
+	if err == nil {
+		err = p.needsCluster()
+	}
 	switch {
 	case err != nil:
 		return nil, err
