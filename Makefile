@@ -59,17 +59,25 @@ tools/bin/.peers: tools/go.mod tools/go.sum
 $(GOBIN)/age:
 	GOBIN=$(GOBIN) go install filippo.io/age/cmd/age@$(AGE) filippo.io/age/cmd/age-keygen@$(AGE)
 
-test: tools/bin/.peers $(GOBIN)/age
-	@for need in openssl softhsm2-util pkcs11-tool /usr/share/easy-rsa/easyrsa setsid tmux cc; do \
-	  command -v $$need >/dev/null || { echo "error: the tests need $$need; on Debian: apt-get install openssl softhsm2 opensc easy-rsa util-linux tmux gcc" >&2; exit 1; }; done
+# Not there either, for the same reason.
+$(GOBIN)/opa: tools/opa/go.mod tools/opa/go.sum
+	cd tools/opa && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(GOBIN)/opa github.com/open-policy-agent/opa
+	touch $@
+
+test: tools/bin/.peers $(GOBIN)/age $(GOBIN)/opa
+	@for need in openssl softhsm2-util pkcs11-tool /usr/share/easy-rsa/easyrsa setsid tmux cc jq; do \
+	  command -v $$need >/dev/null || { echo "error: the tests need $$need; on Debian: apt-get install openssl softhsm2 opensc easy-rsa util-linux tmux gcc jq" >&2; exit 1; }; done
 	go test $(RACE) -timeout 75m ./...
 	go test -tags pkcs11 -run PKCS11 -timeout 10m ./ca ./cmd/pkictl
+	cd tools/cyclonus && go test ./...
 
 check: lint-tools
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "error: run gofmt -w on:" $$unformatted >&2; exit 1; }
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
 	cd tools/pictures && go mod tidy -diff && go vet ./...
+	cd tools/cyclonus && go mod tidy -diff && go vet ./...
+	cd tools/opa && go mod tidy -diff
 	go vet ./...
 	go vet -tags pkcs11 ./ca ./cmd/pkictl
 	$(GOBIN)/staticcheck ./...

@@ -178,14 +178,6 @@ func (c *certificateCheck) usages(n *yaml.Node, what string, known []string) ([]
 	return usages, err
 }
 
-func (c *certificateCheck) isTrue(n *yaml.Node, what string) error {
-	is, err := c.Boolean(n, what)
-	if err == nil && !is {
-		err = c.ErrorAt(n, "write true, or leave it out", "%s is false", what)
-	}
-	return err
-}
-
 func (c *certificateCheck) selfSigned(n *yaml.Node) (condition[certificate], error) {
 	return func(cert certificate, _ *work) (string, string, bool) {
 		found := "issued by " + cert.Issuer

@@ -28,6 +28,8 @@ type ExamOptions struct {
 	Minutes int // at most; 0 for DefaultExamMinutes
 	// Machine is what the machine has: labs that need more are left out.
 	Machine *Machine
+	// Progress is told what begins, and with done what has ended. It may be nil.
+	Progress func(step string, done bool)
 	// Random chooses among the labs of a domain.
 	Random *rand.Rand
 }
@@ -49,8 +51,8 @@ var ErrNoExam = errors.New("no exam has begun there")
 func examFile(root string) kept { return kept{root: root, name: "exam.json", kind: "LabExam"} }
 
 // NewExam chooses labs whose needs are met, weighted by the domains of the CKS, makes
-// a workspace for each that nobody has worked in, and starts the clock. It is refused
-// while another exam goes on.
+// a workspace for each that nobody has worked in, runs the clusters of those that have
+// one, and starts the clock. It is refused while another exam goes on.
 func NewExam(ctx context.Context, o ExamOptions) (*Session, error) {
 	labs, err := Catalogue()
 	if err != nil {
@@ -92,17 +94,43 @@ func prepareExam(ctx context.Context, o ExamOptions, labs []*Lab) (Exam, error) 
 	if err != nil {
 		return Exam{}, failure.Wrap(store.Cause(err), failure.Failed, "", "cannot make a directory in %q", filepath.Join(o.Root, examsDir))
 	}
-	exam := Exam{StartedAt: o.Now, EndsAt: o.Now}
+	began := time.Now()
+	if err := sweep(ctx, o.Root); err != nil {
+		return Exam{}, err
+	}
+	exam := Exam{StartedAt: o.Now}
 	weights := weigh(labs)
+	var started []*Workspace
 	for i, lab := range labs {
-		w, err := Start(ctx, StartOptions{Lab: lab, Root: filepath.Join(o.Root, below), Now: o.Now, Machine: o.Machine})
+		w, err := Start(ctx, StartOptions{Lab: lab, Root: filepath.Join(o.Root, below), Now: o.Now, Machine: o.Machine, Progress: o.Progress})
 		if err != nil {
-			return Exam{}, err
+			return Exam{}, errors.Join(err, stopAll(context.WithoutCancel(ctx), started))
 		}
-		exam.EndsAt = exam.EndsAt.Add(time.Duration(lab.Minutes) * time.Minute)
+		started = append(started, w)
 		exam.Tasks = append(exam.Tasks, ExamTask{Lab: lab.ID, Domain: lab.Domain, Weight: weights[i], Dir: w.Dir, Total: lab.Points()})
 	}
+	if slices.ContainsFunc(labs, func(l *Lab) bool { return l.cluster != nil }) {
+		exam.StartedAt = o.Now.Add(time.Since(began)) // the learner does not wait for clusters
+	}
+	exam.EndsAt = exam.StartedAt.Add(examTime(labs))
 	return exam, nil
+}
+
+func examTime(labs []*Lab) time.Duration {
+	minutes := 0
+	for _, lab := range labs {
+		minutes += lab.Minutes
+	}
+	return time.Duration(minutes) * time.Minute
+}
+
+// stopAll ends the clusters of workspaces.
+func stopAll(ctx context.Context, list []*Workspace) error {
+	var errs []error
+	for _, w := range list {
+		errs = append(errs, w.Stop(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // ResumeExam returns the last exam that was begun below root, one that has ended
@@ -188,9 +216,12 @@ func (s *Session) Workspace(id string) (*Workspace, error) {
 }
 
 // Grade grades a task as it is now, and notes the points. It is refused when the
-// time is up.
+// time is up. A cluster that does not run is started again.
 func (s *Session) Grade(ctx context.Context, id string, now time.Time) (*Result, error) {
 	w, err := s.Workspace(id)
+	if err == nil {
+		err = w.Up(ctx, now, nil)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -198,12 +229,14 @@ func (s *Session) Grade(ctx context.Context, id string, now time.Time) (*Result,
 	if err != nil {
 		return nil, err
 	}
-	return result, s.task(ctx, id, now, func(t *ExamTask) { t.Points, t.Total = result.Points, result.Total })
+	return result, s.task(ctx, id, now, func(t *ExamTask) { t.grade(result) })
 }
 
 // Finish ends the exam: it grades all tasks, and reports. When the time is up before,
 // a task in which something was changed afterwards keeps the points that it had when
-// it was last graded. To finish an exam that has ended changes nothing.
+// it was last graded; so does one with a cluster, in which a change leaves no trace,
+// when that is longer than a minute ago. The clusters are ended. To finish an exam that
+// has ended changes nothing.
 func (s *Session) Finish(ctx context.Context, now time.Time) (*Report, error) {
 	err := s.change(ctx, func(exam *Exam) error {
 		if !exam.EndedAt.IsZero() {
@@ -224,19 +257,40 @@ func (s *Session) Finish(ctx context.Context, now time.Time) (*Report, error) {
 		return nil, err
 	}
 	exam := s.Exam()
-	return exam.Report(), nil
+	return exam.Report(), s.stop(ctx)
 }
+
+// stop ends the clusters of all tasks.
+func (s *Session) stop(ctx context.Context) error {
+	var list []*Workspace
+	for _, t := range s.Exam().Tasks {
+		if w, err := s.Workspace(t.Lab); err == nil { // or the learner has taken it away
+			list = append(list, w)
+		}
+	}
+	return stopAll(ctx, list)
+}
+
+// lateFinish is how long after its end an exam with clusters is graded as it is: who
+// had it open finishes it at once.
+const lateFinish = time.Minute
 
 // settle grades a task for good.
 func (s *Session) settle(ctx context.Context, exam *Exam, t *ExamTask, now time.Time) error {
-	if now.After(exam.EndsAt) && changedAfter(t.Dir, exam.EndsAt) {
+	if now.After(exam.EndsAt) && s.changedAfter(t, exam.EndsAt) {
 		return nil
 	}
 	w, err := s.Workspace(t.Lab)
+	if err == nil && w.Lab.cluster != nil {
+		if now.Sub(exam.EndsAt) > lateFinish {
+			return nil
+		}
+		err = w.Up(ctx, now, nil)
+	}
 	if err == nil {
 		var result *Result
 		if result, err = w.Check(ctx, exam.EndedAt); err == nil {
-			t.Points, t.Total = result.Points, result.Total
+			t.grade(result)
 		}
 	}
 	if ctx.Err() != nil {
@@ -248,12 +302,20 @@ func (s *Session) settle(ctx context.Context, exam *Exam, t *ExamTask, now time.
 // maxLooked is how many files are looked at for a change.
 const maxLooked = 10_000
 
-// changedAfter says whether something in a workspace is younger than a time.
-func changedAfter(dir string, limit time.Time) bool {
+// changedAfter says whether something in a task's workspace is younger than a time.
+func (s *Session) changedAfter(t *ExamTask, limit time.Time) bool {
+	lab, err := Named(t.Lab)
+	if err != nil {
+		return true
+	}
+	w := &Workspace{Lab: lab, Dir: t.Dir}
 	looked, changed := 0, errors.New("something is younger")
-	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(t.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if w.isRunDir(path) {
+			return fs.SkipDir
 		}
 		info, err := entry.Info() // of a link itself
 		if looked++; err == nil && (info.ModTime().After(limit) || looked > maxLooked) {

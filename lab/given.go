@@ -76,7 +76,7 @@ func (l *Lab) givenFiles() ([]givenFile, error) {
 			return nil
 		case !entry.Type().IsRegular():
 			return bad(below, "it is no plain file")
-		case !filepath.IsLocal(filepath.FromSlash(below)) || below == markFile:
+		case !filepath.IsLocal(filepath.FromSlash(below)) || below == markFile || l.cluster != nil && isOwnName(below):
 			return bad(below, "the name is not allowed")
 		case len(list) == maxGivenFiles:
 			return bad(below, "there are too many files")
@@ -92,4 +92,14 @@ func (l *Lab) givenFiles() ([]givenFile, error) {
 		return nil
 	})
 	return list, err
+}
+
+// GivenNames lists the files that a workspace begins with, with slashes.
+func (l *Lab) GivenNames() ([]string, error) {
+	given, err := l.givenFiles()
+	var names []string
+	for _, g := range given {
+		names = append(names, g.name)
+	}
+	return names, err
 }

@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"k8s.io/klog/v2"
 
 	"github.com/pkictl/pkictl/lab"
 )
@@ -44,6 +47,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		child()
 	}
+	klog.SetLogger(klog.New(nil)) // as the program does
 	code := m.Run()
 	_ = os.RemoveAll(programs) // where it was made
 	os.Exit(code)
@@ -59,6 +63,7 @@ func TestHonesty(t *testing.T) {
 	if len(labs) < 3 {
 		t.Fatalf("there are %d labs only", len(labs))
 	}
+	wantNone(t, lab.LintTogether(labs))
 	for _, l := range labs {
 		t.Run(l.ID, func(t *testing.T) {
 			t.Parallel()
@@ -68,46 +73,45 @@ func TestHonesty(t *testing.T) {
 }
 
 func honest(t *testing.T, l *lab.Lab) {
-	if len(l.Hints) != 3 || len(l.Mutants) < 3 || l.Number == 0 {
-		t.Errorf("it has %d hints, %d mutants and number %d", len(l.Hints), len(l.Mutants), l.Number)
+	if l.Number == 0 {
+		t.Error("it has no number")
 	}
-	t.Run("untouched", func(t *testing.T) {
-		t.Parallel()
-		for _, check := range grade(t, start(t, l)).Checks {
-			if check.Passed {
-				t.Errorf("check %s is a free gift", check.ID)
+	wantNone(t, l.Lint())
+	m, err := machine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trial := range l.Trials() {
+		t.Run(trial.Name, func(t *testing.T) {
+			t.Parallel()
+			limitClusters(t, l)
+			findings, err := trial.Run(t.Context(), lab.TrialOptions{Machine: m, Path: scriptPath(t), Now: time.Now})
+			if err != nil {
+				t.Fatal(err)
 			}
-			if check.Wanted == "" || check.Found == "" {
-				t.Errorf("check %s wants %q and found %q", check.ID, check.Wanted, check.Found)
-			}
+			wantNone(t, findings)
+		})
+	}
+}
+
+func wantNone(t *testing.T, findings []lab.LintFinding) {
+	t.Helper()
+	for _, f := range findings {
+		if f.Level == lab.LintWarning {
+			continue
 		}
-	})
-	for name, script := range map[string]string{"tools": l.Solution.Tools, "pkictl": l.Solution.Pkictl, "second": l.Solution.Second} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if script == "" && name == "pkictl" {
-				return // of no use there
-			}
-			if script == "" {
-				t.Fatal("there is no such solution")
-			}
-			w := start(t, l)
-			run(t, w, script)
-			wantLost(t, grade(t, w), nil)
-		})
+		t.Errorf("%s: %s: %s (%s)", f.Level, f.Where, f.Text, f.Hint)
 	}
-	for _, mutant := range l.Mutants {
-		t.Run("mutant "+mutant.ID, func(t *testing.T) {
-			t.Parallel()
-			if len(mutant.Loses) == 0 {
-				t.Fatal("it loses nothing")
-			}
-			w := start(t, l)
-			run(t, w, l.Solution.Tools)
-			run(t, w, mutant.Script)
-			wantLost(t, grade(t, w), mutant.Loses)
-		})
+}
+
+// scriptPath is where solutions find openssl, kubectl and the like.
+func scriptPath(t *testing.T) string {
+	t.Helper()
+	tools, err := filepath.Abs("../tools/bin")
+	if err != nil {
+		t.Fatal(err)
 	}
+	return strings.Join([]string{os.Getenv("PATH"), tools}, string(os.PathListSeparator))
 }
 
 func start(t *testing.T, l *lab.Lab) *lab.Workspace {
@@ -116,11 +120,37 @@ func start(t *testing.T, l *lab.Lab) *lab.Workspace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := lab.Start(t.Context(), lab.StartOptions{Lab: l, Root: t.TempDir(), Now: time.Now(), Machine: m})
+	root := t.TempDir()
+	limitClusters(t, l)
+	w, err := lab.Start(t.Context(), lab.StartOptions{Lab: l, Root: root, Now: time.Now(), Machine: m})
 	if err != nil {
 		t.Fatal(err)
 	}
+	stopAfter(t, w)
 	return w
+}
+
+// clusters holds one of a few places for each cluster that runs: each takes 400 MB and
+// some seconds of a processor.
+var clusters = make(chan struct{}, 3)
+
+// limitClusters waits, where a lab has a cluster, until not too many run.
+func limitClusters(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	if slices.Contains(l.Needs, lab.NeedsCluster) {
+		clusters <- struct{}{}
+		t.Cleanup(func() { <-clusters })
+	}
+}
+
+// stopAfter ends a lab's cluster at the end of the test.
+func stopAfter(t *testing.T, w *lab.Workspace) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := w.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func grade(t *testing.T, w *lab.Workspace) *lab.Result {
@@ -162,11 +192,7 @@ func run(t *testing.T, w *lab.Workspace, script string) {
 	t.Helper()
 	cmd := exec.Command("sh", "-eu", "-c", script)
 	cmd.Dir = w.Dir
-	tools, err := filepath.Abs("../tools/bin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Env = []string{"PATH=" + strings.Join([]string{programs, os.Getenv("PATH"), tools}, string(os.PathListSeparator)), "HOME=" + t.TempDir()}
+	cmd.Env = []string{"PATH=" + programs + string(os.PathListSeparator) + scriptPath(t), "HOME=" + t.TempDir()}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, script, out)
 	}

@@ -10,13 +10,25 @@ type kind struct {
 // whose reader says which parameters there are.
 func kinds() []kind {
 	return []kind{
+		{"admission", readAdmissionCheck},
+		{"canI", readCanICheck},
+		{"answers", readAnswersCheck},
+		{"auditPolicy", readAuditPolicyCheck},
 		{"certificate", readCertificateCheck},
+		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
+		{"falco", readFalcoCheck},
+		{"gatekeeper", readGatekeeperCheck},
 		{"key", readKeyCheck},
+		{"rego", readRegoCheck},
+		{"kubeconfig", readKubeconfigCheck},
 		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
+		{"networkPolicy", readNetworkPolicyCheck},
+		{"object", readObjectCheck},
 		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
+		{"seccomp", readSeccompCheck},
 	}
 }
 

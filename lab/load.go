@@ -45,7 +45,11 @@ func Read(files fs.FS, id, dir string) (*Lab, error) {
 	if err := lab.readScripts(dir); err != nil {
 		return nil, err
 	}
-	if _, err := lab.givenFiles(); err != nil {
+	given, err := lab.givenFiles()
+	if err != nil {
+		return nil, err
+	}
+	if err := lab.checkIssued(given); err != nil {
 		return nil, err
 	}
 	for _, name := range lab.asked {
@@ -97,7 +101,7 @@ func (r *reader) read(root *yaml.Node) error {
 		}
 	}
 	l := r.lab
-	var checks, mutants *yaml.Node
+	var checks, mutants, cluster *yaml.Node
 	err := r.Mapping(root, "the lab",
 		yamlfile.Key{Name: "apiVersion", Read: r.constant(apiVersion)},
 		yamlfile.Key{Name: "kind", Read: r.constant(kindLab)},
@@ -106,6 +110,7 @@ func (r *reader) read(root *yaml.Node) error {
 		yamlfile.Key{Name: "domain", Read: r.domain},
 		yamlfile.Key{Name: "minutes", Read: r.number("minutes", &l.Minutes, 120)},
 		yamlfile.Key{Name: "needs", Read: r.needs},
+		yamlfile.Key{Name: "cluster", Read: func(n *yaml.Node) error { cluster = n; return nil }},
 		yamlfile.Key{Name: "scenario", Read: r.paragraph("scenario", &l.Scenario)},
 		yamlfile.Key{Name: "tasks", Read: r.paragraphs("tasks", &l.Tasks)},
 		yamlfile.Key{Name: "hints", Read: r.paragraphs("hints", &l.Hints)},
@@ -113,6 +118,9 @@ func (r *reader) read(root *yaml.Node) error {
 		yamlfile.Key{Name: "mutants", Read: func(n *yaml.Node) error { mutants = n; return nil }},
 	)
 	if err != nil {
+		return err
+	}
+	if err := r.readCluster(cluster); err != nil { // which is among the needs
 		return err
 	}
 	if err := r.readChecks(checks); err != nil { // they name tasks

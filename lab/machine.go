@@ -46,6 +46,9 @@ func (m *Machine) Lacks(need string) error {
 		return failure.New(failure.Failed, "", "no cluster can be started here")
 	case need == NeedsCluster && m.NoCluster != nil:
 		return m.NoCluster
+	case need == NeedsCluster && m.Assets.ControllerManager == "":
+		return failure.New(failure.Failed, "take it from the Kubernetes release that kube-apiserver is of; setup-envtest has none",
+			"the program kube-controller-manager is not beside kube-apiserver")
 	}
 	return nil
 }

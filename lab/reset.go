@@ -19,14 +19,20 @@ const oldDir = "before-reset"
 // Reset begins the lab anew. What was in the workspace is not deleted but moved to
 // the directory that it returns, below before-reset in the root; empty if there was
 // nothing. Links are moved as they are: what they lead to is not touched.
+//
+// A cluster of the lab is not moved but ended and deleted with its data, and another
+// one is started.
 func (w *Workspace) Reset(ctx context.Context, now time.Time) (movedTo string, err error) {
-	err = locked(ctx, w.root, func() error {
+	if err := w.machine.lacks(w.Lab); err != nil {
+		return "", err
+	}
+	err = w.alone(ctx, func() error {
 		m, err := w.mark()
 		if err != nil {
 			return err
 		}
 		m.StartedAt = now
-		movedTo, err = w.begin(m)
+		movedTo, err = w.begin(ctx, m, now, nil)
 		return err
 	})
 	return movedTo, err

@@ -13,7 +13,7 @@ const maxStamped = 4096
 
 // Stamp tells the states of a workspace apart, by the names, sizes, modes and
 // times of its files, which it does not open. It is cheap enough to be asked for
-// every second.
+// every second. What a running cluster writes is left out.
 func (w *Workspace) Stamp() string {
 	hash := fnv.New64a()
 	w.look(func(path string, info fs.FileInfo) bool {
@@ -48,6 +48,9 @@ func (w *Workspace) look(see func(path string, info fs.FileInfo) bool) {
 		}
 		if entry == nil { // the workspace itself is gone
 			return err
+		}
+		if w.isRunDir(path) {
+			return fs.SkipDir
 		}
 		if info, err := entry.Info(); err == nil && !see(path, info) {
 			return fs.SkipAll

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -24,10 +25,13 @@ type mark struct {
 	APIVersion string    `json:"apiVersion"`
 	Kind       string    `json:"kind"`
 	Lab        string    `json:"lab"`
+	From       string    `json:"from,omitempty"` // the directory of a lab of somebody's own
 	StartedAt  time.Time `json:"startedAt"`
 	// Unfinished says that its files are not all there yet: whoever finds it so
 	// begins it anew.
 	Unfinished bool `json:"unfinished,omitempty"`
+	// Port is that of the API server of the lab's cluster.
+	Port int `json:"port,omitempty"`
 }
 
 // Workspace is a directory in which a learner works on a lab. Its methods do not
@@ -55,9 +59,10 @@ type StartOptions struct {
 	Progress func(step string, done bool)
 }
 
-// Start makes the workspace of a lab, ROOT/ID, with the files that it begins with.
-// One that is there is resumed as it is. What is there and is no workspace of that
-// lab is refused.
+// Start makes the workspace of a lab, ROOT/ID, with the files that it begins with, and
+// runs the cluster that the lab has. One that is there is resumed as it is; its
+// cluster is started if it does not run. What is there and is no workspace of that lab
+// is refused. A Start that fails leaves nothing running that it has started.
 func Start(ctx context.Context, o StartOptions) (*Workspace, error) {
 	lab := o.Lab
 	if lab == nil {
@@ -74,7 +79,7 @@ func Start(ctx context.Context, o StartOptions) (*Workspace, error) {
 		return nil, err
 	}
 	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), machine: o.Machine, root: root}
-	if err := locked(ctx, root, func() error { return w.start(o.Now) }); err != nil {
+	if err := w.alone(ctx, func() error { return w.start(ctx, o) }); err != nil {
 		return nil, err
 	}
 	return w, nil
@@ -88,8 +93,8 @@ func absolute(root string) (string, error) {
 	return filepath.Abs(root)
 }
 
-// start makes the workspace, or completes it. The root is locked.
-func (w *Workspace) start(now time.Time) error {
+// start makes the workspace, or completes it. It is locked.
+func (w *Workspace) start(ctx context.Context, o StartOptions) error {
 	err := os.Mkdir(w.Dir, 0o700)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return failure.Wrap(store.Cause(err), failure.Failed, "choose another place for the labs", "cannot make directory %q", w.Dir)
@@ -98,15 +103,15 @@ func (w *Workspace) start(now time.Time) error {
 	m, err := w.mark()
 	switch {
 	case errors.Is(err, errNoMark) && isEmpty(w.Dir): // made just now, or left so by a kill
-		m = &mark{Lab: w.Lab.ID, StartedAt: now, Unfinished: true}
+		m = &mark{Lab: w.Lab.ID, From: w.Lab.from, StartedAt: o.Now, Unfinished: true}
 	case err != nil:
 		return err
 	}
 	w.StartedAt, w.Resumed = m.StartedAt, !m.Unfinished
 	if w.Resumed {
-		return nil
+		return w.resumeCluster(ctx, m, o.Now, o.Progress)
 	}
-	_, err = w.begin(m)
+	_, err = w.begin(ctx, m, o.Now, o.Progress)
 	return err
 }
 
@@ -162,11 +167,29 @@ func (w *Workspace) mark() (*mark, error) {
 	if err != nil {
 		return nil, failure.New(failure.Failed, "move it away, and start the lab again", "%q %v", filepath.Join(w.Dir, markFile), err)
 	}
-	var m mark
-	if err := json.Unmarshal(data, &m); err != nil || m.APIVersion != apiVersion || m.Kind != kindWorkspace || m.Lab != w.Lab.ID {
+	m, ok := parseMark(data)
+	switch {
+	case !ok || m.Lab != w.Lab.ID:
 		return nil, failure.New(failure.Refused, "move it away, or choose another place for the labs", "%q is not the workspace of lab %q", w.Dir, w.Lab.ID)
+	case m.From != w.Lab.from:
+		return nil, failure.New(failure.Refused, "move it away, or choose another place for the labs",
+			"%q is the workspace of another lab %q, %s", w.Dir, w.Lab.ID, m.origin())
 	}
-	return &m, nil
+	return m, nil
+}
+
+// parseMark reads a mark of any lab.
+func parseMark(data []byte) (m *mark, ok bool) {
+	err := json.Unmarshal(data, &m)
+	return m, err == nil && m != nil && m.APIVersion == apiVersion && m.Kind == kindWorkspace
+}
+
+// origin says where the lab of a mark is from.
+func (m *mark) origin() string {
+	if m.From == "" {
+		return "that of the catalogue"
+	}
+	return fmt.Sprintf("that in %q", m.From)
 }
 
 const maxMark = 64 << 10
@@ -194,18 +217,24 @@ func (w *Workspace) writeMark(m *mark) error {
 	return store.ReplaceFile(store.File{Path: filepath.Join(w.Dir, markFile), Data: append(data, '\n'), Mode: 0o600})
 }
 
-// begin writes the files that the lab begins with. What was in the workspace is
-// moved away before, so that no link in it is followed. A kill leaves a mark that
-// has Start begin again.
-func (w *Workspace) begin(m *mark) (movedTo string, err error) {
-	m.Unfinished = true
+// begin writes the files that the lab begins with, and runs its cluster. What was in
+// the workspace is moved away before, so that no link in it is followed; an old cluster
+// is ended and thrown away. A kill leaves a mark that has Start begin again.
+func (w *Workspace) begin(ctx context.Context, m *mark, now time.Time, progress func(string, bool)) (movedTo string, err error) {
+	m.Unfinished, m.Port = true, 0
 	if err := w.writeMark(m); err != nil {
+		return "", err
+	}
+	if err := w.removeCluster(ctx); err != nil {
 		return "", err
 	}
 	if movedTo, err = w.moveAway(); err != nil {
 		return "", err
 	}
 	if err := w.writeGiven(); err != nil {
+		return movedTo, err
+	}
+	if err := w.makeCluster(ctx, m, now, progress); err != nil {
 		return movedTo, err
 	}
 	m.Unfinished = false
@@ -239,12 +268,16 @@ func (w *Workspace) writeGiven() error {
 
 // Check grades what is in the workspace. It only reads: it runs nothing, follows no
 // link out of the workspace, waits for no pipe, and reads no file beyond a limit.
-// That something is missing or wrong is no error, but a check that has not passed.
+// That something is missing or wrong is no error, but a check that has not passed. It
+// is one that the lab's cluster does not run.
 func (w *Workspace) Check(ctx context.Context, now time.Time) (*Result, error) {
 	if _, err := w.mark(); err != nil {
 		return nil, err
 	}
 	if err := w.machine.lacks(w.Lab); err != nil {
+		return nil, err
+	}
+	if err := w.runs(ctx); err != nil {
 		return nil, err
 	}
 	root, err := w.open()

@@ -198,7 +198,7 @@ func (s *labsScreen) place(before labsRow) int {
 	}
 	s.again = s.again || s.loaded
 	for i, row := range s.rows {
-		if row.lab != nil && s.state(row.lab) != labPassed && len(s.lacking(row.lab)) == 0 {
+		if row.lab != nil && s.state(row.lab) != lab.StatePassed && len(s.lacking(row.lab)) == 0 {
 			return i
 		}
 	}
@@ -217,8 +217,8 @@ func labFinds(text, typed string) bool {
 }
 
 // labWords are the words that typing finds a lab by.
-func labWords(l *lab.Lab, domain lab.Domain, state labState) string {
-	return strings.Join([]string{l.ID, l.Title, domain.Title, domain.Exam, state.word(), strings.Join(l.Needs, " ")}, " ")
+func labWords(l *lab.Lab, domain lab.Domain, state lab.State) string {
+	return strings.Join([]string{l.ID, l.Title, domain.Title, domain.Exam, state.String(), strings.Join(l.Needs, " ")}, " ")
 }
 
 func (s *labsScreen) open() tea.Cmd {
@@ -240,33 +240,7 @@ func (s *labsScreen) openExam() tea.Cmd {
 	return push(newExam(s.world))
 }
 
-// labState is how far a learner is with a lab.
-type labState int
-
-const (
-	labNew labState = iota
-	labStarted
-	labPassed
-	labGivenUp
-)
-
-func (s *labsState) state(l *lab.Lab) labState { return labStateOf(s.progress[l.ID]) }
-
-func labStateOf(p lab.Progress) labState {
-	switch {
-	case !p.PassedAt.IsZero():
-		return labPassed
-	case p.GaveUp:
-		return labGivenUp
-	case !p.StartedAt.IsZero():
-		return labStarted
-	}
-	return labNew
-}
-
-func (s labState) word() string { return [...]string{"new", "started", "passed", "given up"}[s] }
-
-func (s labState) sign() string { return [...]string{"○", "~", "✓", "–"}[s] }
+func (s *labsState) state(l *lab.Lab) lab.State { return s.progress[l.ID].State() }
 
 // lacking are the needs of a lab that this machine does not meet.
 func (s *labsState) lacking(l *lab.Lab) []string {
@@ -286,7 +260,7 @@ func (s *labsState) count(domain string) (passed, all int) {
 			continue
 		}
 		all++
-		if s.state(l) == labPassed {
+		if s.state(l) == lab.StatePassed {
 			passed++
 		}
 	}

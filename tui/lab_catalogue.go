@@ -127,7 +127,7 @@ func (s *labsScreen) drawDomain(d *lab.Domain, width int) string {
 // drawLab draws the line of a lab, with styles or without.
 func (s *labsScreen) drawLab(l *lab.Lab, width int, styled bool) string {
 	state := s.state(l)
-	sign := fmt.Sprintf("%s %-8s ", state.sign(), state.word())
+	sign := fmt.Sprintf("%s %-8s ", state.Sign(), state)
 	points := fmt.Sprintf("%d/%d", s.progress[l.ID].Points, l.Points())
 	right := fmt.Sprintf(" %7s %4d min", points, l.Minutes)
 	note := strings.Join(l.Needs, ", ")

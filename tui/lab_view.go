@@ -36,11 +36,11 @@ func (s *labScreen) View(width, height int) string {
 
 // head says how far the lab is, its time and where it is.
 func (s *labScreen) head(width int) []string {
-	state := labStateOf(s.progress)
-	if state == labNew && s.space != nil {
-		state = labStarted
+	state := s.progress.State()
+	if state == lab.StateNew && s.space != nil {
+		state = lab.StateStarted
 	}
-	left := s.theme.Strong.Render(state.sign() + " " + state.word())
+	left := s.theme.Strong.Render(state.Sign() + " " + state.String())
 	if r := s.result; r != nil {
 		left += fmt.Sprintf("  %d of %s ", r.Points, plural(r.Total, "point")) + labBar(s.theme, r.Points, r.Total, 10)
 	}
@@ -263,7 +263,7 @@ func (s *labScreen) status(width int) []string {
 	case s.result == nil:
 		return faint("c checks what is there.")
 	case labNeedsCluster(s.lab):
-		return faint("Checked at " + s.checkedAt.Format("15:04:05") + "; again when files change, and every 10 seconds for the cluster.")
+		return faint("Checked at " + s.checkedAt.Format("15:04:05") + "; again when files change, and every 10 seconds. Its cluster runs until x ends it.")
 	}
 	return faint("Checked at " + s.checkedAt.Format("15:04:05") + "; again as soon as files change.")
 }
