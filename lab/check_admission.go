@@ -211,7 +211,7 @@ func (s *servedWebhook) read(p *params, n *yaml.Node) error {
 
 // serve serves the webhook until end is called.
 func (s *servedWebhook) serve(ctx context.Context, w *work, admin *kubeclient.Client) (end func(), found string) {
-	hook := Webhook{Registry: s.registry, Message: WebhookMessage}
+	hook := Webhook{Registry: s.registry}
 	for _, part := range []struct {
 		to   *[]byte
 		name string
@@ -239,9 +239,6 @@ func (s *servedWebhook) serve(ctx context.Context, w *work, admin *kubeclient.Cl
 	}()
 	return func() { cancel(); <-ended }, ""
 }
-
-// WebhookMessage is how a Webhook's denial begins in labs.
-const WebhookMessage = "images of this registry are not allowed here"
 
 // port returns that of the Service.
 func (s *servedWebhook) port(ctx context.Context, admin *kubeclient.Client) (int, string) {

@@ -152,7 +152,7 @@ func (c confinement) String() string {
 	return strings.TrimSpace(c.kind + " " + c.name)
 }
 
-func text(p *string) string {
+func deref(p *string) string {
 	if p == nil {
 		return ""
 	}
@@ -161,7 +161,7 @@ func text(p *string) string {
 
 // seccompIs has the path as the kubelet joins it: without a ./ before it.
 func seccompIs(p *corev1.SeccompProfile) confinement {
-	name := text(p.LocalhostProfile)
+	name := deref(p.LocalhostProfile)
 	if name != "" {
 		name = path.Clean(name)
 	}
@@ -169,7 +169,7 @@ func seccompIs(p *corev1.SeccompProfile) confinement {
 }
 
 func appArmorIs(p *corev1.AppArmorProfile) confinement {
-	return confinement{string(p.Type), text(p.LocalhostProfile)}
+	return confinement{string(p.Type), deref(p.LocalhostProfile)}
 }
 
 // seccompOf returns what takes effect: the container's before the pod's. A privileged
@@ -327,7 +327,7 @@ func (c *confinedPod) fault() string {
 		if found := profileFault("appArmorProfile", appArmorIs(p), p.LocalhostProfile != nil); found != "" {
 			return found
 		}
-		if name := text(p.LocalhostProfile); name != strings.TrimSpace(name) {
+		if name := deref(p.LocalhostProfile); name != strings.TrimSpace(name) {
 			return fmt.Sprintf("the API server refuses the pod: localhostProfile %q has spaces around it", name)
 		}
 	}
@@ -342,7 +342,7 @@ func seccompFault(p *corev1.SeccompProfile) string {
 	switch {
 	case path.IsAbs(is.name):
 		return fmt.Sprintf("the API server refuses the pod: localhostProfile %s is absolute, and must be relative to the kubelet's directory for seccomp", is.name)
-	case slices.Contains(strings.Split(text(p.LocalhostProfile), "/"), ".."):
+	case slices.Contains(strings.Split(deref(p.LocalhostProfile), "/"), ".."):
 		return fmt.Sprintf("the API server refuses the pod: localhostProfile %s has .. in it", is.name)
 	}
 	return ""

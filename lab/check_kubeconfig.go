@@ -196,14 +196,14 @@ func (c *kubeContext) trustsAlone(admin *kubeclient.Client) (found string) {
 	}
 	certs, found := c.trusts()
 	for _, cert := range certs {
-		if !hasCertificate(trusted, cert) {
+		if !inBundle(trusted, cert) {
 			return "it also trusts another CA: " + cert.Subject.String()
 		}
 	}
 	return found
 }
 
-func hasCertificate(bundle []byte, cert *x509.Certificate) bool {
+func inBundle(bundle []byte, cert *x509.Certificate) bool {
 	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
 		if bytes.Equal(block.Bytes, cert.Raw) {
 			return true

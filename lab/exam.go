@@ -229,7 +229,7 @@ func (s *Session) Grade(ctx context.Context, id string, now time.Time) (*Result,
 	if err != nil {
 		return nil, err
 	}
-	return result, s.task(ctx, id, now, func(t *ExamTask) { t.Points, t.Total = result.Points, result.Total })
+	return result, s.task(ctx, id, now, func(t *ExamTask) { t.grade(result) })
 }
 
 // Finish ends the exam: it grades all tasks, and reports. When the time is up before,
@@ -290,7 +290,7 @@ func (s *Session) settle(ctx context.Context, exam *Exam, t *ExamTask, now time.
 	if err == nil {
 		var result *Result
 		if result, err = w.Check(ctx, exam.EndedAt); err == nil {
-			t.Points, t.Total = result.Points, result.Total
+			t.grade(result)
 		}
 	}
 	if ctx.Err() != nil {

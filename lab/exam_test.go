@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"testing"
 	"time"
 
@@ -80,7 +80,7 @@ func TestExam(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	resumed, err := lab.ResumeExam(root, nil)
-	if err != nil || !slices.Equal(resumed.Exam().Tasks, s.Exam().Tasks) || !resumed.Exam().EndsAt.Equal(exam.EndsAt) {
+	if err != nil || !reflect.DeepEqual(resumed.Exam().Tasks, s.Exam().Tasks) || !resumed.Exam().EndsAt.Equal(exam.EndsAt) {
 		t.Fatalf("%+v %v", resumed, err)
 	}
 	solve(t, resumed, "key-and-csr")

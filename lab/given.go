@@ -93,3 +93,13 @@ func (l *Lab) givenFiles() ([]givenFile, error) {
 	})
 	return list, err
 }
+
+// GivenNames lists the files that a workspace begins with, with slashes.
+func (l *Lab) GivenNames() ([]string, error) {
+	given, err := l.givenFiles()
+	var names []string
+	for _, g := range given {
+		names = append(names, g.name)
+	}
+	return names, err
+}

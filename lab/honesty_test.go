@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/klog/v2"
+
 	"github.com/pkictl/pkictl/lab"
 )
 
@@ -45,6 +47,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		child()
 	}
+	klog.SetLogger(klog.New(nil)) // as the program does
 	code := m.Run()
 	_ = os.RemoveAll(programs) // where it was made
 	os.Exit(code)

@@ -127,7 +127,12 @@ type ExamTask struct {
 	Flagged bool   `json:"flagged"` // to come back to
 	Points  int    `json:"points"`  // when it was last graded, before the end
 	Total   int    `json:"total"`
+	// Checks is what was found then.
+	Checks []CheckResult `json:"checks,omitempty"`
 }
+
+// grade notes how a task stands.
+func (t *ExamTask) grade(r *Result) { t.Points, t.Total, t.Checks = r.Points, r.Total, r.Checks }
 
 // PassMark is the percentage that passes an exam.
 const PassMark = 67

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/pkictl/pkictl/internal/store"
+	"github.com/pkictl/pkictl/lab/opa"
 )
 
 // isFileName says whether a name, with slashes, is one below a workspace, and not
@@ -26,10 +27,11 @@ type learner struct {
 	root    *os.Root
 	read    map[string]fileRead // so that all checks see the same file
 	decoded map[string]decoded
+	rego    map[string]opa.Version // in which a policy is written, where it is not V1
 }
 
 func newLearner(root *os.Root) *learner {
-	return &learner{root: root, read: map[string]fileRead{}, decoded: map[string]decoded{}}
+	return &learner{root: root, read: map[string]fileRead{}, decoded: map[string]decoded{}, rego: map[string]opa.Version{}}
 }
 
 type fileRead struct {

@@ -207,11 +207,12 @@ func (t *linter) unused(files fs.FS, seen *openedFS) {
 	}
 }
 
-// LintTogether looks for what is wrong with labs that are listed together.
+// LintTogether looks for what is wrong with labs that are listed together. Those that
+// could not be read are nil.
 func LintTogether(labs []*Lab) []LintFinding {
 	var findings []LintFinding
 	numbers := map[int]string{}
-	for _, l := range labs {
+	for _, l := range slices.DeleteFunc(slices.Clone(labs), func(l *Lab) bool { return l == nil }) {
 		if other, twice := numbers[l.Number]; twice && l.Number != 0 {
 			findings = append(findings, LintFinding{l.ID, LintError, labFile, fmt.Sprintf("number %d is that of lab %s", l.Number, other), "give it another"})
 		}

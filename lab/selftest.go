@@ -79,15 +79,25 @@ func (l *Lab) SelfTest(ctx context.Context, o TrialOptions) ([]LintFinding, erro
 	findings, errs := make([][]LintFinding, len(trials)), make([]error, len(trials))
 	free := make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 	var running sync.WaitGroup
+	tell := func(done bool, format string, args ...any) {
+		if o.Progress != nil {
+			o.Progress(l.ID+": "+fmt.Sprintf(format, args...), done)
+		}
+	}
 	for i, t := range trials {
 		free <- struct{}{}
+		tell(false, "%s, trial %d of %d", t.Name, i+1, len(trials))
 		running.Go(func() {
 			defer func() { <-free }()
 			findings[i], errs[i] = t.Run(ctx, o)
 		})
 	}
 	running.Wait()
-	return slices.Concat(findings...), errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	tell(true, "%d trials", len(trials))
+	return slices.Concat(findings...), nil
 }
 
 // Run makes a workspace, runs the scripts in it and grades it, and returns in what it
@@ -95,10 +105,6 @@ func (l *Lab) SelfTest(ctx context.Context, o TrialOptions) ([]LintFinding, erro
 func (t Trial) Run(ctx context.Context, o TrialOptions) (findings []LintFinding, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
-	}
-	step := t.lab.ID + ", " + t.Name
-	if o.Progress != nil {
-		o.Progress(step, false)
 	}
 	scratch, err := os.MkdirTemp("", "pkictl-lab-")
 	if err != nil {
@@ -110,11 +116,7 @@ func (t Trial) Run(ctx context.Context, o TrialOptions) (findings []LintFinding,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Stop(context.WithoutCancel(ctx))) }()
-	findings, err = t.judge(ctx, w, o, scratch)
-	if err == nil && o.Progress != nil {
-		o.Progress(step, true)
-	}
-	return findings, err
+	return t.judge(ctx, w, o, scratch)
 }
 
 // judge runs the scripts in a workspace, and grades it.

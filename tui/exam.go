@@ -29,6 +29,12 @@ type examFoundMsg struct {
 	err   error
 }
 
+// examStepMsg says how far the beginning of an exam is.
+type examStepMsg struct {
+	of   *examStart
+	step string
+}
+
 // examMinutes are how long an exam may be.
 func examMinutes() []int { return []int{30, 60, 90, lab.DefaultExamMinutes} }
 
@@ -75,6 +81,10 @@ func (s *examStart) Update(msg tea.Msg) (screen, tea.Cmd) {
 				return s, replace(tasks)
 			}
 		}
+	case examStepMsg:
+		if msg.of == s && s.doing != "" {
+			s.doing = "Starting the clusters of tasks: " + text(msg.step)
+		}
 	case resumedMsg:
 		return s, s.Init()
 	case tea.KeyPressMsg:
@@ -113,9 +123,14 @@ func (s *examStart) begin() tea.Cmd {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.doing, s.cancel, s.err = "Choosing tasks and writing their files", cancel, nil
 	minutes := examMinutes()[s.choice]
+	say := func(step string, done bool) {
+		if !done {
+			s.send(examStepMsg{s, step})
+		}
+	}
 	return s.work(func(context.Context) tea.Msg {
 		defer cancel()
-		found, err := examBegin(ctx, s.world, minutes)
+		found, err := examBegin(ctx, s.world, minutes, say)
 		return examFoundMsg{s, found, err}
 	})
 }

@@ -46,7 +46,7 @@ func (p *labPlain) examBegin(ctx context.Context, found *examFound) (*examFound,
 		return nil, nil
 	}
 	p.say("Choosing tasks and writing their files ...")
-	return examBegin(ctx, p.world, examMinutes()[number-1])
+	return examBegin(ctx, p.world, examMinutes()[number-1], p.labSay)
 }
 
 // examNumber reads a number from 1 to last.

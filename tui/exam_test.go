@@ -104,14 +104,14 @@ func TestExam(t *testing.T) {
 	d.keys("e")
 	d.wantScreen("Nothing was missed.", "wanted", "found")
 	labTestFits(t, r)
-	for range 100 {
+	for range 1000 {
 		r.View(80, 12)
 		d.keys("down")
 	}
 	if r.cursor != all-1 {
 		t.Errorf("down ends at task %d of %d", r.cursor+1, all)
 	}
-	for range 100 {
+	for range 1000 {
 		r.View(80, 12)
 		d.keys("up")
 	}

@@ -34,9 +34,12 @@ func loadLabs(w *world) (labsState, error) {
 	return state, err
 }
 
+// labSay is told what begins, and with done what has ended. It may be nil.
+type labSay func(step string, done bool)
+
 // labResume opens the workspace of a lab that was started; there is none for a lab
-// that was not, or whose directory is gone.
-func labResume(_ context.Context, w *world, l *lab.Lab, _ *lab.Workspace) (*lab.Workspace, lab.Progress, error) {
+// that was not, or whose directory is gone. Its cluster is started if it does not run.
+func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
 	p, err := lab.OpenProgress(w.LabDir).Get(l.ID)
 	if err != nil || p.StartedAt.IsZero() {
 		return nil, p, err
@@ -45,12 +48,15 @@ func labResume(_ context.Context, w *world, l *lab.Lab, _ *lab.Workspace) (*lab.
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, p, nil
 	}
+	if err == nil {
+		err = space.Up(ctx, w.Now(), say)
+	}
 	return space, p, err
 }
 
 // labStart makes the workspace, or completes it.
-func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace) (*lab.Workspace, lab.Progress, error) {
-	space, err := lab.Start(ctx, lab.StartOptions{Lab: l, Root: w.LabDir, Now: w.Now(), Machine: w.Machine})
+func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
+	space, err := lab.Start(ctx, lab.StartOptions{Lab: l, Root: w.LabDir, Now: w.Now(), Machine: w.Machine, Progress: say})
 	if err != nil {
 		return nil, lab.Progress{Lab: l.ID}, err
 	}
@@ -59,7 +65,7 @@ func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace) (*lab
 }
 
 // labReset begins the lab anew, in the same directory.
-func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace) (*lab.Workspace, lab.Progress, error) {
+func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, _ labSay) (*lab.Workspace, lab.Progress, error) {
 	if _, err := space.Reset(ctx, w.Now()); err != nil {
 		return space, lab.Progress{}, err
 	}

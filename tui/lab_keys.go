@@ -34,6 +34,11 @@ func (s *labScreen) key(name string) tea.Cmd {
 		return s.solution()
 	case "r":
 		return s.reset()
+	case "x":
+		if labNeedsCluster(s.lab) {
+			return s.ask("end it", s.end, "End its cluster?", "The work stays. When the lab is opened again, the cluster goes on with what is in it.")
+		}
+		return nil
 	case "y":
 		s.note = "Copied: " + s.cd()
 		return tea.SetClipboard(s.cd())
@@ -62,7 +67,7 @@ func (s *labScreen) keyBefore(name string) tea.Cmd {
 	case name == "enter":
 		doing := "Writing the files to start from"
 		if labNeedsCluster(s.lab) {
-			doing = "Starting a cluster; this takes some seconds"
+			doing = "Making the PKI of its cluster"
 		}
 		return s.prepare(doing, labStart)
 	}
@@ -143,8 +148,15 @@ func (s *labScreen) reset() tea.Cmd {
 		s.cancelCheck()
 		s.expanded, s.cursor = map[int]bool{}, 0
 		s.noteAfter = "The lab begins anew. What was there is in before-reset."
-		return s.prepare("Putting back what the lab begins with", labReset)
+		return s.prepare(labResetting(s.lab), labReset)
 	}, "Start the lab anew?", labResetText(s.lab, s.space))
+}
+
+func labResetting(l *lab.Lab) string {
+	if labNeedsCluster(l) {
+		return "Putting back what the lab begins with, and starting a cluster anew; this takes some seconds"
+	}
+	return "Putting back what the lab begins with"
 }
 
 // labResetText says what a reset does.

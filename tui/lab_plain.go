@@ -113,14 +113,14 @@ func (p *labPlain) lab(ctx context.Context, l *lab.Lab) error {
 	p.say("")
 	p.say("Lab: %s", text(l.Title))
 	p.sayTasks(l)
-	space, progress, err := labResume(ctx, p.world, l, nil)
+	space, progress, err := labResume(ctx, p.world, l, nil, p.labSay)
 	if err == nil && space == nil {
 		var yes bool
 		question := "Make a directory with the files to start from, and start the clock?"
 		if yes, err = p.consent(ctx, question); err != nil || !yes {
 			return err
 		}
-		space, progress, err = labStart(ctx, p.world, l, nil)
+		space, progress, err = labStart(ctx, p.world, l, nil, p.labSay)
 	}
 	if err != nil {
 		p.sayError(err)
@@ -128,7 +128,7 @@ func (p *labPlain) lab(ctx context.Context, l *lab.Lab) error {
 	}
 	o := &labPlainOpen{lab: l, space: space, progress: progress, since: p.Now()}
 	p.say("Directory: %s", text(space.Dir))
-	p.labMenu()
+	p.labMenu(l)
 	for {
 		answer, err := p.ask(ctx, "Number, m for what the numbers are, or Enter to go back")
 		if err == nil {
@@ -137,13 +137,20 @@ func (p *labPlain) lab(ctx context.Context, l *lab.Lab) error {
 		if err != nil || answer == "" || answer == "7" {
 			return err
 		}
+		if answer == "8" && labNeedsCluster(l) {
+			p.say("Ending its cluster ...")
+			if err := space.Stop(ctx); err != nil {
+				p.sayError(err)
+			}
+			return ctx.Err()
+		}
 		if err := p.labDo(ctx, o, answer); err != nil {
 			return err
 		}
 	}
 }
 
-func (p *labPlain) labMenu() {
+func (p *labPlain) labMenu(l *lab.Lab) {
 	p.say("1. Check now")
 	p.say("2. The tasks again")
 	p.say("3. The next hint")
@@ -151,6 +158,16 @@ func (p *labPlain) labMenu() {
 	p.say("5. Start anew")
 	p.say("6. The time, and where the files are")
 	p.say("7. Back")
+	if labNeedsCluster(l) {
+		p.say("8. End its cluster, and go back; the work stays")
+	}
+}
+
+// labSay says what begins, where it takes some time.
+func (p *labPlain) labSay(step string, done bool) {
+	if !done {
+		p.say("Cluster: %s ...", text(step))
+	}
 }
 
 // count takes down the time since it was last counted, until the lab has passed.
@@ -178,7 +195,7 @@ func (p *labPlain) keep(ctx context.Context, o *labPlainOpen, change func(*lab.P
 func (p *labPlain) labDo(ctx context.Context, o *labPlainOpen, answer string) error {
 	switch answer {
 	case "m":
-		p.labMenu()
+		p.labMenu(o.lab)
 	case "1":
 		return p.check(ctx, o)
 	case "2":
@@ -277,7 +294,7 @@ func (p *labPlain) reset(ctx context.Context, o *labPlainOpen) error {
 	if err != nil || !yes {
 		return err
 	}
-	if o.space, _, err = labReset(ctx, p.world, o.lab, o.space); err != nil {
+	if o.space, _, err = labReset(ctx, p.world, o.lab, o.space, p.labSay); err != nil {
 		p.sayError(err)
 		return ctx.Err()
 	}

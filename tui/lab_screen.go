@@ -102,6 +102,16 @@ type (
 		of    *labScreen
 		stamp string
 	}
+	// labStepMsg says how far that is, where it takes some time.
+	labStepMsg struct {
+		of   *labScreen
+		step string
+	}
+	// labEndedMsg says that the lab's cluster has ended.
+	labEndedMsg struct {
+		of  *labScreen
+		err error
+	}
 	labTickMsg struct {
 		of    *labScreen
 		ticks int
@@ -128,6 +138,14 @@ func (s *labScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 		if msg.of == s {
 			return s, s.saved(msg)
 		}
+	case labStepMsg:
+		if msg.of == s && s.doing != "" {
+			s.doing = "Starting its cluster: " + text(msg.step)
+		}
+	case labEndedMsg:
+		if msg.of == s {
+			return s, s.ended(msg.err)
+		}
 	case labSeenMsg:
 		if msg.of == s {
 			return s, s.seen(msg.stamp)
@@ -146,16 +164,21 @@ func (s *labScreen) Update(msg tea.Msg) (screen, tea.Cmd) {
 }
 
 // labWork opens, makes or resets a workspace.
-type labWork func(context.Context, *world, *lab.Lab, *lab.Workspace) (*lab.Workspace, lab.Progress, error)
+type labWork func(context.Context, *world, *lab.Lab, *lab.Workspace, labSay) (*lab.Workspace, lab.Progress, error)
 
 // prepare runs what makes or opens the workspace, and nothing else beside it.
 func (s *labScreen) prepare(doing string, do labWork) tea.Cmd {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.doing, s.cancel, s.err, s.note = doing, cancel, nil, ""
 	space := s.space
+	say := func(step string, done bool) {
+		if !done {
+			s.send(labStepMsg{s, step})
+		}
+	}
 	return s.work(func(context.Context) tea.Msg {
 		defer cancel()
-		space, progress, err := do(ctx, s.world, s.lab, space)
+		space, progress, err := do(ctx, s.world, s.lab, space, say)
 		return labOpenedMsg{s, space, progress, err}
 	})
 }
@@ -175,6 +198,23 @@ func (s *labScreen) opened(msg labOpenedMsg) tea.Cmd {
 		return nil
 	}
 	return s.check()
+}
+
+// end ends the lab's cluster. The work stays.
+func (s *labScreen) end() tea.Cmd {
+	s.cancelCheck()
+	s.doing, s.err, s.note = "Ending its cluster", nil, ""
+	space := s.space
+	return s.work(func(ctx context.Context) tea.Msg { return labEndedMsg{s, space.Stop(ctx)} })
+}
+
+// ended goes back: there is nothing to be checked any more.
+func (s *labScreen) ended(err error) tea.Cmd {
+	s.doing, s.err = "", err
+	if err != nil {
+		return nil
+	}
+	return s.leave()
 }
 
 // check has what is there graded.
@@ -356,6 +396,9 @@ func (s *labScreen) Keys() []key.Binding {
 	}
 	if s.passed() && s.next != nil {
 		keys = append([]key.Binding{binding("next lab", "n")}, keys...)
+	}
+	if labNeedsCluster(s.lab) {
+		keys = append(keys, binding("end cluster", "x"))
 	}
 	return append(keys, binding("why, for all", "e"))
 }

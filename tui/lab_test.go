@@ -437,5 +437,5 @@ func TestLabCluster(t *testing.T) {
 	if s.checks != run || s.looking {
 		t.Error("two checks are under way")
 	}
-	d.wantScreen("every 10 seconds for the cluster")
+	d.wantScreen("every 10 seconds. Its cluster runs until x ends")
 }

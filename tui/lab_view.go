@@ -263,7 +263,7 @@ func (s *labScreen) status(width int) []string {
 	case s.result == nil:
 		return faint("c checks what is there.")
 	case labNeedsCluster(s.lab):
-		return faint("Checked at " + s.checkedAt.Format("15:04:05") + "; again when files change, and every 10 seconds for the cluster.")
+		return faint("Checked at " + s.checkedAt.Format("15:04:05") + "; again when files change, and every 10 seconds. Its cluster runs until x ends it.")
 	}
 	return faint("Checked at " + s.checkedAt.Format("15:04:05") + "; again as soon as files change.")
 }

@@ -29,6 +29,7 @@ type app struct {
 
 	dir        string
 	clusterDir string // of the commands below cluster
+	labsDir    string // of the commands below lab
 	output     string
 	quiet      bool
 	// hasOut says that the command has a flag --out.
@@ -94,7 +95,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something,
 		a.csrCmd(), a.userCmd(), a.kubeconfigCmd(), a.credentialCmd(),
 		a.clusterCmd(),
 		a.auditCmd(), a.apiserverCmd(),
-		a.wizardCmd(),
+		a.labCmd(), a.wizardCmd(),
 		a.versionCmd(), a.manCmd(),
 	)
 	reportArgs(root)

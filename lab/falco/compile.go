@@ -29,7 +29,7 @@ func (r *Rules) resolveLists() {
 func (r *Rules) compile() error {
 	for _, m := range r.macros {
 		var err error
-		if m.expr, err = r.parse(m.condition, m.at); err != nil {
+		if m.expr, m.lists, err = r.parse(m.condition, m.at); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func (r *Rules) compile() error {
 		if err != nil {
 			return err
 		}
-		if rule.expr, err = r.parse(condition, at); err == nil {
+		if rule.expr, rule.lists, err = r.parse(condition, at); err == nil {
 			err = r.resolveMacros(rule.expr, r.position+1, at)
 		}
 		if err == nil {
@@ -65,21 +65,23 @@ func (r *Rules) compile() error {
 
 // parse puts the values of lists in the place of their names in the text, wherever
 // they stand between blanks, parentheses, commas and = (resolve_list), and parses it.
-func (r *Rules) parse(condition string, at place) (expr, error) {
+func (r *Rules) parse(condition string, at place) (e expr, lists []string, err error) {
 	for _, l := range r.lists {
-		condition = putList(condition, l)
+		before := condition
+		if condition = putList(condition, l); condition != before {
+			lists = append(lists, l.name)
+		}
 		if len(condition) > maxCondition {
-			return nil, at.errorf("", "the condition is longer than %d KiB", maxCondition>>10)
+			return nil, nil, at.errorf("", "the condition is longer than %d KiB", maxCondition>>10)
 		}
 	}
 	if r.together += len(condition); r.together > maxTogether {
-		return nil, at.errorf("", "all conditions together are longer than %d KiB", maxTogether>>10)
+		return nil, nil, at.errorf("", "all conditions together are longer than %d KiB", maxTogether>>10)
 	}
-	e, err := parse(condition, r.grammar)
-	if err != nil {
-		return nil, at.errorf("see falco.org/docs/concepts/rules/conditions", "its condition cannot be read: %v", err)
+	if e, err = parse(condition, r.grammar); err != nil {
+		return nil, nil, at.errorf("see falco.org/docs/concepts/rules/conditions", "its condition cannot be read: %v", err)
 	}
-	return e, nil
+	return e, lists, nil
 }
 
 const (

@@ -268,6 +268,28 @@ func TestRuleBeforeMacro(t *testing.T) {
 	if condition, ok := r.Macro("mine"); !ok || condition != "proc.tty = 34816" {
 		t.Error(condition)
 	}
+	if got := r.Uses(r.Named("R")); !slices.Equal(got, []string{"mine", "names"}) {
+		t.Error(got)
+	}
+	if holds, err := r.Holds("mine", event(t, shell)); !holds || err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Holds("other", event(t, shell)); err == nil {
+		t.Error("no error")
+	}
+	if _, err := read(t, "- macro: a\n  condition: proc.nam exists\n").Holds("a", nil); err == nil {
+		t.Error("no error")
+	}
+	if got := read(t, ruleWith("proc.name in (nanes, my_names)")).Suspects(&Rule{}); got != nil {
+		t.Error(got)
+	}
+	typo := read(t, ruleWith("proc.name in (nanes, my_names)"))
+	if got := typo.Suspects(typo.Named("R")); !slices.Equal(got, []string{"my_names"}) {
+		t.Error(got)
+	}
+	if got := read(t, stock); !slices.Contains(got.Uses(got.All()[0]), "shell_binaries") {
+		t.Error(got.Uses(got.All()[0]))
+	}
 	if _, ok := r.Macro("other"); ok || r.Named("other") != nil || len(r.All()) != 1 {
 		t.Error("what there is not is there")
 	}

@@ -16,6 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
@@ -57,6 +58,7 @@ type Rule struct {
 
 	exceptions []exception
 	expr       expr
+	lists      []string // that its condition names
 }
 
 // Rules are the lists, macros and rules of several files.
@@ -94,6 +96,72 @@ func (r *Rules) Macro(name string) (condition string, ok bool) {
 	return m.condition, true
 }
 
+// Holds says whether a macro's condition is met by an event. The error says why it
+// cannot be: there is no such macro, or no field that it names.
+func (r *Rules) Holds(name string, e Event) (bool, error) {
+	m := named(r.macros, name)
+	if m == nil {
+		return false, failure.New(failure.Usage, "", "there is no macro %s", name)
+	}
+	use := &macroUse{name, m}
+	if err := r.checkFields(use, m.at, map[*macro]bool{}); err != nil {
+		return false, err
+	}
+	return evaluate(use, e, map[*macro]bool{}), nil
+}
+
+// Uses returns the lists and macros that a rule's condition names, and those that
+// these name.
+func (r *Rules) Uses(rule *Rule) []string {
+	names := slices.Clone(rule.lists)
+	seen := map[*macro]bool{}
+	var visit func(e expr) error
+	visit = func(e expr) error {
+		if use, ok := e.(*macroUse); ok && !seen[use.macro] {
+			seen[use.macro] = true
+			names = append(append(names, use.name), use.macro.lists...)
+			return walk(use.macro.expr, visit)
+		}
+		return nil
+	}
+	_ = walk(rule.expr, visit)
+	for i := 0; i < len(names); i++ { // lists in lists
+		for _, item := range named(r.lists, names[i]).values() {
+			if named(r.lists, item) != nil && !slices.Contains(names, item) {
+				names = append(names, item)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Suspects returns the words in a rule's condition that are taken as they are, but
+// look like the name of a list that there is not: Falco says nothing of them.
+func (r *Rules) Suspects(rule *Rule) []string {
+	var words []string
+	seen := map[*macro]bool{}
+	var visit func(e expr) error
+	visit = func(e expr) error {
+		switch e := e.(type) {
+		case *macroUse:
+			if !seen[e.macro] {
+				seen[e.macro] = true
+				return walk(e.macro.expr, visit)
+			}
+		case *check:
+			for _, word := range e.values {
+				if slices.Contains(listOperators, e.op) && strings.Contains(word, "_") && matches(identifier, word) {
+					words = append(words, word)
+				}
+			}
+		}
+		return nil
+	}
+	_ = walk(rule.expr, visit)
+	return words
+}
+
 // list and macro have the position at which they were first defined, and the one at
 // which they were last changed: what stands before the last is visible to them
 // (define_info in rule_loader_collector.cpp).
@@ -108,7 +176,16 @@ type macro struct {
 	index, visible  int
 	at              place
 	expr            expr
-	state           int // of its resolution
+	lists           []string // that its condition names
+	state           int      // of its resolution
+}
+
+// values are the items of a list as they are written; that there is no list is no fault.
+func (l *list) values() []string {
+	if l == nil {
+		return nil
+	}
+	return l.items
 }
 
 func (l *list) called() string  { return l.name }

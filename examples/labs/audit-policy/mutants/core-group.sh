@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/group: ""/group: core/' policy.yaml

@@ -1,0 +1,5 @@
+#!/bin/sh -eu
+cat >> policy.yaml <<'POLICY'
+  resources:
+  - group: ""
+POLICY

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/resources: \["pods"\]/resources: ["pods"]\n    resourceNames: ["web"]/' policy.yaml

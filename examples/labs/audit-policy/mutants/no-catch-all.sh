@@ -1,0 +1,6 @@
+#!/bin/sh -eu
+cat >> policy.yaml <<'POLICY'
+  resources:
+  - group: ""
+    resources: ["secrets"]
+POLICY

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/^---/,$d; /- Egress/d' policies.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/protocol: TCP/,$d' policies.yaml

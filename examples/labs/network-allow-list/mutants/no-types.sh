@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/inside-the-cluster/,${/policyTypes/d; /- Egress/d}' policies.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/port: api/port: 8080/' policies.yaml

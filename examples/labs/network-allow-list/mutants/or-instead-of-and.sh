@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/name: monitoring/,/prometheus/s/^      podSelector:/    - podSelector:/' policies.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/^has: \(........\).*/has: \1/' answers.yaml
