@@ -11,6 +11,7 @@ type kind struct {
 func kinds() []kind {
 	return []kind{
 		{"admission", readAdmissionCheck},
+		{"appArmor", readAppArmorCheck},
 		{"canI", readCanICheck},
 		{"answers", readAnswersCheck},
 		{"auditLog", readAuditLogCheck},
