@@ -63,7 +63,7 @@ func TestNetworkPolicyCheck(t *testing.T) {
 		{"the second of a name replaces the first", denyAll + "---\n" + cartRule, ""},
 		{"and the other way round", cartRule + "---\n" + denyAll, "shop/cart (app=cart) does not reach shop/web (app=web) on TCP 8080, which is to be open: no rule allows it among the ingress rules of NetworkPolicy shop/web"},
 		{"open to all", strings.Replace(cartRule, "- from: [{podSelector: {matchLabels: {app: cart}}}]", "- {}", 1),
-			"3 of 4 connections are not so: data/db (no labels) reaches shop/web (app=web) on TCP 8080, which is to be closed: no policy selects data/db for egress, and NetworkPolicy shop/web, spec.ingress[0] allows it"},
+			"3 of 4 connections are not so: data/db (no labels) reaches shop/web (app=web) on TCP 8080, which is to be closed: NetworkPolicy shop/web, spec.ingress[0] allows it"},
 		{"both ways wrong", strings.Replace(cartRule, "cart}", "db}", 1) + "---\n" + strings.Replace(strings.Replace(cartRule, "name: web", "name: db", 1), "podSelector: {matchLabels: {app: cart}}", "ipBlock: {cidr: 203.0.113.0/24}", 1),
 			"which is to be open: no rule allows it among the ingress rules of NetworkPolicies shop/web, shop/db; 203.0.113.1 (internet) reaches shop/web (app=web) on TCP 8080"},
 		{"no namespace", strings.Replace(cartRule, ", namespace: shop", "", 1), "(NetworkPolicy web names no namespace, and goes to default)"},

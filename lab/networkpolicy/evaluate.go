@@ -27,8 +27,10 @@ func (v Verdict) Why() string {
 		return v.Egress.Why
 	case !v.Ingress.Allowed:
 		return v.Ingress.Why
-	case v.Egress.Why == v.Ingress.Why:
+	case v.Egress.Why == v.Ingress.Why, v.Egress.Rule != "" && v.Ingress.Rule == "":
 		return v.Egress.Why
+	case v.Ingress.Rule != "" && v.Egress.Rule == "":
+		return v.Ingress.Why // that no rule was needed at the other end says little
 	}
 	return v.Egress.Why + ", and " + v.Ingress.Why
 }

@@ -205,7 +205,8 @@ func TestWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"shop/cart shop/web 80":  "no policy selects shop/cart for egress, and NetworkPolicy shop/p, spec.ingress[1] allows it",
+		"shop/cart shop/web 80":  "NetworkPolicy shop/p, spec.ingress[1] allows it",
+		"shop/cart data/db 80":   "no policy selects shop/cart for egress, and no policy selects data/db for ingress",
 		"internet shop/web 80":   "no rule allows it among the ingress rules of NetworkPolicies shop/p, shop/q",
 		"data/db internet 80":    "no rule allows it among the egress rules of NetworkPolicy data/out",
 		"data/db shop/web 80":    "no rule allows it among the egress rules of NetworkPolicy data/out; no rule allows it among the ingress rules of NetworkPolicies shop/p, shop/q",
