@@ -69,7 +69,7 @@ func TestNetworkPolicyCheck(t *testing.T) {
 		{"no namespace", strings.Replace(cartRule, ", namespace: shop", "", 1), "(NetworkPolicy web names no namespace, and goes to default)"},
 		{"no such namespace", strings.Replace(cartRule, "namespace: shop", "namespace: shops", 1), "the cluster has no namespace shops"},
 		{"no name", strings.Replace(cartRule, "name: web, ", "", 1), "metadata.name: Required value"},
-		{"no policy", someOther, "there is no NetworkPolicy in a"},
+		{"no policy", someOther, "there is no NetworkPolicy in a, but Service shop/web"},
 		{"an old API", strings.Replace(cartRule, "networking.k8s.io/v1", "extensions/v1beta1", 1), "serves it in networking.k8s.io/v1 alone"},
 		{"another API's", strings.Replace(cartRule, "networking.k8s.io/v1", "crd.projectcalico.org/v1", 1), "serves it in networking.k8s.io/v1 alone"},
 		{"a misspelt field", strings.Replace(cartRule, "podSelector: {matchLabels: {app: web}}", "podSelecter: {}", 1), `unknown field "spec.podSelecter"`},
