@@ -111,6 +111,7 @@ func (w *Workspace) launch(ctx context.Context, m *mark, now time.Time, progress
 	dir := w.clusterPath()
 	o := cluster.UpOptions{
 		Dir: dir, Ports: cluster.Ports{APIServer: m.Port}, Assets: w.machine.Assets,
+		ExtraArgs:     map[string][]string{cluster.ComponentControllerManager: hurry()},
 		UnsafeNoFsync: true, Agent: agent, Now: now, Progress: progress,
 	}
 	for {
@@ -132,6 +133,11 @@ func (w *Workspace) launch(ctx context.Context, m *mark, now time.Time, progress
 }
 
 const agent = "pkictl-lab"
+
+// hurry has kube-controller-manager begin at once. It starts its controllers one after
+// the other, each of them with some requests, of which it makes 20 in a second unless
+// it is told otherwise.
+func hurry() []string { return []string{"--kube-api-qps=1000", "--kube-api-burst=1000"} }
 
 // notePort notes where the API server is: kubeconfigs that the learner makes name it.
 func (w *Workspace) notePort(m *mark, status *cluster.Status) error {

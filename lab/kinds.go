@@ -22,12 +22,13 @@ func kinds() []kind {
 		{"key", readKeyCheck},
 		{"rego", readRegoCheck},
 		{"kubeconfig", readKubeconfigCheck},
+		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
+		{"networkPolicy", readNetworkPolicyCheck},
 		{"object", readObjectCheck},
 		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
 		{"seccomp", readSeccompCheck},
-		{"networkPolicy", readNetworkPolicyCheck},
 	}
 }
 
