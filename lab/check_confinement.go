@@ -159,8 +159,13 @@ func deref(p *string) string {
 	return *p
 }
 
+// seccompIs has the path as the kubelet joins it: without a ./ before it.
 func seccompIs(p *corev1.SeccompProfile) confinement {
-	return confinement{string(p.Type), deref(p.LocalhostProfile)}
+	name := deref(p.LocalhostProfile)
+	if name != "" {
+		name = path.Clean(name)
+	}
+	return confinement{string(p.Type), name}
 }
 
 func appArmorIs(p *corev1.AppArmorProfile) confinement {
@@ -337,7 +342,7 @@ func seccompFault(p *corev1.SeccompProfile) string {
 	switch {
 	case path.IsAbs(is.name):
 		return fmt.Sprintf("the API server refuses the pod: localhostProfile %s is absolute, and must be relative to the kubelet's directory for seccomp", is.name)
-	case slices.Contains(strings.Split(is.name, "/"), ".."):
+	case slices.Contains(strings.Split(deref(p.LocalhostProfile), "/"), ".."):
 		return fmt.Sprintf("the API server refuses the pod: localhostProfile %s has .. in it", is.name)
 	}
 	return ""

@@ -26,10 +26,11 @@ type learner struct {
 	root    *os.Root
 	read    map[string]fileRead // so that all checks see the same file
 	decoded map[string]decoded
+	rego    map[string]regoAnswer // of each policy
 }
 
 func newLearner(root *os.Root) *learner {
-	return &learner{root: root, read: map[string]fileRead{}, decoded: map[string]decoded{}}
+	return &learner{root: root, read: map[string]fileRead{}, decoded: map[string]decoded{}, rego: map[string]regoAnswer{}}
 }
 
 type fileRead struct {

@@ -80,13 +80,3 @@ func (p *podTemplate) effective(c podContainer) (object, error) {
 	decoded, _ := v.(object)
 	return decoded, err
 }
-
-// startFault says why the kubelet does not start a container: it may not run as root,
-// and is to (pkg/kubelet/kuberuntime/security_context.go: verifyRunAsNonRoot).
-func (p *podTemplate) startFault(c podContainer) string {
-	s := p.securityOf(c.Container)
-	if isTrue(s.RunAsNonRoot) && s.RunAsUser != nil && *s.RunAsUser == 0 {
-		return "it does not start: runAsNonRoot is true, and runAsUser is 0"
-	}
-	return ""
-}

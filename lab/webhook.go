@@ -22,7 +22,6 @@ import (
 // answers AdmissionReviews of admission.k8s.io/v1, keeps nothing and logs nothing.
 type Webhook struct {
 	Registry string // as in hooli.example
-	Message  string // of a denial; the image follows
 	CertPEM  []byte // with those between it and the CA behind it
 	KeyPEM   []byte
 }
@@ -107,7 +106,7 @@ func (h Webhook) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	answer := review{APIVersion: admissionVersion, Kind: "AdmissionReview", Response: &reviewResponse{UID: asked.Request.UID, Allowed: true}}
 	if image := h.denied(asked.Request.Object); image != "" {
 		answer.Response.Allowed = false
-		answer.Response.Status = &reviewStatus{Code: http.StatusForbidden, Message: fmt.Sprintf("%s: image %q", h.Message, image)}
+		answer.Response.Status = &reviewStatus{Code: http.StatusForbidden, Message: fmt.Sprintf("image %q is from an untrusted registry", image)}
 	}
 	out.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(out).Encode(answer) // who is gone needs no answer

@@ -14,7 +14,10 @@ import (
 	"github.com/pkictl/pkictl/lab"
 )
 
-const labTestID = "cluster-ca"
+const (
+	labTestID    = "cluster-ca"
+	labTestOther = "key-and-csr"
+)
 
 // A lab from the catalogue to the last check, and to the next lab.
 func TestLabPasses(t *testing.T) {
@@ -437,5 +440,5 @@ func TestLabCluster(t *testing.T) {
 	if s.checks != run || s.looking {
 		t.Error("two checks are under way")
 	}
-	d.wantScreen("every 10 seconds for the cluster")
+	d.wantScreen("every 10 seconds. Its cluster runs until x ends")
 }

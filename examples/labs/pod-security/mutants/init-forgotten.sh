@@ -1,0 +1,3 @@
+#!/bin/sh -eu
+sed '/name: migrate/,/drop:/ { /allowPrivilegeEscalation/d; }' pod.yaml > changed.yaml
+mv changed.yaml pod.yaml

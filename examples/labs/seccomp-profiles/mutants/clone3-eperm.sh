@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i.bak 's/"errnoRet": 38/"errnoRet": 1/' profiles/hardened.json

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i.bak s/SCMP_ACT_ERRNO/SCMP_ACT_LOG/ profiles/report.json

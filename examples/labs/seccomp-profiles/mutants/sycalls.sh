@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i.bak s/syscalls/sycalls/ profiles/report.json

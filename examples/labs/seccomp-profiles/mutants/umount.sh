@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i.bak s/umount2/umount/ profiles/hardened.json
