@@ -24,9 +24,10 @@ const admissionRule = "data.kubernetes.admission.deny"
 //	         data.kubernetes.admission.deny if it is left out
 //	data     a hidden file of what is below data, such as the pods that there are
 //	reviews  a hidden table of what is asked of the policy:
-//	  what    the request in words
-//	  input   the input: an AdmissionReview
-//	  denied  true or false, or texts of which each is in one of the messages
+//	  what     the request in words
+//	  input    the input: an AdmissionReview
+//	  denied   true or false, or texts of which each is in one of the messages
+//	  unnamed  texts that are in none of the messages
 func readRegoCheck(p *params) (grader, error) {
 	c := &regoCheck{params: p, rule: admissionRule}
 	err := p.fields(
@@ -59,11 +60,14 @@ type reviewRow struct {
 	input  map[string]any
 	denied bool
 	texts  []string // each in a message
+	// unnamed are in none.
+	unnamed []string
 }
 
 func (c *regoCheck) row(f yamlfile.File, n *yaml.Node) error {
 	var row reviewRow
-	err := f.Mapping(n, "a review", rowText(f, "what", &row.what), rowObject(f, "input", &row.input), row.verdict(f, "denied"))
+	err := f.Mapping(n, "a review", rowText(f, "what", &row.what), rowObject(f, "input", &row.input),
+		row.verdict(f, "denied"), rowTexts(f, "unnamed", &row.unnamed))
 	if err == nil && (row.what == "" || row.input == nil || yamlfile.Field(n, "denied") == nil) {
 		err = f.ErrorAt(n, "give it what, input and denied", "a review is not complete")
 	}
@@ -219,6 +223,11 @@ func (r *reviewRow) compare(messages []string, m *missed) {
 		for _, text := range r.texts {
 			if !strings.Contains(said, text) {
 				m.add(r.what+" is denied with a message that names "+text, "the messages are: "+said)
+			}
+		}
+		for _, text := range r.unnamed {
+			if strings.Contains(said, text) {
+				m.add(r.what+" is denied with messages that do not name "+text, "the messages are: "+said)
 			}
 		}
 	}

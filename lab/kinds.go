@@ -19,15 +19,17 @@ func kinds() []kind {
 		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
 		{"falco", readFalcoCheck},
+		{"gatekeeper", readGatekeeperCheck},
 		{"key", readKeyCheck},
 		{"rego", readRegoCheck},
 		{"kubeconfig", readKubeconfigCheck},
+		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
+		{"networkPolicy", readNetworkPolicyCheck},
 		{"object", readObjectCheck},
 		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
 		{"seccomp", readSeccompCheck},
-		{"networkPolicy", readNetworkPolicyCheck},
 	}
 }
 
