@@ -18,6 +18,8 @@ func kinds() []kind {
 		{"certificate", readCertificateCheck},
 		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
+		{"encryption", readEncryptionCheck},
+		{"etcd", readEtcdCheck},
 		{"falco", readFalcoCheck},
 		{"gatekeeper", readGatekeeperCheck},
 		{"key", readKeyCheck},
