@@ -19,6 +19,8 @@ func kinds() []kind {
 		{"certificate", readCertificateCheck},
 		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
+		{"encryption", readEncryptionCheck},
+		{"etcd", readEtcdCheck},
 		{"falco", readFalcoCheck},
 		{"gatekeeper", readGatekeeperCheck},
 		{"modprobe", readModprobeCheck},
