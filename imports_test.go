@@ -35,8 +35,12 @@ var mayImport = map[string][]string{
 	"lab/seccomp":         {"internal/failure"},
 	"lab/apparmor":        {"internal/failure"},
 	"lab/falco":           {"internal/yamlfile", "internal/failure"},
+	"lab/sshd":            {"internal/failure"},
+	"lab/ufw":             {"internal/failure"},
+	"lab/modprobe":        {},
+	"lab/nginx":           {"internal/failure"},
 	"lab/opa":             {},
-	"lab":                 {"lab/opa", "lab/networkpolicy", "lab/seccomp", "lab/apparmor", "lab/falco", "examples", "ca", "kubeconfig", "csr", "cluster", "apiserver", "apiserver/audit", "internal/kubeclient", "internal/staticpod", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
+	"lab":                 {"lab/opa", "lab/networkpolicy", "lab/seccomp", "lab/apparmor", "lab/falco", "lab/sshd", "lab/ufw", "lab/modprobe", "lab/nginx", "examples", "ca", "kubeconfig", "csr", "cluster", "apiserver", "apiserver/audit", "internal/kubeclient", "internal/staticpod", "internal/yamlfile", "internal/store", "internal/shell", "internal/failure"},
 	"examples":            {},
 	"tui":                 {"lab", "apiserver", "apiserver/audit", "ca", "cluster", "csr", "kubeconfig", "internal/kubeclient", "internal/staticpod", "internal/store", "internal/shell", "internal/show", "internal/failure"},
 }

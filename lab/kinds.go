@@ -11,22 +11,29 @@ type kind struct {
 func kinds() []kind {
 	return []kind{
 		{"admission", readAdmissionCheck},
+		{"appArmor", readAppArmorCheck},
 		{"canI", readCanICheck},
 		{"answers", readAnswersCheck},
+		{"auditLog", readAuditLogCheck},
 		{"auditPolicy", readAuditPolicyCheck},
 		{"certificate", readCertificateCheck},
 		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
 		{"falco", readFalcoCheck},
+		{"gatekeeper", readGatekeeperCheck},
+		{"modprobe", readModprobeCheck},
+		{"sshd", readSSHDCheck},
+		{"ufw", readUFWCheck},
 		{"key", readKeyCheck},
 		{"rego", readRegoCheck},
 		{"kubeconfig", readKubeconfigCheck},
+		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
+		{"networkPolicy", readNetworkPolicyCheck},
 		{"object", readObjectCheck},
 		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
 		{"seccomp", readSeccompCheck},
-		{"networkPolicy", readNetworkPolicyCheck},
 	}
 }
 
