@@ -136,7 +136,7 @@ func (a *askedFor) judge(ctx context.Context, w *work, admin *kubeclient.Client)
 		case is.Allowed != want && want:
 			return finding{wanted: user.Username + " may " + q.text, found: "the API server denies it" + asWhom(user)}
 		case is.Allowed != want:
-			return finding{wanted: user.Username + " may not " + q.text, found: "the API server allows it" + asWhom(user) + because(is.Reason)}
+			return finding{wanted: user.Username + " may not " + q.text, found: "the API server allows it" + asWhom(user) + byReason(is.Reason)}
 		}
 	}
 	return finding{true, a.wanted(user.Username), ""}
@@ -151,8 +151,8 @@ func asWhom(user authenticationv1.UserInfo) string {
 	return ", as a member of " + strings.Join(groups, ", ")
 }
 
-// because is the reason that an authorizer gives: RBAC names the binding.
-func because(reason string) string {
+// byReason is the reason that an authorizer gives: RBAC names the binding.
+func byReason(reason string) string {
 	if reason == "" {
 		return ""
 	}
