@@ -43,6 +43,8 @@ type work struct {
 	now     time.Time
 	machine *Machine
 	admin   *kubeclient.Client // of the lab's cluster; cluster() returns it
+	// adminDown is why there is none, once that is known.
+	adminDown string
 }
 
 // grade grades a workspace's files.

@@ -28,7 +28,7 @@ which cost nothing in practice, and a solution. "pkictl lab exam" sets tasks of
 all domains against the clock.`,
 		a.labListCmd(), a.labStartCmd(), a.labShowCmd(), a.labCheckCmd(),
 		a.labHintCmd(), a.labSolutionCmd(), a.labResetCmd(),
-		a.labExamCmd(), a.labWebhookCmd(), a.labLintCmd(),
+		a.labExamCmd(), a.labWebhookCmd(), a.labLintCmd(), a.labNodeCmd(),
 	)
 	// Not the root's: labs are apart from what somebody works on.
 	cmd.PersistentFlags().StringVar(&a.labsDir, "dir", a.labDir(), "`DIRECTORY` that labs are prepared in, one below it for each")

@@ -290,7 +290,7 @@ func (a *app) labExamShow(arg string) error {
 		p.tasks(l, "Part")
 		p.line("")
 		p.line("%s", a.examLeft(session))
-		p.line("Next: cd %s", printable(shell.Quote(t.Dir)))
+		p.line("Next: %s", printable(l.Enter(t.Dir)))
 	})
 }
 
