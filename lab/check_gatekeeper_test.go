@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -205,4 +206,22 @@ func TestGatekeeperRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func FuzzConstraintTemplate(f *testing.F) {
+	f.Add(goodTemplate, `{"labels": ["owner"]}`)
+	f.Add(goodTemplate, `{"labels": "owner"}`)
+	f.Add("apiVersion: templates.gatekeeper.sh/v1\nkind: ConstraintTemplate\nspec: {crd: {spec: {validation: {openAPIV3Schema: {type: array, items: {type: object, properties: {a: {enum: [1]}}}}}}}}", "[{}]")
+	f.Fuzz(func(t *testing.T, text, parameters string) {
+		w := workIn(t, map[string]string{"a": text})
+		template, found := oneOf[constraintTemplate](w, "a", func(d document) bool { return d.Kind == "ConstraintTemplate" }, "ConstraintTemplate")
+		if found != "" || template.fault() != "" {
+			return
+		}
+		_, _ = template.rego()
+		var value any
+		if json.Unmarshal([]byte(parameters), &value) == nil {
+			template.schema.refuses(value, "", 0)
+		}
+	})
 }
