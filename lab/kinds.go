@@ -19,6 +19,7 @@ func kinds() []kind {
 		{"csr", readCSRCheck},
 		{"falco", readFalcoCheck},
 		{"modprobe", readModprobeCheck},
+		{"nginx", readNginxCheck},
 		{"sshd", readSSHDCheck},
 		{"ufw", readUFWCheck},
 		{"key", readKeyCheck},

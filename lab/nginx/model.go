@@ -116,6 +116,7 @@ type request struct {
 	tls             bool
 	host, uri, args string
 	original        string // as it was asked for
+	name            string // the first of its server
 	redirects       int
 	status          int // of the error whose page is sent, or 0
 }
@@ -137,6 +138,9 @@ func (m model) Get(tls bool, host, target string) (*Response, error) {
 	}
 	uri, args, _ := strings.Cut(target, "?")
 	r := &request{tls: tls, host: host, uri: uri, args: args, original: target}
+	if len(s.names) > 0 {
+		r.name = s.names[0]
+	}
 	if rewritten, ok := r.rewrite(&s.level); ok {
 		return rewritten, nil
 	}
@@ -341,7 +345,7 @@ func (r *request) expand(text string) string {
 	if r.args != "" {
 		isArgs = "?"
 	}
-	values := []string{"request_uri", r.original, "document_uri", r.uri, "uri", r.uri, "host", r.host, "http_host", r.host, "server_name", r.host, "scheme", scheme, "is_args", isArgs, "query_string", r.args, "args", r.args}
+	values := []string{"request_uri", r.original, "document_uri", r.uri, "uri", r.uri, "host", r.host, "http_host", r.host, "server_name", r.name, "scheme", scheme, "is_args", isArgs, "query_string", r.args, "args", r.args}
 	var pairs []string
 	for i := 0; i < len(values); i += 2 {
 		pairs = append(pairs, "${"+values[i]+"}", values[i+1], "$"+values[i], values[i+1])

@@ -125,14 +125,24 @@ func (r *Running) prepare(c *Config, files Files) error {
 	return write("nginx.conf", []byte(c.render(r.dir, names)))
 }
 
-// ready waits until it listens, or has ended.
+// ready waits until it listens on all its sockets, or has ended.
 func (r *Running) ready(ctx context.Context, c *Config) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	if len(c.servers) == 0 {
 		return fmt.Errorf("%w: there is no server", ErrNotServed)
 	}
-	name := socket(r.dir, c.servers[0].listens[0].port)
+	for _, s := range c.servers {
+		for _, l := range s.listens {
+			if err := r.listens(ctx, socket(r.dir, l.port)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Running) listens(ctx context.Context, name string) error {
 	for {
 		connection, err := net.Dial("unix", name)
 		if err == nil {
