@@ -46,6 +46,9 @@ func readCanICheck(p *params) (grader, error) {
 	if err := first.complete(p, p.node); err != nil {
 		return nil, err
 	}
+	if err := p.needsCluster(); err != nil {
+		return nil, err
+	}
 	all = append([]askedFor{first}, all...)
 	return func(ctx context.Context, w *work) finding {
 		admin, found := w.cluster()

@@ -43,7 +43,9 @@ type work struct {
 	now     time.Time
 	machine *Machine
 	admin   *kubeclient.Client // of the lab's cluster; cluster() returns it
-	nginx   map[string]nginxResult
+	// adminDown is why there is none, once that is known.
+	adminDown string
+	nginx     map[string]nginxResult // by the file of the configuration
 }
 
 // grade grades a workspace's files.

@@ -11,13 +11,16 @@ type kind struct {
 func kinds() []kind {
 	return []kind{
 		{"admission", readAdmissionCheck},
+		{"appArmor", readAppArmorCheck},
 		{"canI", readCanICheck},
 		{"answers", readAnswersCheck},
+		{"auditLog", readAuditLogCheck},
 		{"auditPolicy", readAuditPolicyCheck},
 		{"certificate", readCertificateCheck},
 		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
 		{"falco", readFalcoCheck},
+		{"gatekeeper", readGatekeeperCheck},
 		{"modprobe", readModprobeCheck},
 		{"nginx", readNginxCheck},
 		{"sshd", readSSHDCheck},
@@ -25,12 +28,13 @@ func kinds() []kind {
 		{"key", readKeyCheck},
 		{"rego", readRegoCheck},
 		{"kubeconfig", readKubeconfigCheck},
+		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
+		{"networkPolicy", readNetworkPolicyCheck},
 		{"object", readObjectCheck},
 		{"podSecurity", readPodSecurityCheck},
 		{"staticPod", readStaticPodCheck},
 		{"seccomp", readSeccompCheck},
-		{"networkPolicy", readNetworkPolicyCheck},
 	}
 }
 

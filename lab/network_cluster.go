@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/pkictl/pkictl/internal/yamlfile"
@@ -24,6 +23,9 @@ type networkCluster struct {
 
 // outsideCluster stands for a namespace in the names of addresses outside the cluster.
 const outsideCluster = "outside"
+
+// templateHash is the label by which a Deployment tells its ReplicaSets' pods apart.
+const templateHash = "pod-template-hash"
 
 // clusterReader reads the description of a cluster:
 //
@@ -198,7 +200,7 @@ func (c *networkCluster) call(end networkpolicy.End) string {
 	if end.Pod != nil {
 		var labels []string
 		for _, key := range slices.Sorted(maps.Keys(end.Pod.Labels)) {
-			if key != appsv1.DefaultDeploymentUniqueLabelKey {
+			if key != templateHash {
 				labels = append(labels, key+"="+end.Pod.Labels[key])
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -69,6 +70,9 @@ func (c *networkCluster) flow(line []byte) (connection networkpolicy.Connection,
 		remote.Pod = c.pod(f.RemoteNamespace + "/" + f.RemoteName)
 		if remote.Pod == nil {
 			return connection, fmt.Errorf("there is no pod %s/%s", f.RemoteNamespace, f.RemoteName)
+		}
+		if !slices.Contains(remote.Pod.IPs, remote.IP) {
+			return connection, fmt.Errorf("%s does not have the address %s", remote.Pod, remote.IP)
 		}
 	}
 	own, err := endBetween(pod, remote)

@@ -77,6 +77,11 @@ func template[T any](d document, of func(*T) (corev1.PodTemplateSpec, *metav1.La
 // get wrong when they edit a pod by hand.
 func (d document) checked(meta metav1.ObjectMeta, spec corev1.PodSpec, selector *metav1.LabelSelector) (*podTemplate, string) {
 	pod := &podTemplate{d, meta, spec}
+	for i, v := range pod.Volumes { // what an API server does first (pkg/apis/core/v1/defaults.go)
+		if v.VolumeSource == (corev1.VolumeSource{}) {
+			pod.Volumes[i].EmptyDir = &corev1.EmptyDirVolumeSource{}
+		}
+	}
 	found := pod.containerFault()
 	if found == "" {
 		found = pod.volumeFault()

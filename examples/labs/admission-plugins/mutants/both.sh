@@ -1,0 +1,3 @@
+#!/bin/sh -eu
+sed 's/NodeRestriction,/NodeRestriction,DefaultStorageClass,/' kube-apiserver.yaml > changed.yaml
+mv changed.yaml kube-apiserver.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i -e '/kinds:$/d' -e '/apiGroups:/,+1d' constraint.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/^spec:/spec:\n  enforcementAction: dryrun/' constraint.yaml

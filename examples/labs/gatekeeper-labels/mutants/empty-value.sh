@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/labels\[label\] != ""/labels[label]/' template.yaml

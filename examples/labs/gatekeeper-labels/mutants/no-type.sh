@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/^          type: object$/d' template.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/violation\[\(.*\)\] {$/violation contains \1 if {/' template.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/apiGroups: \[""\]/apiGroups: ["v1"]/' constraint.yaml

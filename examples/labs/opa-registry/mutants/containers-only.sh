@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's#, "initContainers", "ephemeralContainers"##' registry.rego

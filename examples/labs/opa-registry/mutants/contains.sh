@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's#startswith(#contains(#' registry.rego

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's#{"CREATE", "UPDATE"}#{"CREATE"}#' registry.rego

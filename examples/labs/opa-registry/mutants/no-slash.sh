@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's#hooli.example/#hooli.example#' registry.rego

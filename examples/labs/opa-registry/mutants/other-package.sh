@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/^package .*/package kubernetes.validating/' registry.rego

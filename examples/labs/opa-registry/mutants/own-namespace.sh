@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/namespace != /namespace == /' podnames.rego

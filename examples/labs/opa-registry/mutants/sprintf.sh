@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's#, \[name, namespace\])#)#' podnames.rego

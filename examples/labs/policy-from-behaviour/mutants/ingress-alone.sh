@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/- Egress/d; /^  egress:/,$d' networkpolicy.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i "/protocol: UDP/{n;n;N;d}" networkpolicy.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/"execve",//; s/"capset",//; s/"prctl",//' ledger.json
