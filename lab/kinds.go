@@ -24,6 +24,8 @@ func kinds() []kind {
 		{"gatekeeper", readGatekeeperCheck},
 		{"key", readKeyCheck},
 		{"rego", readRegoCheck},
+		{"renewed", readRenewedCheck},
+		{"served", readServedCheck},
 		{"kubeconfig", readKubeconfigCheck},
 		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
