@@ -13,6 +13,7 @@ import (
 
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -30,6 +31,16 @@ const (
 	adminFile  = "admin.conf"
 	graderFile = "grader.conf"
 )
+
+// Enter is the command by which a shell goes to a workspace of the lab, and where the
+// lab has a cluster has kubectl reach it.
+func (l *Lab) Enter(dir string) string {
+	line := "cd " + shell.Quote(dir)
+	if l.cluster != nil {
+		line += " && export KUBECONFIG=$PWD/" + adminFile
+	}
+	return line
+}
 
 // locksDir below the root has a lock for each lab with a cluster: to start one takes
 // seconds, for which nothing else is to wait.

@@ -11,10 +11,11 @@ type kind struct {
 func kinds() []kind {
 	return []kind{
 		{"admission", readAdmissionCheck},
-		{"canI", readCanICheck},
 		{"answers", readAnswersCheck},
+		{"appArmor", readAppArmorCheck},
 		{"auditLog", readAuditLogCheck},
 		{"auditPolicy", readAuditPolicyCheck},
+		{"canI", readCanICheck},
 		{"certificate", readCertificateCheck},
 		{"confinement", readConfinementCheck},
 		{"csr", readCSRCheck},
@@ -29,11 +30,16 @@ func kinds() []kind {
 		{"kubeconfig", readKubeconfigCheck},
 		{"kubesec", readKubesecCheck},
 		{"manifest", readManifestCheck},
+		{"modprobe", readModprobeCheck},
 		{"networkPolicy", readNetworkPolicyCheck},
+		{"nginx", readNginxCheck},
 		{"object", readObjectCheck},
 		{"podSecurity", readPodSecurityCheck},
-		{"staticPod", readStaticPodCheck},
+		{"rego", readRegoCheck},
 		{"seccomp", readSeccompCheck},
+		{"sshd", readSSHDCheck},
+		{"staticPod", readStaticPodCheck},
+		{"ufw", readUFWCheck},
 	}
 }
 

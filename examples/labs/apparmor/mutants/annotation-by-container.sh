@@ -1,0 +1,16 @@
+#!/bin/sh -eu
+cat > catalog.yaml <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata:
+  name: catalog
+  namespace: shop
+  annotations:
+    container.apparmor.security.beta.kubernetes.io/web: localhost/catalog-read-only
+spec:
+  containers:
+  - name: web
+    image: registry.example.com/catalog:3.1
+  - name: reload
+    image: registry.example.com/reload:1.0
+YAML

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i.bak 's|localhostProfile: |&localhost/|' catalog.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i.bak 's|/var/cache|owner &|' apparmor/catalog

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i.bak 's/^  hostPID: true/&\n  runtimeClassName: gvisor/' workloads.yaml

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i.bak 's/^handler: runsc/spec: {runtimeHandler: runsc}/' runtimeclasses.yaml

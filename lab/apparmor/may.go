@@ -1,0 +1,59 @@
+package apparmor
+
+import "slices"
+
+// Access is what a program does with a file.
+type Access struct {
+	Path  string // absolute, without symbolic links
+	Perms Perms
+	Owner bool // whether the file belongs to the program's user
+}
+
+// Decision is whether the kernel lets it.
+type Decision struct {
+	Allowed bool
+	// Rule is the one that decides, as the profile has it. Empty means that no rule
+	// allows it.
+	Rule string
+}
+
+// May says whether the profile lets a program do all of an access. What one rule denies
+// no other allows.
+func (p *Profile) May(a Access) Decision {
+	var allowed Perms
+	var by string
+	for _, r := range p.files {
+		if a.Perms&r.perms == 0 || r.owner && !a.Owner || !slices.ContainsFunc(r.paths, func(g glob) bool { return g.matches(a.Path) }) {
+			continue
+		}
+		if r.deny {
+			return Decision{Rule: r.text}
+		}
+		if allowed&a.Perms != a.Perms {
+			by = r.text
+		}
+		allowed |= r.perms
+	}
+	if allowed&a.Perms == a.Perms {
+		return Decision{Allowed: true, Rule: by}
+	}
+	if p.Complain() || slices.Contains(p.Flags, "unconfined") {
+		return Decision{Allowed: true, Rule: "flags"}
+	}
+	return Decision{}
+}
+
+// MayUse says whether the profile lets a program use a capability, such as net_admin.
+func (p *Profile) MayUse(capability string) Decision {
+	var decision Decision
+	for _, r := range p.caps {
+		if len(r.names) > 0 && !slices.Contains(r.names, capability) {
+			continue
+		}
+		if r.deny {
+			return Decision{Rule: "deny capability " + capability}
+		}
+		decision = Decision{Allowed: true, Rule: "capability"}
+	}
+	return decision
+}
