@@ -101,7 +101,7 @@ type wantedAccess struct {
 }
 
 // readAccess reads a table of what programs do with files, whose owner they may be or
-// not. The letters are those of apparmor.d(5).
+// not. The letters are those of apparmor.d(5); x is to run under the same profile.
 //
 //	rw /tmp/a         allowed
 //	w  /etc/passwd    denied
@@ -150,6 +150,11 @@ func judgeAccess(all []wantedAccess, allowed bool) condition[*apparmor.Profile] 
 			for _, owner := range []bool{true, false} {
 				a.access.Owner = owner
 				is := profile.May(a.access)
+				if is.Allowed && allowed && a.access.Perms == apparmor.Exec {
+					if modes := profile.ExecModes(a.access.Path, owner); !inherits(modes) {
+						return "programs may run " + a.access.Path + " under the same profile (ix)", "they may run it as " + strings.Join(modes, " and "), false
+					}
+				}
 				if is.Allowed == allowed {
 					continue
 				}
@@ -159,6 +164,12 @@ func judgeAccess(all []wantedAccess, allowed bool) condition[*apparmor.Profile] 
 		}
 		return fmt.Sprintf("%d accesses that programs %s make", count, word[allowed]), "", true
 	}
+}
+
+// inherits says whether a program runs under the profile of who runs it. In complain
+// mode there may be no rule for it.
+func inherits(modes []string) bool {
+	return !slices.ContainsFunc(modes, func(mode string) bool { return mode != "ix" })
 }
 
 func because(is apparmor.Decision, owner bool) string {
