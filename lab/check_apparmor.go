@@ -133,8 +133,20 @@ func readAccess(table []byte, lab string) ([]condition[*apparmor.Profile], error
 	return []condition[*apparmor.Profile]{judgeAccess(list, true), judgeAccess(list, false)}, nil
 }
 
-// verbs say what the permissions are for.
-var verbs = map[apparmor.Perms]string{apparmor.Read: "read", apparmor.Write: "write", apparmor.Append: "append to", apparmor.Exec: "run", apparmor.Map: "map"}
+// verb says what a permission is for.
+func verb(perm apparmor.Perms) string {
+	switch perm {
+	case apparmor.Read:
+		return "read"
+	case apparmor.Write:
+		return "write"
+	case apparmor.Append:
+		return "append to"
+	case apparmor.Exec:
+		return "run"
+	}
+	return "map"
+}
 
 // judgeAccess asks for what must be allowed, or for what must be denied. It names the
 // first that is wrong: there may be many.
@@ -158,7 +170,7 @@ func judgeAccess(all []wantedAccess, allowed bool) condition[*apparmor.Profile] 
 				if is.Allowed == allowed {
 					continue
 				}
-				what := verbs[a.access.Perms] + " " + a.access.Path
+				what := verb(a.access.Perms) + " " + a.access.Path
 				return "programs " + word[allowed] + " " + what, fmt.Sprintf("they %s: %s", word[is.Allowed], because(is, owner)), false
 			}
 		}

@@ -247,20 +247,23 @@ func network(words []word) error {
 	return fmt.Errorf("network %q is no domain with a type or protocol, such as inet stream", textOf(words))
 }
 
-// otherWords are what rules have that say nothing of files: accesses, and the names of
+// otherWords are what a rule has that says nothing of files: accesses, and the names of
 // settings before a =.
-var otherWords = map[string][]string{
-	"signal":         {"send", "receive", "r", "w", "rw", "read", "write", "set", "peer"},
-	"ptrace":         {"trace", "tracedby", "read", "readby", "r", "w", "rw", "peer"},
-	"unix":           {"create", "bind", "listen", "accept", "connect", "shutdown", "getattr", "setattr", "getopt", "setopt", "send", "receive", "r", "w", "rw", "type", "protocol", "addr", "label", "attr", "opt", "peer"},
-	"mount":          {"fstype", "vfstype", "options", "option"},
-	"remount":        {"fstype", "vfstype", "options", "option"},
-	"umount":         {"fstype", "vfstype", "options", "option"},
-	"unmount":        {"fstype", "vfstype", "options", "option"},
-	"pivot_root":     {"oldroot"},
-	"change_profile": {"safe", "unsafe"},
-	"set":            {"rlimit"},
-	"userns":         {"create"},
+func otherWords(kind string) []string {
+	switch kind {
+	case "signal":
+		return []string{"send", "receive", "r", "w", "rw", "read", "write", "set", "peer"}
+	case "ptrace":
+		return []string{"trace", "tracedby", "read", "readby", "r", "w", "rw", "peer"}
+	case "unix":
+		return []string{"create", "bind", "listen", "accept", "connect", "shutdown", "getattr", "setattr", "getopt", "setopt", "send", "receive",
+			"r", "w", "rw", "type", "protocol", "addr", "label", "attr", "opt", "peer"}
+	case "pivot_root":
+		return []string{"oldroot"}
+	case "userns":
+		return []string{"create"}
+	}
+	return []string{"fstype", "vfstype", "options", "option"} // mount and the like
 }
 
 // other reads a rule that says nothing of files. It looks at its words alone.
@@ -272,7 +275,7 @@ func (p *parser) other(kind string, words []word) error {
 		}
 		name, _, _ := strings.Cut(text, "=")
 		for _, one := range strings.FieldsFunc(strings.Trim(name, "()"), func(r rune) bool { return r == ',' || r == ' ' }) {
-			if !slices.Contains(otherWords[kind], one) {
+			if !slices.Contains(otherWords(kind), one) {
 				return fmt.Errorf("a rule for %s knows no %q", kind, one)
 			}
 		}
