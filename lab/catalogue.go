@@ -48,8 +48,9 @@ type Source struct {
 	Dir string // of somebody's own, absolute; empty for the catalogue
 
 	files  fs.FS
-	below  string // where the labs are in files
-	single string // the ID of the only one, which is files itself
+	root   *os.Root // of somebody's own
+	below  string   // where the labs are in files
+	single string   // the ID of the only one, which is files itself
 }
 
 // CatalogueSource is the source of the labs that pkictl has.
@@ -69,7 +70,7 @@ func OpenSource(dir string) (*Source, error) {
 	if err != nil {
 		return nil, store.ReadError(err, dir)
 	}
-	s := &Source{Dir: abs, files: root.FS(), below: "."}
+	s := &Source{Dir: abs, files: root.FS(), root: root, below: "."}
 	if _, err := fs.Stat(s.files, labFile); err == nil {
 		s.single = filepath.Base(abs)
 	}
@@ -113,12 +114,17 @@ func (s *Source) directory(id string) (files fs.FS, dir string, err error) {
 		}
 		return nil, "", err
 	}
-	dir = path.Join(s.below, id)
-	files, err = fs.Sub(s.files, dir)
-	if s.Dir != "" {
-		dir = filepath.Join(s.Dir, id)
+	if s.root == nil {
+		dir = path.Join(s.below, id)
+		files, err = fs.Sub(s.files, dir)
+		return files, dir, err
 	}
-	return files, dir, err
+	// What fs.Sub returns would open a pipe to look at it, and wait.
+	below, err := s.root.OpenRoot(id)
+	if err != nil {
+		return nil, "", store.ReadError(err, filepath.Join(s.Dir, id))
+	}
+	return below.FS(), filepath.Join(s.Dir, id), nil
 }
 
 // Lab reads the lab with that ID, and no other.

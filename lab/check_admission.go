@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"go.yaml.in/yaml/v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -41,6 +43,9 @@ func readAdmissionCheck(p *params) (grader, error) {
 			return a.webhook.read(p, n)
 		}},
 	)
+	if err == nil {
+		err = p.needsCluster()
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -99,14 +104,23 @@ func (a *admissionCheck) wanted() string {
 }
 
 // askLate tries a request, once more if what the learner has just written may not have
-// reached the admission yet.
+// reached the admission yet. A webhook that hangs is not waited for.
 func (a *admissionCheck) askLate(ctx context.Context, t tried, admin *kubeclient.Client, judge func(tried, error) finding) finding {
-	f := judge(t, t.try(ctx, admin))
-	for try := 0; !f.passed && try < lateTries && pause(ctx); try++ {
-		f = judge(t, t.try(ctx, admin))
+	timed, cancel := context.WithTimeout(ctx, admissionTime)
+	defer cancel()
+	for try := 0; ; try++ {
+		err := t.try(timed, admin)
+		if ctx.Err() == nil && timed.Err() != nil {
+			err = fmt.Errorf("no answer within %s", admissionTime)
+		}
+		if f := judge(t, err); f.passed || try == lateTries || !pause(timed) {
+			return f
+		}
 	}
-	return f
 }
+
+// admissionTime bounds one request with its tries.
+const admissionTime = 3 * time.Second
 
 func (a *admissionCheck) isDenied(t tried, err error) finding {
 	wanted := fmt.Sprintf("%s is denied with a message that says %q", t.text, a.message)
@@ -243,6 +257,9 @@ func (s *servedWebhook) serve(ctx context.Context, w *work, admin *kubeclient.Cl
 // port returns that of the Service.
 func (s *servedWebhook) port(ctx context.Context, admin *kubeclient.Client) (int, string) {
 	data, err := admin.GetJSON(ctx, s.service.path())
+	if apierrors.IsNotFound(err) {
+		return 0, "there is no " + s.service.String() + " in the cluster"
+	}
 	if err != nil {
 		return 0, err.Error()
 	}

@@ -170,11 +170,7 @@ func (c *falcoCheck) read(w *work) (*falco.Rules, string) {
 	}
 	rules, err := falco.Read(files...)
 	if err != nil {
-		found := err.Error()
-		if hint := failure.HintOf(err); hint != "" {
-			found += " (" + hint + ")"
-		}
-		return nil, found
+		return nil, withHint(err)
 	}
 	return rules, ""
 }

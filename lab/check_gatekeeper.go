@@ -44,6 +44,7 @@ func readGatekeeperCheck(p *params) (grader, error) {
 	case c.constraint == "" && slices.ContainsFunc(c.rows, func(row objectRow) bool { return row.parameters == nil }):
 		return nil, p.ErrorAt(p.node, "name it, as in constraint: constraint.yaml", "%s has no field %q", p.what, "constraint")
 	}
+	p.lab.gatekeeperChecks = append(p.lab.gatekeeperChecks, c)
 	return c.grade, nil
 }
 
@@ -76,7 +77,7 @@ func (c *gatekeeperCheck) schemaRow(f yamlfile.File, n *yaml.Node) error {
 func (c *gatekeeperCheck) judgeSchema(t *constraintTemplate, wanted string) finding {
 	var m missed
 	for _, row := range c.schema {
-		refused := t.schema().refuses(row.parameters, "spec.parameters", 0)
+		refused := t.schema.refuses(row.parameters, "spec.parameters", 0)
 		switch {
 		case row.accepted && refused != "":
 			m.add("a constraint with "+row.what+" is accepted", "it is refused: "+refused)
@@ -149,20 +150,21 @@ func (c *gatekeeperCheck) grade(ctx context.Context, w *work) finding {
 		return finding{wanted: wanted, found: found}
 	}
 	t := &templateWork{gatekeeperCheck: c, template: template, rego: rego}
-	if c.rows == nil && c.constraint == "" { // that it compiles, and has the rule
-		_, found = t.violations(ctx, w, []any{map[string]any{"review": map[string]any{}, "parameters": map[string]any{}}})
-		if found != "" {
-			return finding{wanted: wanted, found: found}
-		}
-		return c.judgeSchema(template, wanted)
+	if t.constraint, found = c.readConstraint(w, template); found != "" {
+		return finding{wanted: "a constraint of the template's kind in " + c.constraint, found: found}
 	}
-	t.constraint = new(constraint)
-	if c.constraint != "" {
-		if t.constraint, found = c.readConstraint(w, template); found != "" {
-			return finding{wanted: "a constraint of the template's kind in " + c.constraint, found: found}
+	said, found := t.violations(ctx, w)
+	switch {
+	case found != "":
+		return finding{wanted: "a policy in " + c.template + " that says what is violated", found: found}
+	case c.schema != nil:
+		if f := c.judgeSchema(template, wanted); !f.passed || c.rows == nil {
+			return f
 		}
+	case c.rows == nil:
+		return finding{true, wanted, "as wanted"}
 	}
-	return t.judge(ctx, w, c.rows)
+	return t.judge(said)
 }
 
 // oneOf decodes the one document in a file that is meant; others may be beside it.
@@ -188,8 +190,12 @@ func oneOf[T any](w *work, file string, meant func(document) bool, what string) 
 	return object, ""
 }
 
-// readConstraint returns the constraint, or says why it is none of the template's kind.
+// readConstraint returns the constraint, or says why it is none of the template's
+// kind. A check without one has one that is about everything.
 func (c *gatekeeperCheck) readConstraint(w *work, t *constraintTemplate) (*constraint, string) {
+	if c.constraint == "" {
+		return new(constraint), ""
+	}
 	kind := t.Spec.CRD.Spec.Names.Kind
 	made, found := oneOf[constraint](w, c.constraint, func(d document) bool {
 		return d.Kind != "ConstraintTemplate" && (d.Kind == kind || strings.HasPrefix(d.APIVersion, constraintGroup+"/"))
@@ -204,14 +210,17 @@ func (c *gatekeeperCheck) readConstraint(w *work, t *constraintTemplate) (*const
 		return nil, "its apiVersion is " + made.APIVersion + ", and not " + constraintGroup + "/v1beta1"
 	case made.Name == "":
 		return nil, "it has no metadata.name"
-	case made.Spec.Parameters != nil && t.schema() == nil:
+	case made.Spec.Parameters != nil && t.schema == nil:
 		return nil, "it has parameters, and the template no schema for them"
 	}
 	if made.Spec.Parameters != nil {
-		found = t.schema().refuses(made.Spec.Parameters, "spec.parameters", 0)
+		found = t.schema.refuses(made.Spec.Parameters, "spec.parameters", 0)
 	}
 	return made, found
 }
+
+// gatekeeperFile names what the check's questions are asked.
+func (c *gatekeeperCheck) gatekeeperFile() string { return "template " + c.template }
 
 // templateWork is a template and its constraint, which fit.
 type templateWork struct {
@@ -221,25 +230,30 @@ type templateWork struct {
 	constraint *constraint
 }
 
-// judge says what happens to each of the objects.
-func (t *templateWork) judge(ctx context.Context, w *work, rows []objectRow) finding {
-	asked := make([]any, len(rows))
-	for i, row := range rows {
-		parameters := t.constraint.Spec.Parameters
+// inputs are what a check asks the template's rule: that it compiles, and has a value,
+// if nothing else.
+func (c *gatekeeperCheck) inputs(made *constraint) []any {
+	if c.rows == nil {
+		return []any{map[string]any{"review": map[string]any{}, "parameters": map[string]any{}}}
+	}
+	var asked []any
+	for _, row := range c.rows {
+		parameters := made.Spec.Parameters
 		if row.parameters != nil {
 			parameters = row.parameters
 		}
 		if parameters == nil {
 			parameters = map[string]any{}
 		}
-		asked[i] = map[string]any{"review": row.input, "parameters": parameters}
+		asked = append(asked, map[string]any{"review": row.input, "parameters": parameters})
 	}
-	said, found := t.violations(ctx, w, asked)
-	if found != "" {
-		return finding{wanted: "a policy in " + t.gatekeeperCheck.template + " that says what is violated", found: found}
-	}
+	return asked
+}
+
+// judge says what happens to each of the objects.
+func (t *templateWork) judge(said [][]string) finding {
 	var m missed
-	for i, row := range rows {
+	for i, row := range t.rows {
 		switch excluded := t.constraint.Spec.Match.excludes(row.subject); {
 		case row.parameters != nil:
 			row.compare(said[i], &m)
@@ -252,10 +266,7 @@ func (t *templateWork) judge(ctx context.Context, w *work, rows []objectRow) fin
 			row.compare(said[i], &m)
 		}
 	}
-	if len(rows) == 0 {
-		return finding{true, "a constraint that fits its template", "as wanted"}
-	}
-	return m.finding(fmt.Sprintf("all %d objects asked about are denied or admitted as wanted", len(rows)))
+	return m.finding(fmt.Sprintf("all %d objects asked about are denied or admitted as wanted", len(t.rows)))
 }
 
 // compareAction is for a constraint that denies nothing.
@@ -265,21 +276,29 @@ func (r *objectRow) compareAction(action string, m *missed) {
 	}
 }
 
-// violations returns the messages of the template's rule for each input.
-func (t *templateWork) violations(ctx context.Context, w *work, asked []any) (messages [][]string, found string) {
+// violations returns the messages of the template's rule for each of the inputs.
+func (t *templateWork) violations(ctx context.Context, w *work) (messages [][]string, found string) {
 	pkg := opa.Package([]byte(t.rego.policy))
-	if pkg == "" {
+	switch {
+	case pkg == "":
 		return nil, t.rego.where + " does not begin with a package that has a plain name"
-	}
-	program := w.opa()
-	if program == "" {
+	case w.opa() == "":
 		return nil, "the program opa is not on PATH"
 	}
-	r := opa.Request{Program: program, Version: t.rego.version, Policy: []byte(t.rego.policy), Rule: "data." + pkg + ".violation", Inputs: asked}
+	r := opa.Request{Program: w.opa(), Policy: []byte(t.rego.policy), Rule: "data." + pkg + ".violation"}
 	for _, lib := range t.rego.libs {
 		r.Libs = append(r.Libs, []byte(lib))
 	}
-	values, err := opa.Evaluate(ctx, r)
+	var parts []regoPart
+	for _, other := range w.lab.gatekeeperChecks {
+		if other.gatekeeperFile() != t.gatekeeperFile() {
+			continue
+		}
+		if made, bad := other.readConstraint(w, t.template); bad == "" {
+			parts = append(parts, regoPart{other, other.inputs(made)})
+		}
+	}
+	values, err := w.askTogether(ctx, t.gatekeeperFile(), r, []opa.Version{t.rego.version}, parts, t.gatekeeperCheck)
 	if err != nil {
 		return nil, t.regoFault(err)
 	}

@@ -49,6 +49,9 @@ func readKubeconfigCheck(p *params) (grader, error) {
 	asked := len(k.conditions)
 	if k.reaches || k.user != "" {
 		asked++
+		if err := p.needsCluster(); err != nil {
+			return nil, err
+		}
 	}
 	return func(ctx context.Context, w *work) finding {
 		chosen, found := w.kubeContext(file, name)

@@ -167,6 +167,7 @@ func notes(policies []networkingv1.NetworkPolicy) string {
 // policies returns the NetworkPolicies in the files as they stand in the cluster once
 // all are applied: one of the same name replaces the one before.
 func (c *networkPolicyCheck) policies(w *work) (list []networkingv1.NetworkPolicy, found string) {
+	var others []string
 	for _, name := range c.files {
 		docs, found := w.documents(name)
 		if found != "" {
@@ -174,6 +175,7 @@ func (c *networkPolicyCheck) policies(w *work) (list []networkingv1.NetworkPolic
 		}
 		for _, d := range docs {
 			if d.Kind != "NetworkPolicy" {
+				others = append(others, d.String())
 				continue
 			}
 			policy, found := c.policy(d)
@@ -187,7 +189,7 @@ func (c *networkPolicyCheck) policies(w *work) (list []networkingv1.NetworkPolic
 		}
 	}
 	if len(list) == 0 {
-		return nil, "there is no NetworkPolicy in " + strings.Join(c.files, ", ")
+		return nil, fmt.Sprintf("there is no NetworkPolicy in %s, but %s", strings.Join(c.files, ", "), strings.Join(others, ", "))
 	}
 	return list, ""
 }

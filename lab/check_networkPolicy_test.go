@@ -63,13 +63,13 @@ func TestNetworkPolicyCheck(t *testing.T) {
 		{"the second of a name replaces the first", denyAll + "---\n" + cartRule, ""},
 		{"and the other way round", cartRule + "---\n" + denyAll, "shop/cart (app=cart) does not reach shop/web (app=web) on TCP 8080, which is to be open: no rule allows it among the ingress rules of NetworkPolicy shop/web"},
 		{"open to all", strings.Replace(cartRule, "- from: [{podSelector: {matchLabels: {app: cart}}}]", "- {}", 1),
-			"3 of 4 connections are not so: data/db (no labels) reaches shop/web (app=web) on TCP 8080, which is to be closed: no policy selects data/db for egress, and NetworkPolicy shop/web, spec.ingress[0] allows it"},
+			"3 of 4 connections are not so: data/db (no labels) reaches shop/web (app=web) on TCP 8080, which is to be closed: NetworkPolicy shop/web, spec.ingress[0] allows it"},
 		{"both ways wrong", strings.Replace(cartRule, "cart}", "db}", 1) + "---\n" + strings.Replace(strings.Replace(cartRule, "name: web", "name: db", 1), "podSelector: {matchLabels: {app: cart}}", "ipBlock: {cidr: 203.0.113.0/24}", 1),
 			"which is to be open: no rule allows it among the ingress rules of NetworkPolicies shop/web, shop/db; 203.0.113.1 (internet) reaches shop/web (app=web) on TCP 8080"},
 		{"no namespace", strings.Replace(cartRule, ", namespace: shop", "", 1), "(NetworkPolicy web names no namespace, and goes to default)"},
 		{"no such namespace", strings.Replace(cartRule, "namespace: shop", "namespace: shops", 1), "the cluster has no namespace shops"},
 		{"no name", strings.Replace(cartRule, "name: web, ", "", 1), "metadata.name: Required value"},
-		{"no policy", someOther, "there is no NetworkPolicy in a"},
+		{"no policy", someOther, "there is no NetworkPolicy in a, but Service shop/web"},
 		{"an old API", strings.Replace(cartRule, "networking.k8s.io/v1", "extensions/v1beta1", 1), "serves it in networking.k8s.io/v1 alone"},
 		{"another API's", strings.Replace(cartRule, "networking.k8s.io/v1", "crd.projectcalico.org/v1", 1), "serves it in networking.k8s.io/v1 alone"},
 		{"a misspelt field", strings.Replace(cartRule, "podSelector: {matchLabels: {app: web}}", "podSelecter: {}", 1), `unknown field "spec.podSelecter"`},
@@ -179,16 +179,39 @@ func TestNetworkPolicyParameters(t *testing.T) {
 	}
 }
 
-// TestNetworkPolicyLimit refuses a check whose connections would take long.
-func TestNetworkPolicyLimit(t *testing.T) {
+// TestNetworkPolicyLimits refuses a check that would take long.
+func TestNetworkPolicyLimits(t *testing.T) {
 	t.Parallel()
-	cluster := "namespaces: {a: {}}\npods:\n"
-	for i := range 150 {
-		cluster += fmt.Sprintf("- {name: a/p%d, ip: 10.0.0.%d}\n", i, i)
+	cluster := func(pods int) string {
+		text := "namespaces: {a: {}}\npods:\n"
+		for i := range pods {
+			text += fmt.Sprintf("- {name: a/p%d, ip: 10.0.%d.%d}\n", i, i/250, i%250)
+		}
+		return text
 	}
-	_, err := networkLab("{file: a, cluster: cluster.yaml, wanted: w, denied: [{from: a/*, to: a/*, ports: 80}]}", cluster, "")
-	if err == nil || !strings.Contains(err.Error(), "more than 20000 connections") {
-		t.Error(err)
+	ports := "[80" + strings.Repeat(", 80", 100) + "]"
+	line := `{"namespace": "a", "pod": "p1", "proto": "TCP", "port": 1, "remoteKind": "pod", "remoteNamespace": "a", "remoteName": "p2", "remoteAddr": "10.0.0.2", "pktType": "HOST"}` + "\n"
+	for _, test := range []struct{ rest, cluster, flows, err string }{
+		{"denied: [{from: a/*, to: a/*, ports: 80}]", cluster(150), "", "more than 20000 connections"},
+		{"denied: [{from: a/p1, to: a/p2, ports: " + ports + "}]", cluster(3), "", "more than 100 ports"},
+		{"denied: [{from: a/p1, to: a/p2, ports: 80}]", cluster(501), "", "more than 500 pods"},
+		{"denied: [{from: a/p1, to: a/p2, ports: 80}]", cluster(3) + "- {name: a/x, ip: [10.0.0.7, 10.0.0.8, 10.0.0.9]}\n", "", "more than two addresses"},
+		{"flows: flows.jsonl", cluster(3), strings.Repeat(line, 20001), "more than 20000 connections"},
+	} {
+		_, err := networkLab("{file: a, cluster: cluster.yaml, wanted: w, "+test.rest+"}", test.cluster, test.flows)
+		if err == nil || !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%v, want %s", err, test.err)
+		}
+	}
+}
+
+// TestNetworkPolicyLarge grades the largest file of policies there can be.
+func TestNetworkPolicyLarge(t *testing.T) {
+	t.Parallel()
+	one := "{podSelector: {matchLabels: {a: b}}}, "
+	large := denyAll + "---\n" + strings.Replace(cartRule, "{podSelector: {matchLabels: {app: cart}}}", strings.Repeat(one, (maxManifest-1000)/len(one))+"{podSelector: {}}", 1)
+	if c := gradeNetwork(t, onlyCart, "", map[string]string{"a": large}); !c.Passed {
+		t.Error(c.Found)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -36,6 +37,9 @@ func readObjectCheck(p *params) (grader, error) {
 		p.onlyTrue("absent", &absent),
 		p.objectFields(&conditions),
 	)
+	if err == nil {
+		err = p.needsCluster()
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -66,6 +70,14 @@ func (p *params) onlyTrue(what string, to *bool) yamlfile.Key {
 		}
 		return err
 	}}
+}
+
+// needsCluster is the error of a check that asks a cluster, in a lab that has none.
+func (p *params) needsCluster() error {
+	if !slices.Contains(p.lab.Needs, NeedsCluster) {
+		return p.ErrorAt(p.node, "write needs: ["+NeedsCluster+"]", "%s asks a cluster, and the lab needs none", p.what)
+	}
+	return nil
 }
 
 // liveObject names an object of the API server, or the list of all.

@@ -221,7 +221,7 @@ func (p *podTemplate) emptyDirFault(c podContainer, dir string) string {
 	for _, v := range p.Volumes {
 		switch {
 		case v.Name != mount.Name:
-		case v.EmptyDir != nil || v.VolumeSource == (corev1.VolumeSource{}): // which is the default (pkg/apis/core/v1/defaults.go)
+		case v.EmptyDir != nil:
 			return ""
 		default:
 			return fmt.Sprintf("volume %s at %s is no emptyDir", v.Name, mount.MountPath)

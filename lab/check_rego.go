@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -38,18 +39,20 @@ func readRegoCheck(p *params) (grader, error) {
 			}
 			return err
 		}},
-		p.hiddenObject("data", &c.data),
+		p.hiddenObject("data", &c.dataName, &c.data),
 		p.table("reviews", c.row),
 	)
 	if err != nil {
 		return nil, err
 	}
+	p.lab.regoChecks = append(p.lab.regoChecks, c)
 	return c.grade, p.someOf(len(c.rows), c.file)
 }
 
 type regoCheck struct {
 	*params
 	file, rule string
+	dataName   string
 	data       map[string]any
 	rows       []reviewRow
 }
@@ -89,7 +92,7 @@ func (r *reviewRow) verdict(f yamlfile.File, what string) yamlfile.Key {
 }
 
 // hiddenObject reads a hidden file of YAML or JSON with one object.
-func (p *params) hiddenObject(what string, to *map[string]any) yamlfile.Key {
+func (p *params) hiddenObject(what string, name *string, to *map[string]any) yamlfile.Key {
 	var data []byte
 	key := p.hidden(what, &data)
 	open := key.Read
@@ -105,6 +108,7 @@ func (p *params) hiddenObject(what string, to *map[string]any) yamlfile.Key {
 		if err != nil {
 			return err
 		}
+		*name = n.Value
 		return rowObject(f, what, to).Read(root)
 	}
 	return key
@@ -116,18 +120,18 @@ func (c *regoCheck) grade(ctx context.Context, w *work) finding {
 	if found != "" {
 		return finding{wanted: wanted, found: found}
 	}
-	request := opa.Request{Program: w.opa(), Policy: policy, Rule: c.rule, Inputs: inputs(c.rows)}
-	if c.data != nil {
-		request.Data = c.data
-	}
-	values, err := w.evaluate(ctx, c.file, request)
+	values, err := c.ask(ctx, w, policy)
 	if err != nil {
 		return finding{wanted: wanted, found: regoFault(c.file, policy, err)}
 	}
 	var m missed
 	for i, row := range c.rows {
-		if values[i] == nil {
+		if values[i] == nil && !slices.ContainsFunc(values, func(v json.RawMessage) bool { return v != nil }) {
 			return finding{wanted: "the rule " + c.rule, found: noRule(c.file, policy, c.rule)}
+		}
+		if values[i] == nil {
+			m.add("a set of messages about "+row.what+", which may be empty", c.rule+" has no value")
+			continue
 		}
 		messages, found := denyMessages(values[i])
 		if found != "" {
@@ -138,12 +142,27 @@ func (c *regoCheck) grade(ctx context.Context, w *work) finding {
 	return m.finding(fmt.Sprintf("all %d requests asked about are denied or admitted as wanted", len(c.rows)))
 }
 
-func inputs(rows []reviewRow) []any {
-	var all []any
-	for _, row := range rows {
-		all = append(all, row.input)
+// ask returns the values of the rule for the check's reviews.
+func (c *regoCheck) ask(ctx context.Context, w *work, policy []byte) ([]json.RawMessage, error) {
+	if w.opa() == "" {
+		return nil, errors.New("the program opa is not on PATH")
 	}
-	return all
+	var parts []regoPart
+	for _, other := range w.lab.regoChecks {
+		if other.file == c.file && other.rule == c.rule && other.dataName == c.dataName {
+			part := regoPart{check: other}
+			for _, row := range other.rows {
+				part.inputs = append(part.inputs, row.input)
+			}
+			parts = append(parts, part)
+		}
+	}
+	request := opa.Request{Program: w.opa(), Policy: policy, Rule: c.rule}
+	if c.data != nil {
+		request.Data = c.data
+	}
+	key := strings.Join([]string{c.file, c.rule, c.dataName}, "\n")
+	return w.askTogether(ctx, key, request, regoVersions(policy), parts, c)
 }
 
 // opa is the path of the program.
@@ -154,33 +173,6 @@ func (w *work) opa() string {
 	return w.machine.OPA
 }
 
-// evaluate has opa evaluate a policy as Rego v1, or else v0. What the one cannot
-// compile, it asks the other about; a file is tried once.
-func (w *work) evaluate(ctx context.Context, file string, r opa.Request) ([]json.RawMessage, error) {
-	if r.Program == "" {
-		return nil, errors.New("the program opa is not on PATH")
-	}
-	known, tried := w.learner.rego[file]
-	r.Version = known
-	values, err := opa.Evaluate(ctx, r)
-	var bad *opa.Error
-	if tried || !errors.As(err, &bad) || !bad.InText() {
-		return values, err
-	}
-	r.Version = opa.V0
-	values, old := opa.Evaluate(ctx, r)
-	var badOld *opa.Error
-	if errors.As(old, &badOld) && badOld.InText() && !isOldSyntax(bad) {
-		return nil, err
-	}
-	w.learner.rego[file] = opa.V0
-	return values, old
-}
-
-// isOldSyntax says whether a policy is no Rego v1 since its rules lack if and contains:
-// then what is wrong with it as v0 says more.
-func isOldSyntax(e *opa.Error) bool { return strings.Contains(e.Message, "keyword is required") }
-
 // regoFault says what opa has against a policy, at which line of the file.
 func regoFault(file string, policy []byte, err error) string {
 	var bad *opa.Error
@@ -189,7 +181,10 @@ func regoFault(file string, policy []byte, err error) string {
 	}
 	found := fmt.Sprintf("%s:%d: %s", file, bad.Line, bad.Message)
 	if lines := strings.Split(string(policy), "\n"); bad.Line <= len(lines) {
-		found += ": " + strings.TrimSpace(lines[bad.Line-1])
+		line := strings.TrimSpace(lines[bad.Line-1])
+		if found += ": " + line; strings.HasPrefix(line, "//") {
+			found += " (comments in Rego begin with #)"
+		}
 	}
 	return found
 }

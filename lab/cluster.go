@@ -13,6 +13,7 @@ import (
 
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/internal/store"
 )
 
@@ -31,6 +32,16 @@ const (
 	graderFile = "grader.conf"
 )
 
+// Enter is the command by which a shell goes to a workspace of the lab, and where the
+// lab has a cluster has kubectl reach it.
+func (l *Lab) Enter(dir string) string {
+	line := "cd " + shell.Quote(dir)
+	if l.cluster != nil {
+		line += " && export KUBECONFIG=$PWD/" + adminFile
+	}
+	return line
+}
+
 // locksDir below the root has a lock for each lab with a cluster: to start one takes
 // seconds, for which nothing else is to wait.
 const locksDir = ".clusters"
@@ -39,6 +50,8 @@ const locksDir = ".clusters"
 type ownCluster struct {
 	objects []document // made when the lab starts, in this order
 	issue   []issue
+	// staticPods has the cluster run as static pods of a node.
+	staticPods bool
 }
 
 // isOwnName says whether the name of a file below the workspace is one that pkictl
@@ -75,7 +88,10 @@ func (w *Workspace) makeCluster(ctx context.Context, m *mark, now time.Time, pro
 	if own == nil {
 		return nil
 	}
-	if err := w.makePKI(ctx, now); err != nil {
+	if own.staticPods {
+		return w.makeNode(ctx, m, now, progress)
+	}
+	if err := w.makePKI(ctx, w.clusterPath(), now); err != nil {
 		return err
 	}
 	if err := w.launch(ctx, m, now, progress); err != nil {
@@ -92,16 +108,16 @@ func (w *Workspace) makeCluster(ctx context.Context, m *mark, now time.Time, pro
 
 // makePKI makes that of a cluster of one node. The API server is known by its name on
 // this machine, too, so that a kubeconfig needs no tls-server-name.
-func (w *Workspace) makePKI(ctx context.Context, now time.Time) error {
+func (w *Workspace) makePKI(ctx context.Context, dir string, now time.Time) error {
 	result, err := cluster.Init(ctx, cluster.InitOptions{
-		Dir: w.clusterPath(), Now: now,
+		Dir: dir, Now: now,
 		Settings: cluster.Settings{
 			Nodes: []cluster.NodeSettings{{Name: "cp-1", Address: "10.0.0.10"}},
 			SANs:  []string{"127.0.0.1", "localhost"},
 		},
 	})
 	if err == nil && len(result.Differences) > 0 {
-		err = failure.New(failure.Failed, "reset the lab", "%q holds what is none of this lab's", w.clusterPath())
+		err = failure.New(failure.Failed, "reset the lab", "%q holds what is none of this lab's", dir)
 	}
 	return err
 }
@@ -160,6 +176,9 @@ func (w *Workspace) resumeCluster(ctx context.Context, m *mark, now time.Time, p
 	if !w.hasCluster() {
 		return failure.New(failure.Failed, "reset the lab: it begins anew then", "%q is gone, or no directory any more", w.clusterPath())
 	}
+	if w.Lab.cluster.staticPods {
+		return w.resumeNode(ctx, m, progress)
+	}
 	if err := w.launch(ctx, m, now, progress); err != nil {
 		return err
 	}
@@ -183,6 +202,9 @@ func (w *Workspace) removeCluster(ctx context.Context) error {
 		return err
 	}
 	defer root.Close()
+	if w.Lab.cluster.staticPods {
+		_ = root.RemoveAll(path.Join(nodeDir, "var", "lib", "etcd")) // or it is moved away
+	}
 	if info, err := root.Lstat(clusterDir); err != nil || !info.IsDir() {
 		return nil // nothing of ours
 	}
@@ -198,6 +220,9 @@ func (w *Workspace) endCluster(ctx context.Context) error {
 	}
 	if _, err := os.Lstat(filepath.Join(w.clusterPath(), runDir)); errors.Is(err, fs.ErrNotExist) {
 		return nil // it was never started
+	}
+	if w.Lab.cluster.staticPods {
+		return w.stopNode(ctx)
 	}
 	_, err := cluster.Down(ctx, cluster.DownOptions{Dir: w.clusterPath()})
 	return err
@@ -233,7 +258,15 @@ func (w *Workspace) runs(ctx context.Context) error {
 		return nil
 	}
 	state := cluster.RunStopped
-	if w.hasCluster() {
+	if w.Lab.cluster.staticPods && w.hasCluster() {
+		runs, err := w.nodeRuns()
+		if err != nil {
+			return err
+		}
+		if runs {
+			state = cluster.RunReady // whether its API server is up is for the checks
+		}
+	} else if w.hasCluster() {
 		status, err := cluster.ReadStatus(ctx, w.clusterPath())
 		if err != nil {
 			return err
@@ -252,7 +285,8 @@ func (w *Workspace) runs(ctx context.Context) error {
 
 // isRunDir says whether a path is one where a running cluster writes.
 func (w *Workspace) isRunDir(path string) bool {
-	return w.Lab.cluster != nil && path == filepath.Join(w.clusterPath(), runDir)
+	return w.Lab.cluster != nil && (path == filepath.Join(w.clusterPath(), runDir) ||
+		w.Lab.cluster.staticPods && path == filepath.Join(w.Dir, nodeDir, "var"))
 }
 
 // clusterFile names a file of the cluster directory, below the workspace.

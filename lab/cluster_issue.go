@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"path/filepath"
 	"slices"
@@ -30,8 +31,7 @@ func (w *Workspace) fillCluster(ctx context.Context, now time.Time) error {
 	if err := w.writeAdmin(); err != nil {
 		return err
 	}
-	server, err := w.writeGrader()
-	if err != nil {
+	if err := w.writeGrader(); err != nil {
 		return err
 	}
 	admin, err := kubeclient.Connect(kubeclient.Options{File: filepath.Join(w.clusterPath(), graderFile), Agent: agent})
@@ -44,44 +44,46 @@ func (w *Workspace) fillCluster(ctx context.Context, now time.Time) error {
 	if err := w.Lab.cluster.makeObjects(ctx, admin); err != nil {
 		return err
 	}
-	return w.issueAll(server, now)
+	return w.issueAll(now)
 }
 
 // writeAdmin writes the learner's kubeconfig.
 func (w *Workspace) writeAdmin() error {
-	_, config, err := w.localConfig(filepath.Join(w.clusterPath(), runDir, adminFile))
-	if err != nil {
-		return err
-	}
-	data, err := clientcmd.Write(*config)
-	if err != nil {
-		return err
-	}
-	return w.writePrivate(adminFile, data)
+	return w.writeLocal(filepath.Join(w.clusterPath(), runDir, adminFile), adminFile, "")
 }
 
 // writeGrader writes a kubeconfig whose rights do not rest on objects, which a learner
 // may delete: it is in the group system:masters.
-func (w *Workspace) writeGrader() (server *api.Cluster, err error) {
-	server, _, err = w.localConfig(filepath.Join(w.clusterPath(), runDir, adminFile))
+func (w *Workspace) writeGrader() error {
+	server, _, err := readLocal(filepath.Join(w.clusterPath(), runDir, adminFile))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	own, config, err := w.localConfig(filepath.Join(w.clusterPath(), "super-admin.conf"))
-	if err != nil {
-		return nil, err
-	}
-	own.Server = server.Server
-	data, err := clientcmd.Write(*config)
-	if err != nil {
-		return nil, err
-	}
-	return server, w.writePrivate(clusterFile(graderFile), data)
+	return w.writeLocal(filepath.Join(w.clusterPath(), "super-admin.conf"), clusterFile(graderFile), server.Server)
 }
 
-// localConfig reads a kubeconfig of the cluster directory. The API server's
-// certificate has the address that it is dialled at.
-func (w *Workspace) localConfig(path string) (*api.Cluster, *api.Config, error) {
+// writeLocal writes a kubeconfig of the cluster below the workspace, with another URL
+// where that is not empty.
+func (w *Workspace) writeLocal(from, to, url string) error {
+	server, config, err := readLocal(from)
+	if err != nil {
+		return err
+	}
+	if url != "" {
+		server.Server = url
+	}
+	data, err := clientcmd.Write(*config)
+	if err != nil {
+		return err
+	}
+	return w.writePrivate(to, data)
+}
+
+func apiServerURL(port int) string { return fmt.Sprintf("https://127.0.0.1:%d", port) }
+
+// readLocal reads a kubeconfig of the cluster. The API server's certificate has the
+// address that it is dialled at.
+func readLocal(path string) (*api.Cluster, *api.Config, error) {
 	config, err := clientcmd.LoadFromFile(path)
 	if err != nil {
 		return nil, nil, failure.New(failure.Failed, "reset the lab", "cannot read %q", path)
@@ -96,11 +98,18 @@ func (w *Workspace) localConfig(path string) (*api.Cluster, *api.Config, error) 
 }
 
 // issueAll makes the credentials that the lab begins with.
-func (w *Workspace) issueAll(server *api.Cluster, now time.Time) error {
+func (w *Workspace) issueAll(now time.Time) error {
 	if len(w.Lab.cluster.issue) == 0 {
 		return nil
 	}
+	server, _, err := readLocal(filepath.Join(w.clusterPath(), graderFile))
+	if err != nil {
+		return err
+	}
 	pki := cluster.PKIDir(w.clusterPath())
+	if w.Lab.cluster.staticPods {
+		pki = cluster.PKIDir(filepath.Join(w.Dir, filepath.FromSlash(nodeKubernetes)))
+	}
 	pair, err := tls.LoadX509KeyPair(filepath.Join(pki, "ca.crt"), filepath.Join(pki, "ca.key"))
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ const freePort = "$(FREE_PORT)"
 // makeObjects makes the objects that the lab begins with. Where there is one already,
 // such as the ServiceAccount default, it becomes what the lab has.
 func (c *ownCluster) makeObjects(ctx context.Context, admin *kubeclient.Client) error {
-	maker := maker{admin: admin, resources: map[string][]metav1.APIResource{}}
+	maker := maker{admin: admin, resources: map[string][]metav1.APIResource{}, alone: c.staticPods}
 	ports, err := cluster.FreePorts(1)
 	if err != nil {
 		return err
@@ -42,6 +42,7 @@ func (c *ownCluster) makeObjects(ctx context.Context, admin *kubeclient.Client) 
 type maker struct {
 	admin     *kubeclient.Client
 	resources map[string][]metav1.APIResource // by API group and version
+	alone     bool                            // there is no kube-controller-manager
 }
 
 // make makes an object, and waits for what kube-controller-manager makes of it.
@@ -62,7 +63,7 @@ func (m *maker) make(ctx context.Context, d document) error {
 	if apierrors.IsAlreadyExists(err) {
 		err = m.admin.ApplyJSON(ctx, path.Join(list, d.Name), agent, d.json)
 	}
-	if err == nil && d.Kind == "Namespace" {
+	if err == nil && d.Kind == "Namespace" && !m.alone {
 		err = awaitServiceAccount(ctx, m.admin, d.Name)
 	}
 	return err

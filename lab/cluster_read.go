@@ -24,6 +24,8 @@ import (
 //	         administrator makes when the lab starts, in their order; $(FREE_PORT)
 //	         in it is a port of 127.0.0.1 that is free then
 //	issue    credentials that the lab begins with, see readIssue
+//	staticPods  true: etcd and kube-apiserver run as static pods of a node, whose
+//	         root is node in the workspace; kube-controller-manager does not run
 //
 // A lab that needs a cluster and says nothing of it has one as it is after its start.
 func (r *reader) readCluster(n *yaml.Node) error {
@@ -40,6 +42,10 @@ func (r *reader) readCluster(n *yaml.Node) error {
 	own := &ownCluster{}
 	r.lab.cluster = own
 	return r.Mapping(n, "cluster",
+		yamlfile.Key{Name: "staticPods", Read: func(n *yaml.Node) (err error) {
+			own.staticPods, err = r.Boolean(n, "staticPods")
+			return err
+		}},
 		yamlfile.Key{Name: "objects", Read: func(n *yaml.Node) error {
 			data, name, err := r.clusterFile(n, "objects")
 			if err != nil {

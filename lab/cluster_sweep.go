@@ -25,7 +25,8 @@ func sweep(ctx context.Context, root string) error {
 			continue
 		}
 		_, err := cluster.Down(ctx, cluster.DownOptions{Dir: dir})
-		errs = append(errs, err)
+		node := &Workspace{Lab: &Lab{}, Dir: filepath.Dir(dir)}
+		errs = append(errs, err, node.stopNode(ctx))
 	}
 	return errors.Join(errs...)
 }

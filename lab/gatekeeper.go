@@ -3,11 +3,13 @@ package lab
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/pkictl/pkictl/lab/opa"
 )
@@ -33,14 +35,16 @@ type constraintTemplate struct {
 					ShortNames []string `json:"shortNames"`
 				} `json:"names"`
 				Validation *struct {
-					OpenAPIV3Schema *parameterSchema `json:"openAPIV3Schema"`
-					LegacySchema    *bool            `json:"legacySchema"`
+					OpenAPIV3Schema any   `json:"openAPIV3Schema"`
+					LegacySchema    *bool `json:"legacySchema"`
 				} `json:"validation"`
 			} `json:"spec"`
 		} `json:"crd"`
 		Targets []templateTarget `json:"targets"`
 	} `json:"spec"`
 	Status map[string]any `json:"status"`
+
+	schema *parameterSchema // nil where anything will do
 }
 
 type templateTarget struct {
@@ -92,7 +96,7 @@ func (t *constraintTemplate) rego() (r templateRego, found string) {
 	return r, ""
 }
 
-// fault says why Gatekeeper would refuse a template.
+// fault reads the schema, and says why Gatekeeper would refuse a template.
 func (t *constraintTemplate) fault() string {
 	kind := t.Spec.CRD.Spec.Names.Kind
 	switch {
@@ -105,25 +109,21 @@ func (t *constraintTemplate) fault() string {
 	case t.Namespace != "":
 		return "metadata.namespace is given, and templates are in none"
 	}
-	if schema := t.schema(); schema != nil {
-		return schema.fault("openAPIV3Schema", 0)
+	if t.Spec.CRD.Spec.Validation == nil || t.Spec.CRD.Spec.Validation.OpenAPIV3Schema == nil {
+		return ""
 	}
-	return ""
-}
-
-// schema is that of a constraint's parameters, nil where anything will do.
-func (t *constraintTemplate) schema() *parameterSchema {
-	if t.Spec.CRD.Spec.Validation == nil {
-		return nil
+	schema, found := readSchema(t.Spec.CRD.Spec.Validation.OpenAPIV3Schema, "openAPIV3Schema", 0)
+	if t.schema = schema; found == "" && schema.Type != "object" {
+		found = "openAPIV3Schema is of type " + schema.Type + ", and parameters are an object"
 	}
-	return t.Spec.CRD.Spec.Validation.OpenAPIV3Schema
+	return found
 }
 
 // parameterSchema is the part of a structural schema that parameters need.
 type parameterSchema struct {
 	Type        string                      `json:"type"`
-	Properties  map[string]*parameterSchema `json:"properties"`
-	Items       *parameterSchema            `json:"items"`
+	Properties  map[string]*parameterSchema `json:"-"`
+	Items       *parameterSchema            `json:"-"`
 	Required    []string                    `json:"required"`
 	Enum        []any                       `json:"enum"`
 	Pattern     string                      `json:"pattern"`
@@ -152,33 +152,72 @@ func schemaTypes() []string {
 	return []string{"object", "array", "string", "boolean", "integer", "number"}
 }
 
-// fault says why a schema is not structural: version v1 of templates wants a type at
-// each level.
-func (s *parameterSchema) fault(path string, depth int) string {
+// readSchema reads a schema, and says in found why it is not structural: version v1
+// of templates wants a type at each level. References are not among its fields, as in
+// any definition of custom resources.
+func readSchema(value any, path string, depth int) (s *parameterSchema, found string) {
+	fields, ok := value.(map[string]any)
 	switch {
+	case !ok:
+		return nil, fmt.Sprintf("%s is of type %s, and has to be a schema with a type, such as {type: string}", path, typeName(value))
 	case depth > maxSchemaDepth:
-		return path + " is too deep"
-	case s == nil:
-		return path + " is empty"
+		return nil, path + " is too deep"
+	}
+	fields = maps.Clone(fields)
+	properties, items := fields["properties"], fields["items"]
+	delete(fields, "properties")
+	delete(fields, "items")
+	s = new(parameterSchema)
+	data, err := json.Marshal(fields)
+	if err == nil {
+		var faults []error
+		if faults, err = kjson.UnmarshalStrict(data, s); err == nil && len(faults) > 0 {
+			err = faults[0]
+		}
+	}
+	if err != nil {
+		return nil, path + ": " + err.Error()
+	}
+	if found := s.fault(path, items != nil); found != "" {
+		return nil, found
+	}
+	if items != nil {
+		if s.Items, found = readSchema(items, path+".items", depth+1); found != "" {
+			return nil, found
+		}
+	}
+	return s, s.readProperties(properties, path+".properties", depth)
+}
+
+// readProperties reads the schemas of an object's fields.
+func (s *parameterSchema) readProperties(value any, path string, depth int) (found string) {
+	if value == nil {
+		return ""
+	}
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return path + " is of type " + typeName(value) + ", and has to be names with their schemas"
+	}
+	s.Properties = map[string]*parameterSchema{}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if s.Properties[name], found = readSchema(fields[name], path+"."+name, depth+1); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+func (s *parameterSchema) fault(path string, items bool) string {
+	switch {
 	case s.Type == "" && !s.IntOrText && !s.Unknown:
 		return path + " has no type, which templates of version v1 want at each level"
 	case s.Type != "" && !slices.Contains(schemaTypes(), s.Type):
 		return fmt.Sprintf("%s has the type %q, and there are %s", path, s.Type, strings.Join(schemaTypes(), ", "))
-	case depth == 0 && s.Type != "object":
-		return path + " is of type " + s.Type + ", and parameters are an object"
-	case s.Type == "array" && s.Items == nil:
+	case s.Type == "array" && !items:
 		return path + " is an array without items"
 	}
 	if _, err := regexp.Compile(s.Pattern); err != nil {
 		return path + ".pattern: " + err.Error()
-	}
-	for name, property := range s.Properties {
-		if found := property.fault(path+".properties."+name, depth+1); found != "" {
-			return found
-		}
-	}
-	if s.Items != nil {
-		return s.Items.fault(path+".items", depth+1)
 	}
 	return ""
 }
@@ -236,7 +275,8 @@ func (s *parameterSchema) refusesObject(object map[string]any, path string, dept
 			return fmt.Sprintf("%s has no %s, which the template requires", path, name)
 		}
 	}
-	for name, value := range object {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		value := object[name]
 		property, known := s.Properties[name]
 		if !known && s.Additional == nil && !s.Unknown {
 			return fmt.Sprintf("%s.%s is not in the template's schema: an API server drops it", path, name)

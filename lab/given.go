@@ -76,7 +76,7 @@ func (l *Lab) givenFiles() ([]givenFile, error) {
 			return nil
 		case !entry.Type().IsRegular():
 			return bad(below, "it is no plain file")
-		case !filepath.IsLocal(filepath.FromSlash(below)) || below == markFile || l.cluster != nil && isOwnName(below):
+		case !filepath.IsLocal(filepath.FromSlash(below)) || below == markFile || l.cluster != nil && (isOwnName(below) || l.cluster.staticPods && isNodeFile(below)):
 			return bad(below, "the name is not allowed")
 		case len(list) == maxGivenFiles:
 			return bad(below, "there are too many files")

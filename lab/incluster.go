@@ -12,9 +12,11 @@ import (
 // cluster returns a client of the lab's own cluster with the credential of the
 // grader, or says in found why there is none. It is never a credential of the
 // learner's, no plugin is run for it, and it calls nothing but this machine.
+//
+// Of a node's API server it waits until it is up, or has ended.
 func (w *work) cluster() (client *kubeclient.Client, found string) {
-	if w.admin != nil {
-		return w.admin, ""
+	if w.admin != nil || w.adminDown != "" {
+		return w.admin, w.adminDown
 	}
 	name := clusterFile(graderFile)
 	data, found := w.learner.file(name, maxManifest)
@@ -30,6 +32,11 @@ func (w *work) cluster() (client *kubeclient.Client, found string) {
 	}
 	if client, err = kubeclient.FromConfig(*config, kubeclient.Options{Agent: agent}); err != nil {
 		return nil, "the lab's cluster cannot be reached: " + err.Error()
+	}
+	if w.lab.cluster != nil && w.lab.cluster.staticPods {
+		if w.adminDown = w.awaitNode(client); w.adminDown != "" {
+			return nil, w.adminDown
+		}
 	}
 	w.admin = client
 	return client, ""

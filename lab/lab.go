@@ -36,6 +36,9 @@ type Lab struct {
 	from    string      // the path of that, of a lab of somebody's own
 	cluster *ownCluster // nil: it has none
 	asked   []string    // files below start that checks compare with
+	// The checks whose questions opa is asked together.
+	regoChecks       []*regoCheck
+	gatekeeperChecks []*gatekeeperCheck
 }
 
 // Points is what all checks are worth together.

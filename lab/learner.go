@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"github.com/pkictl/pkictl/internal/store"
-	"github.com/pkictl/pkictl/lab/opa"
 )
 
 // isFileName says whether a name, with slashes, is one below a workspace, and not
@@ -27,11 +26,11 @@ type learner struct {
 	root    *os.Root
 	read    map[string]fileRead // so that all checks see the same file
 	decoded map[string]decoded
-	rego    map[string]opa.Version // in which a policy is written, where it is not V1
+	rego    map[string]regoAnswer // of each policy
 }
 
 func newLearner(root *os.Root) *learner {
-	return &learner{root: root, read: map[string]fileRead{}, decoded: map[string]decoded{}, rego: map[string]opa.Version{}}
+	return &learner{root: root, read: map[string]fileRead{}, decoded: map[string]decoded{}, rego: map[string]regoAnswer{}}
 }
 
 type fileRead struct {

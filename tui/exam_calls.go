@@ -74,7 +74,9 @@ func labExamGoesOn(w *world) (bool, error) {
 func examBegin(ctx context.Context, w *world, minutes int, say labSay) (*examFound, error) {
 	o := examOptions(w, minutes)
 	o.Progress = say
-	o.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // which tasks come is no secret
+	if o.Random = w.chance; o.Random == nil {
+		o.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // which tasks come is no secret
+	}
 	session, err := lab.NewExam(ctx, o)
 	if err != nil {
 		return nil, err

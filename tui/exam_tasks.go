@@ -9,7 +9,6 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/lab"
 )
 
@@ -274,7 +273,7 @@ func (s *examTasks) jump(digit string) {
 	}
 }
 
-func (s *examTasks) cd() string { return "cd " + shell.Quote(s.task().Dir) }
+func (s *examTasks) cd() string { return s.found.lab(s.task()).Enter(s.task().Dir) }
 
 // flag flags the task, or takes its flag away. It is drawn at once, and true when it
 // is on the disk.

@@ -3,7 +3,6 @@ package tui
 import (
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/lab"
 )
 
@@ -108,7 +107,7 @@ func (s *labScreen) expandAll() {
 }
 
 // cd is the command that goes to the workspace.
-func (s *labScreen) cd() string { return "cd " + shell.Quote(s.space.Dir) }
+func (s *labScreen) cd() string { return s.lab.Enter(s.space.Dir) }
 
 // ask puts a question before a command.
 func (s *labScreen) ask(yes string, do func() tea.Cmd, lines ...string) tea.Cmd {

@@ -14,7 +14,10 @@ import (
 	"github.com/pkictl/pkictl/lab"
 )
 
-const labTestID = "cluster-ca"
+const (
+	labTestID    = "cluster-ca"
+	labTestOther = "key-and-csr"
+)
 
 // A lab from the catalogue to the last check, and to the next lab.
 func TestLabPasses(t *testing.T) {

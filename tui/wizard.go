@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -64,6 +65,7 @@ type world struct {
 	kept map[string]keptFlow // flows that were left; of the update loop
 	// answers reads what is typed at plain prompts; answersFrom makes it.
 	answers *answerReader
+	chance  *rand.Rand // chooses the tasks of an exam; nil but in tests
 }
 
 // work returns a command that does what has to come to its end before the program

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,8 +28,8 @@ In the directory of a lab no command needs its ID. There are three hints for eac
 which cost nothing in practice, and a solution. "pkictl lab exam" sets tasks of
 all domains against the clock.`,
 		a.labListCmd(), a.labStartCmd(), a.labShowCmd(), a.labCheckCmd(),
-		a.labHintCmd(), a.labSolutionCmd(), a.labResetCmd(),
-		a.labExamCmd(), a.labWebhookCmd(), a.labLintCmd(),
+		a.labHintCmd(), a.labSolutionCmd(), a.labResetCmd(), a.labStopCmd(),
+		a.labExamCmd(), a.labWebhookCmd(), a.labLintCmd(), a.labNodeCmd(),
 	)
 	// Not the root's: labs are apart from what somebody works on.
 	cmd.PersistentFlags().StringVar(&a.labsDir, "dir", a.labDir(), "`DIRECTORY` that labs are prepared in, one below it for each")
@@ -142,7 +143,16 @@ func (a *app) labOpen(chosen *labChosen, assets string) (*lab.Workspace, error) 
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, failure.New(failure.Failed, "begin it with: "+a.labLine(chosen, "start"), "lab %q has not been started: there is no %q", chosen.ID, filepath.Join(chosen.root, chosen.ID))
 	}
-	return w, err
+	return w, a.labStartsAgain(chosen, err)
+}
+
+// labStartsAgain names the command where a hint says to start the lab again.
+func (a *app) labStartsAgain(chosen *labChosen, err error) error {
+	const again = "start the lab again"
+	if hint := failure.HintOf(err); strings.HasPrefix(hint, again) {
+		return failure.New(failure.KindOf(err), again+" with: "+a.labLine(chosen, "start"), "%v", err)
+	}
+	return err
 }
 
 // labLine is the command line of a verb for a lab, as short as it can be typed here.

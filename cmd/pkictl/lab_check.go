@@ -67,7 +67,7 @@ func (a *app) labCheck(cmd *cobra.Command, args []string, f labCheckFlags) error
 	}
 	result, progress, err := chosen.progress().Grade(cmd.Context(), w, a.now())
 	if err != nil {
-		return err
+		return a.labStartsAgain(chosen, err)
 	}
 	if err := a.printLabChecked(chosen, w, result, progress); err != nil {
 		return err

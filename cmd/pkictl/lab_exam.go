@@ -57,8 +57,10 @@ func (a *app) labExamStart(cmd *cobra.Command, f labExamStartFlags) error {
 		return failure.New(failure.Usage, "give it from 1 to 1440, as in --minutes 60", "%d is no number of minutes for an exam", f.minutes)
 	}
 	a.stopsOthers()
+	steps := a.newSteps()
+	defer steps.clear()
 	session, err := lab.NewExam(cmd.Context(), lab.ExamOptions{
-		Root: a.labsDir, Now: a.now(), Minutes: f.minutes, Machine: a.labMachine(f.assets),
+		Root: a.labsDir, Now: a.now(), Minutes: f.minutes, Machine: a.labMachine(f.assets), Progress: steps.show,
 		Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // which tasks come is no secret
 	})
 	if failure.KindOf(err) == failure.Refused && err != nil {
@@ -67,6 +69,7 @@ func (a *app) labExamStart(cmd *cobra.Command, f labExamStartFlags) error {
 	if err != nil {
 		return err
 	}
+	steps.clear()
 	return a.printExam(session, true)
 }
 
@@ -290,7 +293,7 @@ func (a *app) labExamShow(arg string) error {
 		p.tasks(l, "Part")
 		p.line("")
 		p.line("%s", a.examLeft(session))
-		p.line("Next: cd %s", printable(shell.Quote(t.Dir)))
+		p.line("Next: %s", printable(l.Enter(t.Dir)))
 	})
 }
 

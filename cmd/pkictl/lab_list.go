@@ -159,10 +159,18 @@ func (r *labListResult) text(p labPage) {
 		passed, count(len(r.Items), "lab")))
 	for _, lack := range r.Lacks {
 		if missed[lack.Need] {
-			p.text("", fmt.Sprintf("No %s here: %s. %s", lack.Need, lack.Why, lack.Hint))
+			p.labLack(lack)
 		}
 	}
 	p.line("Next: pkictl lab start ID")
+}
+
+// labLack says what this machine lacks, and what to do about it.
+func (p labPage) labLack(lack labLack) {
+	p.text("", fmt.Sprintf("No %s here: %s", lack.Need, lack.Why))
+	if lack.Hint != "" {
+		p.fact("  ", "hint:", lack.Hint, "")
+	}
 }
 
 // labRow writes a lab. Its title is cut where a terminal ends.

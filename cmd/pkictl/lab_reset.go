@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -50,14 +51,15 @@ func (a *app) labReset(cmd *cobra.Command, args []string, f labResetFlags) error
 		return err
 	}
 	result := labResetResult{typeMeta: kind("LabReset"), Lab: chosen.ID, Dir: w.Dir, DryRun: f.dryRun}
-	what := labResetText(w)
 	if f.dryRun {
 		return a.print(result, func(out io.Writer) {
-			a.labPage(out).text("", "Would begin lab "+chosen.ID+" anew (dry run: nothing was changed). "+what)
+			p := a.labPage(out)
+			p.line("Would begin lab %s anew (dry run: nothing was changed)", printable(chosen.ID))
+			p.labReset(w)
 		})
 	}
 	if !f.yes {
-		if err := a.ask(cmd.Context(), func(out io.Writer) { a.labPage(out).text("", what) }, "Begin lab "+chosen.ID+" anew?"); err != nil {
+		if err := a.ask(cmd.Context(), func(out io.Writer) { a.labPage(out).labReset(w) }, "Begin lab "+chosen.ID+" anew?"); err != nil {
 			return err
 		}
 	}
@@ -67,19 +69,19 @@ func (a *app) labReset(cmd *cobra.Command, args []string, f labResetFlags) error
 	}
 	return a.print(result, func(out io.Writer) {
 		p := a.labPage(out)
-		p.text("", "Lab "+chosen.ID+" begins anew in "+w.Dir+".")
+		p.line("Lab %s begins anew in %s", printable(chosen.ID), printable(w.Dir))
 		if result.MovedTo != "" {
-			p.text("", "What was there is in "+result.MovedTo+".")
+			p.line("What was there is in %s", printable(result.MovedTo))
 		}
 	})
 }
 
-func labResetText(w *lab.Workspace) string {
-	text := "What is in " + w.Dir + " is moved to before-reset beside it, and the files to begin with come back."
-	for _, need := range w.Lab.Needs {
-		if need == lab.NeedsCluster {
-			text += " Its cluster is made anew, too."
-		}
+// labReset says what a reset does. A path is never broken.
+func (p labPage) labReset(w *lab.Workspace) {
+	p.line("What is in %s", printable(w.Dir))
+	text := "is moved to before-reset beside it, and the files to begin with come back."
+	if slices.Contains(w.Lab.Needs, lab.NeedsCluster) {
+		text += " Its cluster is made anew, too."
 	}
-	return text + " Your best result stays."
+	p.text("", text+" Your best result stays.")
 }

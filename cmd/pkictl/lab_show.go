@@ -120,6 +120,6 @@ func (p labPage) labState(shown *labShown) {
 		p.text("", "Needs "+needs+".")
 	}
 	for _, lack := range shown.Lacks {
-		p.text("", fmt.Sprintf("✗ This machine has no %s: %s. %s", lack.Need, lack.Why, lack.Hint))
+		p.labLack(lack)
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/lab"
 )
 
@@ -84,7 +83,7 @@ func (a *app) labStart(cmd *cobra.Command, args []string, f labFlags) error {
 			p.line("Next: pkictl lab check")
 			return
 		}
-		p.line("Next: cd %s", printable(shell.Quote(w.Dir)))
+		p.line("Next: %s", printable(w.Lab.Enter(w.Dir)))
 		p.line("Then: %s", a.asCalled("pkictl lab check, and if need be: pkictl lab hint"))
 	})
 }

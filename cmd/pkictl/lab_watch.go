@@ -99,7 +99,7 @@ func (w *labWatcher) grade(ctx context.Context, now time.Time) error {
 	case ctx.Err() != nil:
 		return nil
 	case err != nil && w.result == nil:
-		return err
+		return w.a.labStartsAgain(w.chosen, err)
 	case err != nil:
 		w.err = err
 		return nil

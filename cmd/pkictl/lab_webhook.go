@@ -15,6 +15,7 @@ type labWebhookFlags struct {
 	cert, key string
 	registry  string
 	port      int
+	dryRun    bool
 }
 
 func (a *app) labWebhookCmd() *cobra.Command {
@@ -31,7 +32,7 @@ keeps nothing and logs nothing.
 "pkictl lab check" serves it by itself; where this one runs on its port, this one
 is asked.`,
 		Example: `  pkictl issue --profile server --cn image-policy.image-policy.svc --out tls
-  pkictl lab webhook --cert tls.crt --key tls.key --registry hooli.example --port 8443`,
+  pkictl lab webhook --cert tls.crt --key tls.key --registry hooli.example --dry-run`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.labWebhook(cmd, f) },
 	}
@@ -40,6 +41,7 @@ is asked.`,
 	flags.StringVar(&f.key, "key", "", "`FILE` with its key, in PEM and not encrypted")
 	flags.StringVar(&f.registry, "registry", "", "`HOST` of the registry whose images are denied")
 	flags.IntVar(&f.port, "port", 0, "`PORT` of 127.0.0.1 (default a free one)")
+	addDryRun(cmd, &f.dryRun)
 	return cmd
 }
 
@@ -47,6 +49,7 @@ type labWebhookResult struct {
 	typeMeta
 	Address  string `json:"address"`
 	Registry string `json:"registry"`
+	DryRun   bool   `json:"dryRun"`
 }
 
 func (a *app) labWebhook(cmd *cobra.Command, f labWebhookFlags) error {
@@ -68,11 +71,15 @@ func (a *app) labWebhook(cmd *cobra.Command, f labWebhookFlags) error {
 	if err != nil {
 		return err
 	}
-	result := labWebhookResult{kind("LabWebhook"), listener.Addr().String(), f.registry}
+	result := labWebhookResult{kind("LabWebhook"), listener.Addr().String(), f.registry, f.dryRun}
 	err = a.print(result, func(w io.Writer) {
+		if f.dryRun {
+			fmt.Fprintf(w, "The webhook can be served on https://%s\n", result.Address)
+			return
+		}
 		fmt.Fprintf(w, "The webhook is served on https://%s; images of %s are denied\nEnd it with Ctrl-C\n", result.Address, printable(f.registry))
 	})
-	if err != nil {
+	if err != nil || f.dryRun {
 		_ = listener.Close() // nobody knows of it
 		return err
 	}

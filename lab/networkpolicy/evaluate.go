@@ -27,8 +27,11 @@ func (v Verdict) Why() string {
 		return v.Egress.Why
 	case !v.Ingress.Allowed:
 		return v.Ingress.Why
-	case v.Egress.Why == v.Ingress.Why:
+	// Where one end has a rule, or policies apply to one end alone, the other says little.
+	case v.Egress.Why == v.Ingress.Why, v.Egress.Rule != "" && v.Ingress.Rule == "", v.Ingress.outside && !v.Egress.outside:
 		return v.Egress.Why
+	case v.Ingress.Rule != "" && v.Egress.Rule == "", v.Egress.outside && !v.Ingress.outside:
+		return v.Ingress.Why
 	}
 	return v.Egress.Why + ", and " + v.Ingress.Why
 }
@@ -44,6 +47,8 @@ type Side struct {
 	// where no rule was needed.
 	Rule string
 	Why  string
+
+	outside bool // no policy can apply
 }
 
 // Evaluate decides about a connection.
@@ -60,7 +65,7 @@ func (e *Evaluator) Evaluate(c Connection) Verdict {
 func (e *Evaluator) side(d direction, end, other End, c Connection) Side {
 	switch {
 	case !end.selectable():
-		return Side{Allowed: true, Why: fmt.Sprintf("no policy applies to the %s of %s, which is outside the pod network", d, end)}
+		return Side{Allowed: true, outside: true, Why: fmt.Sprintf("no policy applies to the %s of %s, which is outside the pod network", d, end)}
 	case other.onNodeOf(end.Pod):
 		// "Traffic to and from the node where a Pod is running is always allowed,
 		// regardless of the IP address of the Pod or the node."

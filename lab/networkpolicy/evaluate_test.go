@@ -205,12 +205,15 @@ func TestWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"shop/cart shop/web 80":  "no policy selects shop/cart for egress, and NetworkPolicy shop/p, spec.ingress[1] allows it",
+		"shop/cart shop/web 80":  "NetworkPolicy shop/p, spec.ingress[1] allows it",
+		"shop/cart data/db 80":   "no policy selects shop/cart for egress, and no policy selects data/db for ingress",
 		"internet shop/web 80":   "no rule allows it among the ingress rules of NetworkPolicies shop/p, shop/q",
 		"data/db internet 80":    "no rule allows it among the egress rules of NetworkPolicy data/out",
 		"data/db shop/web 80":    "no rule allows it among the egress rules of NetworkPolicy data/out; no rule allows it among the ingress rules of NetworkPolicies shop/p, shop/q",
+		"shop/cart internet 80":  "no policy selects shop/cart for egress",
+		"node1 internet 80":      "no policy applies to the egress of 192.168.0.1, which is outside the pod network, and no policy applies to the ingress of 203.0.113.1, which is outside the pod network",
 		"shop/cart shop/cart 80": "no policy keeps a pod from itself",
-		"node1 shop/web 80":      "no policy applies to the egress of 192.168.0.1, which is outside the pod network, and no policy keeps shop/web from its own node",
+		"node1 shop/web 80":      "no policy keeps shop/web from its own node",
 	} {
 		c := connection(t, ends, text)
 		if why := e.Evaluate(c).Why(); why != want {

@@ -57,6 +57,12 @@ type Request struct {
 	Inputs  []any    // for each of which it is evaluated
 }
 
+// In returns the request for a policy of another version.
+func (r Request) In(v Version) Request {
+	r.Version = v
+	return r
+}
+
 // Error says why a policy has no value.
 type Error struct {
 	// Code is OPA's own, as in rego_parse_error; empty where OPA did not come so far.

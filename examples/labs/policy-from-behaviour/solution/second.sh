@@ -2,12 +2,15 @@
 # A policy for each direction, ports by their names, the probes of the nodes as recorded,
 # and a profile that kills, with one element for each system call.
 cat > networkpolicy.yaml <<'POLICIES'
-{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: ledger-out, namespace: bank}, spec: {
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: ledger-out, namespace: bank}
+spec: {
   podSelector: {matchExpressions: [{key: app, operator: In, values: [ledger]}]}, policyTypes: [Egress], egress: [
     {to: [{ipBlock: {cidr: 198.51.100.30/32}}], ports: [{port: 443, endPort: 443}]},
     {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: bank}}, podSelector: {matchLabels: {app: postgres}}}], ports: [{port: postgres}]},
     {ports: [{port: dns, protocol: UDP}, {port: dns-tcp}], to: [{
-      podSelector: {matchLabels: {k8s-app: kube-dns}}, namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]}]}}
+      podSelector: {matchLabels: {k8s-app: kube-dns}}, namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]}]}
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pkictl/pkictl/lab"
+)
+
+func (a *app) labStopCmd() *cobra.Command {
+	var f labFlags
+	return a.labOfOne(&cobra.Command{
+		Use:   "stop [ID]",
+		Short: "End the cluster of a lab, and keep the work",
+		Long: `End the cluster of a lab. Your files stay, and what is in the cluster too: "pkictl
+lab start" goes on with both. For a lab without a cluster there is nothing to end.`,
+		Example: `  pkictl lab start key-and-csr
+  pkictl lab stop key-and-csr`,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.labStop(cmd, args, f) },
+	}, &f)
+}
+
+type labStopResult struct {
+	typeMeta
+	Lab string `json:"lab"`
+	Dir string `json:"dir"`
+}
+
+func (a *app) labStop(cmd *cobra.Command, args []string, f labFlags) error {
+	chosen, err := a.labChoose(cmd, args, f)
+	if err != nil {
+		return err
+	}
+	w, err := a.labOpen(chosen, "")
+	if err != nil {
+		return err
+	}
+	a.stopsOthers()
+	if err := w.Stop(cmd.Context()); err != nil {
+		return err
+	}
+	return a.print(labStopResult{kind("LabStop"), chosen.ID, w.Dir}, func(out io.Writer) {
+		p := a.labPage(out)
+		if !slices.Contains(chosen.Needs, lab.NeedsCluster) {
+			p.line("Nothing runs for lab %s.", printable(chosen.ID))
+			return
+		}
+		p.line("The cluster of lab %s is ended. The work is kept in %s", printable(chosen.ID), printable(w.Dir))
+		p.line("Next: %s", printable(a.asCalled(a.labLine(chosen, "start"))))
+	})
+}

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/^install/d' etc/modprobe.d/kubernetes-hardening.conf

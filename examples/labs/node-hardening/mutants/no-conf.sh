@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+mv etc/modprobe.d/kubernetes-hardening.conf etc/modprobe.d/kubernetes-hardening

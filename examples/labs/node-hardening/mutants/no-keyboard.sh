@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/^KbdInteractiveAuthentication/d' etc/ssh/sshd_config

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/^Match/,$d' etc/ssh/sshd_config

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i '/enable/d' ufw.sh

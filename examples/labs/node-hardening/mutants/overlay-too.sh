@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+echo 'blacklist overlay' >> etc/modprobe.d/kubernetes-hardening.conf

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/^PermitRootLogin no/PermitRootLogin prohibit-password/' etc/ssh/sshd_config

@@ -1,0 +1,107 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pkictl/pkictl/cluster"
+	"github.com/pkictl/pkictl/internal/kubeclient"
+)
+
+// nodePatience bounds how long a check waits for an API server that has just been
+// started. One that is up is not waited for, nor one that has ended.
+const nodePatience = 15 * time.Second
+
+// awaitNode waits until the node acts on the manifests as they are, and until its API
+// server is up. It says in found why it is not.
+func (w *work) awaitNode(client *kubeclient.Client) (found string) {
+	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
+	defer cancel()
+	for {
+		report, current := w.nodeReport()
+		down := report.down()
+		if current {
+			if code, err := client.Status(ctx, "/readyz"); err == nil && code == 200 {
+				return ""
+			}
+			if again, same := w.nodeReport(); down != "" && same && again.down() != "" {
+				return w.notAnswering(again.down(), again.log())
+			}
+		}
+		if wait(ctx) != nil {
+			return w.notAnswering("it is not ready", report.log())
+		}
+	}
+}
+
+// nodeReport reads what the node says, and whether that is of the manifests as they
+// are now.
+func (w *work) nodeReport() (report nodeReport, current bool) {
+	data, err := readPlain(w.learner.root, filepath.FromSlash(path.Join(clusterDir, runDir, nodeState)), maxKept)
+	if err != nil || json.Unmarshal(data, &report) != nil {
+		return nodeReport{}, false
+	}
+	entries, _ := fs.ReadDir(w.learner.root.FS(), nodeManifests)
+	count := 0
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") || entry.IsDir() {
+			continue
+		}
+		count++
+		data, _ := readPlain(w.learner.root, filepath.FromSlash(path.Join(nodeManifests, entry.Name())), maxPodManifest)
+		if report.Pods[entry.Name()].Manifest != hashOf(data) {
+			return report, false
+		}
+	}
+	return report, count == len(report.Pods)
+}
+
+// apiServer returns the pod of the API server.
+func (r nodeReport) apiServer() (podReport, bool) {
+	for _, pod := range r.Pods {
+		if pod.Name == cluster.ComponentAPIServer {
+			return pod, true
+		}
+	}
+	return podReport{}, false
+}
+
+// down says why the API server is not going to answer; empty while it may come up.
+func (r nodeReport) down() string {
+	pod, there := r.apiServer()
+	for name, p := range r.Pods {
+		if !there && p.Problem != "" {
+			return "the manifest " + name + " cannot be used: " + p.Problem
+		}
+		if p.Name == cluster.ComponentEtcd && p.Ends > 0 {
+			return "etcd ends again and again: " + p.Problem
+		}
+	}
+	switch {
+	case !there:
+		return "no manifest runs " + cluster.ComponentAPIServer
+	case pod.Ends > 0:
+		return fmt.Sprintf("it has ended %d times: %s", pod.Ends, pod.Problem)
+	}
+	return ""
+}
+
+func (r nodeReport) log() string {
+	pod, _ := r.apiServer()
+	return pod.Log
+}
+
+// notAnswering says where a learner sees more.
+func (w *work) notAnswering(why, log string) string {
+	found := "the API server does not answer: " + why
+	if log == "" {
+		return found + "; see " + nodeJournal
+	}
+	return found + "; see " + log + " and " + nodeJournal
+}
