@@ -42,14 +42,14 @@ mutants:
 	return m
 }
 
-// replaced replaces what must be in a file.
-func replaced(t *testing.T, files fstest.MapFS, name, old, with string) {
+// replaced replaces what must be in the lab.yaml.
+func replaced(t *testing.T, files fstest.MapFS, old, with string) {
 	t.Helper()
-	text := string(files[name].Data)
+	text := string(files["lab.yaml"].Data)
 	if !strings.Contains(text, old) {
-		t.Fatalf("%s has no %q", name, old)
+		t.Fatalf("there is no %q", old)
 	}
-	files[name].Data = []byte(strings.Replace(text, old, with, 1))
+	files["lab.yaml"].Data = []byte(strings.Replace(text, old, with, 1))
 }
 
 func TestLint(t *testing.T) {
@@ -58,7 +58,7 @@ func TestLint(t *testing.T) {
 		t.Fatalf("%+v", findings)
 	}
 	yaml := func(old, with string) func(*testing.T, fstest.MapFS) {
-		return func(t *testing.T, f fstest.MapFS) { t.Helper(); replaced(t, f, "lab.yaml", old, with) }
+		return func(t *testing.T, f fstest.MapFS) { t.Helper(); replaced(t, f, old, with) }
 	}
 	file := func(name, text string) func(*testing.T, fstest.MapFS) {
 		return func(_ *testing.T, f fstest.MapFS) { f[name] = &fstest.MapFile{Data: []byte(text)} }
@@ -76,7 +76,7 @@ func TestLint(t *testing.T) {
 		{"two hints", yaml("With openssl., ", ""), lab.LintError, "lab.yaml", "2 hints"},
 		{"few mutants", func(t *testing.T, f fstest.MapFS) {
 			t.Helper()
-			replaced(t, f, "lab.yaml", "- {id: other-name, mistake: the name is another, loses: [b]}\n", "")
+			replaced(t, f, "- {id: other-name, mistake: the name is another, loses: [b]}\n", "")
 			delete(f, "mutants/other-name.sh")
 		}, lab.LintError, "lab.yaml", "2 mutants"},
 		{"task without a check", yaml("task: 2", "task: 1"), lab.LintError, "lab.yaml", "task 2 has no check"},
@@ -116,7 +116,7 @@ func TestLintTogether(t *testing.T) {
 	t.Parallel()
 	numbered := func(id, number string) *lab.Lab {
 		files := keysLab()
-		replaced(t, files, "lab.yaml", "title:", number+"title:")
+		replaced(t, files, "title:", number+"title:")
 		l, findings := lab.Lint(files, id, id)
 		if len(findings) > 0 {
 			t.Fatal(findings)

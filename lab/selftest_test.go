@@ -39,7 +39,7 @@ func TestSelfTest(t *testing.T) {
 		where, want string
 	}{
 		{"gift", func(f fstest.MapFS) {
-			replaced(t, f, "lab.yaml", "file: b.key, algorithm: ed25519", "file: old.key, algorithm: ed25519")
+			replaced(t, f, "file: b.key, algorithm: ed25519", "file: old.key, algorithm: ed25519")
 			f["start/old.key"] = &fstest.MapFile{Data: []byte("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n")}
 			f["mutants/no-b.sh"].Data, f["mutants/other-name.sh"].Data = []byte("rm old.key"), []byte("rm old.key")
 		}, "untouched", "check b passes, for nothing"},
@@ -142,7 +142,7 @@ func TestSelfTestEnds(t *testing.T) {
 func TestSelfTestNeeds(t *testing.T) {
 	t.Parallel()
 	files := keysLab()
-	replaced(t, files, "lab.yaml", "minutes: 4", "minutes: 4\nneeds: [opa]")
+	replaced(t, files, "minutes: 4", "minutes: 4\nneeds: [opa]")
 	findings, err := selfTest(t, files)
 	if err != nil || len(findings) != 1 || findings[0].Where != "needs" || !lab.LintFails(findings) {
 		t.Errorf("%+v %v", findings, err)

@@ -45,7 +45,7 @@ Exit codes: 0 it was passed, 3 it was not.`,
   pkictl lab exam finish --yes --quiet || test $? = 3
   pkictl lab exam report || test $? = 3`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(_ *cobra.Command, _ []string) error {
 			session, err := a.examSession("")
 			if err != nil {
 				return err

@@ -97,12 +97,12 @@ func (w *labWatcher) grade(ctx context.Context, now time.Time) error {
 	w.at = now
 	switch {
 	case ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // whoever ends it is told what was there before
 	case err != nil && w.result == nil:
 		return w.a.labStartsAgain(w.chosen, err)
 	case err != nil:
 		w.err = err
-		return nil
+		return nil //nolint:nilerr // it is shown, and tried again
 	}
 	changed := w.result == nil || w.err != nil || !slices.Equal(result.Checks, w.result.Checks)
 	w.result, w.progress, w.err = result, progress, nil
