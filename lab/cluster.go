@@ -136,7 +136,7 @@ func (w *Workspace) launch(ctx context.Context, m *mark, now time.Time, progress
 	dir := w.clusterPath()
 	o := cluster.UpOptions{
 		Dir: dir, Ports: cluster.Ports{APIServer: m.Port}, Assets: w.machine.Assets,
-		ExtraArgs:     map[string][]string{cluster.ComponentControllerManager: hurry()},
+		ExtraArgs:     map[string][]string{cluster.ComponentControllerManager: append(hurry(), keepRequests)},
 		UnsafeNoFsync: true, Agent: agent, Now: now, Progress: progress,
 	}
 	for {
@@ -163,6 +163,10 @@ const agent = "pkictl-lab"
 // the other, each of them with some requests, of which it makes 20 in a second unless
 // it is told otherwise.
 func hurry() []string { return []string{"--kube-api-qps=1000", "--kube-api-burst=1000"} }
+
+// keepRequests has it not delete certificate signing requests an hour after they were
+// signed: labs ask for them.
+const keepRequests = "--controllers=*,bootstrapsigner,tokencleaner,-certificatesigningrequest-cleaner-controller"
 
 // notePort notes where the API server is: kubeconfigs that the learner makes name it.
 func (w *Workspace) notePort(m *mark, status *cluster.Status) error {
