@@ -99,8 +99,35 @@ func Keep(ctx context.Context, in io.Reader, out io.Writer, now time.Time) error
 		return errors.Join(err, r.Stop())
 	}
 	r.cp.cfg.Progress = nil // from now on nobody listens
+	ctx, cancelGone := context.WithCancel(ctx)
+	defer cancelGone()
+	go func() {
+		r.run.awaitGone(ctx)
+		cancelGone()
+	}()
 	err = r.Wait(ctx)
 	return errors.Join(err, r.Stop())
+}
+
+// goneInterval is how often a keeper looks whether its directory is still there.
+const goneInterval = time.Second
+
+// awaitGone returns when another directory has taken the place of this one, or none:
+// nobody could find what runs any more, to end it. It returns when ctx is done, too.
+func (d runDir) awaitGone(ctx context.Context) {
+	begun, err := os.Stat(string(d))
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(goneInterval):
+		}
+		now, nowErr := os.Stat(string(d))
+		if errors.Is(nowErr, os.ErrNotExist) || nowErr == nil && !os.SameFile(begun, now) {
+			return
+		}
+	}
+	<-ctx.Done()
 }
 
 // Launch starts a keeper by cmd, which ends in Keep, and returns when the control

@@ -33,6 +33,8 @@ func child() {
 				break
 			}
 		}
+	case "start":
+		err = childStart(ctx, root, os.Args[len(os.Args)-1])
 	case "exam":
 		var s *lab.Session
 		if s, err = lab.NewExam(ctx, lab.ExamOptions{Root: root, Now: now, Minutes: 10_000, Random: rand.New(rand.NewPCG(1, 2))}); err == nil {

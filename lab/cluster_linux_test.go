@@ -11,75 +11,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/lab"
 )
-
-const clusterLab = `apiVersion: pkictl.dev/v1
-kind: Lab
-number: 7
-title: A test
-domain: cluster-setup
-minutes: 5
-needs: [cluster]
-cluster:
-  objects: objects.yaml
-  issue:
-  - {file: kube/jane.conf, user: jane, groups: [dev, ops], ends: 8h, namespace: shop, contextName: c, clusterName: k, userName: u}
-  - {file: old.conf, user: old, groups: ["system:masters"], ends: -24h}
-  - {file: distrusts.conf, user: mary, groups: ["system:masters"], ca: other}
-  - {file: stranger.conf, user: mary, groups: ["system:masters"], signer: other}
-  - {file: nowhere.conf, user: mary, groups: ["system:masters"], server: "https://127.0.0.1:1"}
-scenario: Something is to be done.
-tasks: [Do it.]
-hints: [First., Second., Third.]
-checks:
-- {id: one, name: a.key is there, kind: key, points: 3, task: 1, with: {file: a.key}}
-`
-
-const clusterObjects = `apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
-apiVersion: v1
-kind: List
-items:
-- apiVersion: rbac.authorization.k8s.io/v1
-  kind: RoleBinding
-  metadata: {name: dev, namespace: shop}
-  roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
-  subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: dev}]
-- apiVersion: v1
-  kind: ServiceAccount
-  metadata: {name: default, namespace: shop}
-  automountServiceAccountToken: false
----
-apiVersion: v1
-kind: Pod
-metadata: {name: web, namespace: shop}
-spec: {containers: [{name: web, image: nginx:1.29}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: hook}
-spec: {type: ExternalName, externalName: 127.0.0.1, ports: [{port: $(FREE_PORT)}]}
-`
-
-// readClusterLab reads a lab with a cluster.
-func readClusterLab(t *testing.T, objects string) *lab.Lab {
-	t.Helper()
-	l, err := lab.Read(fstest.MapFS{
-		"lab.yaml": {Data: []byte(clusterLab)}, "cluster/objects.yaml": {Data: []byte(objects)}, "start/kube/note": {Data: []byte("given")},
-	}, "test-cluster", "test-cluster")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
 
 // kubectl runs it in a workspace.
 func kubectl(w *lab.Workspace, args ...string) (string, error) {

@@ -53,10 +53,10 @@ func readNodeLab(t *testing.T) *lab.Lab {
 	return l
 }
 
-// edit replaces text in a file of a workspace.
-func edit(t *testing.T, w *lab.Workspace, name string, oldnew ...string) {
+// edit replaces text in the manifest of a node's API server.
+func edit(t *testing.T, w *lab.Workspace, oldnew ...string) {
 	t.Helper()
-	path := filepath.Join(w.Dir, name)
+	path := filepath.Join(w.Dir, apiServerYAML)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func edit(t *testing.T, w *lab.Workspace, name string, oldnew ...string) {
 	text := string(data)
 	for i := 0; i < len(oldnew); i += 2 {
 		if !strings.Contains(text, oldnew[i]) {
-			t.Fatalf("no %q in %s", oldnew[i], name)
+			t.Fatalf("no %q in %s", oldnew[i], apiServerYAML)
 		}
 		text = strings.Replace(text, oldnew[i], oldnew[i+1], 1)
 	}
@@ -100,22 +100,22 @@ func TestNode(t *testing.T) {
 	}
 	wantFound(t, w, false, "no file node/var/log")
 
-	edit(t, w, apiServerYAML, "    - --bind-address", "    - --audit-policy-file=/etc/kubernetes/audit/policy.yaml\n    - --audit-log-path=/var/log/kubernetes/audit/audit.log\n    - --bind-address")
+	edit(t, w, "    - --bind-address", "    - --audit-policy-file=/etc/kubernetes/audit/policy.yaml\n    - --audit-log-path=/var/log/kubernetes/audit/audit.log\n    - --bind-address")
 	wantFound(t, w, false, "the API server does not answer") // it sees no policy
-	edit(t, w, apiServerYAML, "    volumeMounts:\n", "    volumeMounts:\n    - {mountPath: /etc/kubernetes/audit/policy.yaml, name: audit, readOnly: true}\n",
+	edit(t, w, "    volumeMounts:\n", "    volumeMounts:\n    - {mountPath: /etc/kubernetes/audit/policy.yaml, name: audit, readOnly: true}\n",
 		"  volumes:\n", "  volumes:\n  - {name: audit, hostPath: {path: /etc/kubernetes/audit/policy.yaml, type: File}}\n")
 	wantFound(t, w, false, "no file node/var/log") // it logs in its own root
-	edit(t, w, apiServerYAML, "    volumeMounts:\n", "    volumeMounts:\n    - {mountPath: /var/log/kubernetes/audit/, name: log, readOnly: true}\n",
+	edit(t, w, "    volumeMounts:\n", "    volumeMounts:\n    - {mountPath: /var/log/kubernetes/audit/, name: log, readOnly: true}\n",
 		"  volumes:\n", "  volumes:\n  - {name: log, hostPath: {path: /var/log/kubernetes/audit/, type: DirectoryOrCreate}}\n")
 	wantFound(t, w, false, "the API server does not answer") // read-only
-	edit(t, w, apiServerYAML, "name: log, readOnly: true", "name: log")
+	edit(t, w, "name: log, readOnly: true", "name: log")
 	b = time.Now()
 	wantFound(t, w, true, "")
 	t.Logf("restart %v", time.Since(b))
 	b = time.Now()
 	wantFound(t, w, true, "")
 	t.Logf("check %v", time.Since(b))
-	edit(t, w, apiServerYAML, "  volumes:", "\t volumes:")
+	edit(t, w, "  volumes:", "\t volumes:")
 	wantFound(t, w, false, "cannot be used")
 
 	b = time.Now()
@@ -124,7 +124,7 @@ func TestNode(t *testing.T) {
 	}
 	t.Logf("stop %v", time.Since(b))
 	wantNothingRuns(t, root)
-	edit(t, w, apiServerYAML, "\t volumes:", "  volumes:")
+	edit(t, w, "\t volumes:", "  volumes:")
 	w = startCluster(t, l, root)
 	wantKubectl(t, w, "db", "get", "secrets", "-n", "shop")
 	if _, err := w.Reset(t.Context(), time.Now()); err != nil {

@@ -1,0 +1,107 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const execConfig = `apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: /bin/false, interactiveMode: Never}}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+current-context: c
+`
+
+// TestNodeMounts: a process sees of the node what is mounted, and nothing beyond the
+// node.
+func TestNodeMounts(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" { // a lab's node needs what Windows has not
+		return
+	}
+	dir := t.TempDir()
+	n, err := newNode(NodeOptions{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.close)
+	for _, d := range []string{"node/etc/kubernetes/pki", "node/etc/real", clusterDir} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"node/etc/out": t.TempDir(), "node/etc/up": "../../..", "node/etc/in": "real", "node/etc/kubernetes/pki/ca.crt": "/etc/hostname"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"kubernetes/exec.conf": execConfig, "kubernetes/file": "x"} {
+		if err := os.WriteFile(filepath.Join(dir, "node/etc", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const scratch = "cluster/run/containers/a.yaml"
+	for _, test := range []struct{ name, host, kind, arg, want, fault string }{
+		{"mounted", "/etc/kubernetes", "Directory", "--x=/in/file", filepath.Join(dir, "node/etc/kubernetes/file"), ""},
+		{"not mounted", "/etc/kubernetes", "Directory", "--x=/etc/kubernetes/file", filepath.Join(dir, scratch, "etc/kubernetes/file"), ""},
+		{"a flag in two words", "/etc/kubernetes", "", "/in/file", filepath.Join(dir, "node/etc/kubernetes/file"), ""},
+		{"a link within", "/etc/in", "Directory", "--x=/in/a", filepath.Join(dir, "node/etc/in/a"), ""},
+		{"no path", "/etc", "", "--x=10.96.0.0/12", "10.96.0.0/12", ""},
+		{"a file that is there", "/etc/kubernetes/file", "File", "--x=/in", filepath.Join(dir, "node/etc/kubernetes/file"), ""},
+		{"up", "/etc", "", "--x=/in/../../../../a", "", "takes no such value"},
+		{"up, relative", "/etc", "", "--x=../../a", "", "takes no such value"},
+		{"a file URL", "/etc", "", "--x=file:///etc/hosts", "", "takes no such value"},
+		{"up on the host", "/etc/../../..", "", "--x=/in/a", "", "has .. in it"},
+		{"a link out", "/etc/out", "", "--x=/in/a", "", "leads out"},
+		{"a link up", "/etc/up", "", "--x=/in/a", "", "leads out"},
+		{"below a link out", "/etc", "", "--x=/in/out/a", "", "leads out"},
+		{"a file that is a link out", "/etc/kubernetes", "", "--x=/in/pki/ca.crt", "", "leads out"},
+		{"a kubeconfig with a plugin", "/etc/kubernetes", "", "--kubeconfig=/in/exec.conf", "", "run a program"},
+		{"a file that names others", "/etc", "", "--admission-control-config-file=/in/a", "", "does not have it"},
+		{"no such file", "/etc/nothing", "File", "--x=/in", "", "is not a file"},
+		{"no such directory", "/etc/nothing", "Directory", "--x=/in", "", "is not a directory"},
+		{"a directory for a file", "/etc/kubernetes", "File", "--x=/in", "", "is not a file"},
+		{"a file for a directory", "/etc/kubernetes/file", "DirectoryOrCreate", "--x=/in", "", "is not a directory"},
+		{"no socket", "/etc/kubernetes/file", "Socket", "--x=/in", "", "is not a Socket"},
+	} {
+		t.Run(test.name, func(t *testing.T) { //nolint:paralleltest // they share a node
+			manifest := "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - {name: a, command: [kube-apiserver, '" + test.arg +
+				"'], volumeMounts: [{name: v, mountPath: /in}]}\n  volumes: [{name: v, hostPath: {path: " + test.host + ", type: '" + test.kind + "'}}]\n"
+			pod, err := n.newPod("a.yaml", "h", []byte(manifest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var words []string
+			if err = pod.mount(); err == nil {
+				words, _, err = pod.command(scratch)
+			}
+			if test.fault != "" {
+				if err == nil || !strings.Contains(err.Error(), test.fault) {
+					t.Errorf("%q %v, want %q", words, err, test.fault)
+				}
+				return
+			}
+			want := test.want
+			if name, _, isFlag := strings.Cut(test.arg, "="); isFlag {
+				want = name + "=" + want
+			}
+			if err != nil || !slices.Equal(words, []string{want}) {
+				t.Errorf("%q %v, want %q", words, err, want)
+			}
+		})
+	}
+	for _, command := range []string{"[sh, -c, id]", "[/bin/sh]", "[]", "[./kube-apiserver]", "[../kube-apiserver]"} {
+		pod, err := n.newPod("a.yaml", "h", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, command: "+command+"}]}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if program, err := pod.program(); err == nil {
+			t.Errorf("%s would run %q", command, program)
+		}
+	}
+}
