@@ -52,6 +52,7 @@ type ownCluster struct {
 	issue   []issue
 	// staticPods has the cluster run as static pods of a node.
 	staticPods bool
+	expiring   []expiring
 }
 
 // isOwnName says whether the name of a file below the workspace is one that pkictl
@@ -93,6 +94,14 @@ func (w *Workspace) makeCluster(ctx context.Context, m *mark, now time.Time, pro
 	}
 	if err := w.makePKI(ctx, w.clusterPath(), now); err != nil {
 		return err
+	}
+	if len(own.expiring) > 0 {
+		if err := own.expire(ctx, w.clusterPath(), now); err != nil {
+			return err
+		}
+		if err := noteBaseline(w.clusterPath()); err != nil {
+			return err
+		}
 	}
 	if err := w.launch(ctx, m, now, progress); err != nil {
 		return err
