@@ -3,7 +3,8 @@ export KUBECONFIG=admin.conf
 mkdir -p webhook
 openssl req -x509 -newkey rsa:2048 -nodes -keyout webhook/ca.key -out webhook/ca.crt -days 365 \
   -subj "/CN=image-policy-ca" -addext "keyUsage = critical,keyCertSign,cRLSign"
-openssl req -newkey rsa:2048 -nodes -keyout webhook/tls.key -out webhook/tls.csr -subj "/CN=image-policy.image-policy.svc"
+openssl req -newkey rsa:2048 -nodes -keyout webhook/tls.key -out webhook/tls.csr \
+  -subj "/CN=image-policy.image-policy.svc"
 cat > webhook/tls.ext <<'EOF'
 subjectAltName = DNS:image-policy.image-policy.svc
 extendedKeyUsage = serverAuth

@@ -2,7 +2,8 @@
 # The certificates API signs anna's new certificate, of which the kubeconfig changes alone.
 pkictl user renew kube/audit.conf --kubeconfig admin.conf --via csr --for 720h
 server=$(kubectl --kubeconfig admin.conf config view --minify -o jsonpath='{.clusters[0].cluster.server}')
-kubectl --kubeconfig kube/shop.conf config set-cluster kubernetes --certificate-authority=cluster/pki/ca.crt --embed-certs
+kubectl --kubeconfig kube/shop.conf config set-cluster kubernetes \
+  --certificate-authority=cluster/pki/ca.crt --embed-certs
 kubectl --kubeconfig kube/ops.conf config set-cluster kubernetes --server="$server"
 
 # What is taken gets another name where the context does: it comes over under a new one.

@@ -14,7 +14,8 @@ kubectl config set-cluster ops --server="$server"
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out anna.key
 openssl req -new -key anna.key -subj "/O=auditors/CN=anna" -out anna.csr
 printf 'keyUsage = critical,digitalSignature\nextendedKeyUsage = clientAuth\n' > client.ext
-openssl x509 -req -in anna.csr -CA cluster/pki/ca.crt -CAkey cluster/pki/ca.key -CAcreateserial -days 30 -extfile client.ext -out anna.crt
+openssl x509 -req -in anna.csr -CA cluster/pki/ca.crt -CAkey cluster/pki/ca.key -CAcreateserial \
+  -days 30 -extfile client.ext -out anna.crt
 kubectl config set-credentials auditor --client-certificate=anna.crt --client-key=anna.key --embed-certs
 kubectl config use-context ops
 for name in shop ops audit; do kubectl --context $name auth whoami; done

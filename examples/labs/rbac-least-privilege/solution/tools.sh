@@ -30,6 +30,8 @@ kubectl -n reports create rolebinding reporter --role=reporter --serviceaccount=
 
 kubectl -n reports patch serviceaccount reporter -p '{"automountServiceAccountToken": false}'
 kubectl -n reports patch serviceaccount web -p '{"automountServiceAccountToken": false}'
-kubectl -n reports patch deployment report-builder -p '{"spec": {"template": {"spec": {"automountServiceAccountToken": true}}}}'
-kubectl -n reports patch deployment site -p '{"spec": {"template": {"spec": {"automountServiceAccountToken": null}}}}'
+kubectl -n reports patch deployment report-builder \
+  -p '{"spec": {"template": {"spec": {"automountServiceAccountToken": true}}}}'
+kubectl -n reports patch deployment site \
+  -p '{"spec": {"template": {"spec": {"automountServiceAccountToken": null}}}}'
 kubectl auth can-i --list --as system:serviceaccount:reports:reporter -n reports

@@ -1,2 +1,2 @@
 #!/bin/sh -eu
-openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out dana.key
+openssl genrsa -out dana.key 1024

@@ -21,8 +21,10 @@ kubectl get csr dana -o jsonpath='{.status.certificate}' | base64 -d > dana.crt
 
 server=$(kubectl config view --minify -o jsonpath='{.clusters[0].cluster.server}')
 kubectl config view --minify --raw -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > ca.crt
-kubectl --kubeconfig dana.conf config set-cluster shop --server="$server" --certificate-authority=ca.crt --embed-certs
-kubectl --kubeconfig dana.conf config set-credentials dana --client-certificate=dana.crt --client-key=dana.key --embed-certs
+kubectl --kubeconfig dana.conf config set-cluster shop --server="$server" \
+  --certificate-authority=ca.crt --embed-certs
+kubectl --kubeconfig dana.conf config set-credentials dana \
+  --client-certificate=dana.crt --client-key=dana.key --embed-certs
 kubectl --kubeconfig dana.conf config set-context dana --cluster=shop --user=dana --namespace=shop
 kubectl --kubeconfig dana.conf config use-context dana
 

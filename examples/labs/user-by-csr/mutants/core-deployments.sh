@@ -1,2 +1,0 @@
-#!/bin/sh -eu
-sed 's/apiGroups: \[apps\]/apiGroups: [""]/' role.yaml | kubectl --kubeconfig admin.conf apply -f -
