@@ -1,6 +1,12 @@
 package apiserver
 
-import "github.com/pkictl/pkictl/internal/failure"
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/pkictl/pkictl/internal/failure"
+)
 
 // CheckFlags says whether a kube-apiserver of that version would take the command
 // line of the manifest: it knows each flag and admission plugin, can read each value,
@@ -17,7 +23,7 @@ func (m *Manifest) CheckFlags(v Version) error {
 		if err != nil {
 			return err
 		}
-		if err := known.CheckValue(f.Value); err != nil {
+		if err := cmp.Or(known.CheckValue(f.Value), checkItems(known, f.Value, v)); err != nil {
 			return err
 		}
 		flag := Flag{Name: known.Name, Value: f.Value}
@@ -29,6 +35,16 @@ func (m *Manifest) CheckFlags(v Version) error {
 		flags = append(flags, flag)
 	}
 	return checkFlags(flags, v)
+}
+
+// checkItems refuses a list of admission plugins with a comma too many: it names a
+// plugin without a name, which kube-apiserver does not know.
+func checkItems(flag KnownFlag, value string, v Version) error {
+	isPlugins := flag.Name == "enable-admission-plugins" || flag.Name == "disable-admission-plugins"
+	if !isPlugins || value == "" || !slices.Contains(strings.Split(value, ","), "") {
+		return nil
+	}
+	return failure.New(failure.Usage, "take a comma out", "kube-apiserver %s has no admission plugin %q: --%s=%s", v, "", flag.Name, value)
 }
 
 // checkStray finds words that are no flags and no values of flags: kube-apiserver

@@ -134,7 +134,11 @@ func (c *podCheck) judge(pod *podTemplate, w *work) finding {
 		f = both(f, c.admitted(pod))
 	}
 	if len(c.spec) > 0 {
-		it, err := plainJSON(pod.PodSpec)
+		whole := pod.PodSpec
+		if whole.ServiceAccountName == "" { // the old name of the field (pkg/apis/core/v1/conversion.go)
+			whole.ServiceAccountName = whole.DeprecatedServiceAccount
+		}
+		it, err := plainJSON(whole)
 		spec, _ := it.(object)
 		if err != nil {
 			return finding{wanted: "a pod", found: err.Error()}

@@ -49,10 +49,10 @@ func TestPodSecurity(t *testing.T) {
 
 		{"user of all", `containers: {runAsUser: 1000}`, "", "", ""},
 		{"user of one", `containers: {runAsUser: 1000}`, init, init + "runAsUser: 2000, ", "Pod prod/web: init of initContainers: runAsUser is 2000"},
-		{"root", `containers: {root: false}`, pod, "  securityContext: {", "root is true"},
-		{"runAsNonRoot is enough", `containers: {root: false}`, "runAsUser: 1000, ", "", ""},
-		{"a user is enough", `containers: {root: false}`, "runAsNonRoot: true, ", "", ""},
-		{"user 0 is root", `containers: {root: false}`, "runAsUser: 1000, ", "runAsUser: 0, ", "root is true"},
+		{"root", `containers: {mayBeRoot: false}`, pod, "  securityContext: {", "mayBeRoot is true"},
+		{"runAsNonRoot is enough", `containers: {mayBeRoot: false}`, "runAsUser: 1000, ", "", ""},
+		{"a user is enough", `containers: {mayBeRoot: false}`, "runAsNonRoot: true, ", "", ""},
+		{"user 0 is root", `containers: {mayBeRoot: false}`, "runAsUser: 1000, ", "runAsUser: 0, ", "mayBeRoot is true"},
 		{"escalation is allowed by default", `containers: {allowPrivilegeEscalation: false}`, init + "allowPrivilegeEscalation: false, ", init, "init of initContainers: allowPrivilegeEscalation is true"},
 		{"no capabilities", `containers: {capabilities: {equals: []}}`, "", "", ""},
 		{"runtime's capabilities", `containers: {capabilities: {contains: [CHOWN, NET_RAW], lacks: [SYS_TIME]}}`, "{drop: [ALL]}", "{}", ""},
@@ -63,6 +63,7 @@ func TestPodSecurity(t *testing.T) {
 		{"no AppArmor", `containers: {appArmorProfile: {absent: true}}`, "", "", ""},
 		{"pod", `pod: {hostNetwork: {not: true}, "volumes[*].hostPath": {absent: true}}`, "", "", ""},
 		{"pod wrong", `pod: {securityContext.fsGroup: 2000}`, "", "", "securityContext.fsGroup is absent"},
+		{"service account by its old name", `pod: {serviceAccountName: a}`, pod, "  serviceAccount: a\n" + pod, ""},
 		{"one container", `container: {name: init, fields: {image: busybox:1.37, list: initContainers}}`, "", "", ""},
 		{"no such container", `container: {name: app, fields: {image: x}}`, "", "", "there is none of that name"},
 

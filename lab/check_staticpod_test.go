@@ -42,6 +42,8 @@ func TestStaticPod(t *testing.T) {
 		{"flow style", `flags: {profiling: false}`, "    command:\n    - kube-apiserver\n", "    command: [kube-apiserver]\n    args:\n", ""},
 		{"unknown plugin", `flags: {profiling: false}`, plugins, plugins + ",PodSecurityPolicy", "it would not start: kube-apiserver 1.36 has no admission plugin PodSecurityPolicy: 1.24 was the last"},
 		{"space behind the comma", `flags: {profiling: false}`, plugins, "NodeRestriction, AlwaysPullImages", `has no admission plugin " AlwaysPullImages"`},
+		{"a comma too many", `flags: {profiling: false}`, plugins, plugins + ",", `has no admission plugin ""`},
+		{"in quotes", `flags: {profiling: false}`, "=" + plugins, "=\"" + plugins + "\"", "has no admission plugin"},
 		{"on and off", `flags: {profiling: false}`, "--profiling=false", "--disable-admission-plugins=NodeRestriction", "both enabled and disabled"},
 		{"unknown flag", `flags: {profiling: false}`, "--audit-log-maxage", "--audit-max-age", "has no flag --audit-max-age"},
 		{"no number", `flags: {profiling: false}`, "maxage=10", "maxage=10d", `does not take "10d" for --audit-log-maxage`},

@@ -56,7 +56,7 @@ func mayBeRoot(s corev1.SecurityContext) bool {
 //	privileged, readOnlyRootFilesystem   true or false
 //	allowPrivilegeEscalation             true or false; true where nobody says no
 //	capabilities                         all that it has, those of the runtime included
-//	root                                 whether it can run as user 0
+//	mayBeRoot                            true or false: whether it can run as user 0
 //	runAsUser, runAsGroup, runAsNonRoot, procMount, seccompProfile, appArmorProfile,
 //	seLinuxOptions                       of the pod or the container, absent if of neither
 func (p *podTemplate) effective(c podContainer) (object, error) {
@@ -68,7 +68,7 @@ func (p *podTemplate) effective(c podContainer) (object, error) {
 		"readOnlyRootFilesystem":   isTrue(s.ReadOnlyRootFilesystem),
 		"allowPrivilegeEscalation": s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation,
 		"capabilities":             capabilitiesOf(s.Capabilities, privileged),
-		"root":                     mayBeRoot(s),
+		"mayBeRoot":                mayBeRoot(s),
 		"runAsUser":                s.RunAsUser, "runAsGroup": s.RunAsGroup, "runAsNonRoot": s.RunAsNonRoot, "procMount": s.ProcMount,
 		"seccompProfile": s.SeccompProfile, "appArmorProfile": s.AppArmorProfile, "seLinuxOptions": s.SELinuxOptions,
 	}

@@ -88,7 +88,7 @@ func FuzzPod(f *testing.F) {
 	f.Add(strings.Replace(restrictedPod, "name: web", "name: {{ .Name }}", 1))
 	f.Add("apiVersion: apps/v1\nkind: StatefulSet\nspec: {template: {spec: {containers: [null]}}}\n")
 	checks := map[string]string{
-		"podSecurity": `{file: a.yaml, level: restricted, containers: {root: false}, pod: {hostPID: {not: true}}, container: {name: web, emptyDirs: [/run]}}`,
+		"podSecurity": `{file: a.yaml, level: restricted, containers: {mayBeRoot: false}, pod: {hostPID: {not: true}}, container: {name: web, emptyDirs: [/run]}}`,
 		"kubesec":     `{file: a.yaml, kind: Pod, score: 3, noCritical: true}`,
 		"manifest":    `{file: a.yaml, kind: Pod, fields: {"spec.containers[*].image": nginx}}`,
 		"staticPod":   `{file: a.yaml, component: kube-apiserver, flags: {a: b}, files: {c: {host: /d}}}`,
