@@ -228,3 +228,27 @@ func TestNetworkPolicyEnds(t *testing.T) {
 		t.Error(f.found)
 	}
 }
+
+// FuzzNetworkCluster reads descriptions of clusters and recordings of flows.
+func FuzzNetworkCluster(f *testing.F) {
+	flow := `{"namespace": "shop", "pod": "cart", "pktType": "OUTGOING", "proto": "TCP", "port": 443, "remoteKind": "other", "remoteAddr": "203.0.113.1"}`
+	f.Add(testNetwork, flow)
+	f.Add("namespaces: {a: {}}\npods: [{name: a/b, ip: ['fd00::1'], hostNetwork: true}]\noutside: {a: '::ffff:10.0.0.1'}\n", flow)
+	f.Fuzz(func(t *testing.T, cluster, flows string) {
+		c, err := readNetworkCluster([]byte(cluster), "test")
+		if err != nil {
+			return
+		}
+		for _, name := range c.names() {
+			if ends := c.endsNamed(name); len(ends) == 0 || c.call(ends[0]) == "" {
+				t.Errorf("%q is nobody", name)
+			}
+		}
+		for line := range strings.Lines(flows) {
+			connection, err := c.flow([]byte(line))
+			if err == nil && connection.From.Pod == nil && connection.To.Pod == nil {
+				t.Errorf("%s: no end is a pod", connection)
+			}
+		}
+	})
+}
