@@ -353,7 +353,7 @@ func profileFault(field string, is confinement, named bool) string {
 	case !slices.Contains([]string{"RuntimeDefault", "Unconfined", "Localhost"}, is.kind):
 		return fmt.Sprintf("the API server refuses the pod: %s has the type %q, and there are RuntimeDefault, Unconfined and Localhost", field, is.kind)
 	case is.kind == "Localhost" && strings.TrimSpace(is.name) == "":
-		return fmt.Sprintf("the API server refuses the pod: %s has the type Localhost and no localhostProfile", field)
+		return fmt.Sprintf("%s has the type Localhost and no localhostProfile", field)
 	case is.kind != "Localhost" && named:
 		return fmt.Sprintf("the API server refuses the pod: %s has the type %s and a localhostProfile, which is for Localhost alone", field, is.kind)
 	}
