@@ -45,10 +45,12 @@ type work struct {
 	admin   *kubeclient.Client // of the lab's cluster; cluster() returns it
 	// adminDown is why there is none, once that is known.
 	adminDown string
+	nginx     map[string]nginxResult
 }
 
 // grade grades a workspace's files.
 func (l *Lab) grade(ctx context.Context, w *work) (*Result, error) {
+	defer w.closeNginx()
 	result := &Result{Lab: l.ID, Total: l.Points()}
 	for i, check := range l.Checks {
 		if err := ctx.Err(); err != nil {

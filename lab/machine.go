@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"os"
 	"slices"
 
 	"github.com/pkictl/pkictl/cluster"
@@ -27,10 +28,17 @@ type Machine struct {
 	Program string
 }
 
-// FindMachine looks for the programs that labs use: opa and nginx on PATH, those of a
-// control plane where cluster.FindAssets looks.
+// FindMachine looks for the programs that labs use: opa and nginx on PATH, nginx beside
+// in /usr/sbin, where PATH often does not lead; those of a control plane where
+// cluster.FindAssets looks.
 func FindMachine(program, assets string, env func(string) string) *Machine {
-	m := &Machine{OPA: cluster.FindProgram("opa", env), Nginx: cluster.FindProgram("nginx", env), Program: program}
+	sbin := func(name string) string {
+		if name == "PATH" {
+			return env(name) + string(os.PathListSeparator) + "/usr/sbin"
+		}
+		return env(name)
+	}
+	m := &Machine{OPA: cluster.FindProgram("opa", env), Nginx: cluster.FindProgram("nginx", sbin), Program: program}
 	m.Assets, m.NoCluster = cluster.FindAssets(assets, env)
 	return m
 }
