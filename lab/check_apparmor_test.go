@@ -21,6 +21,8 @@ func TestAppArmorCheck(t *testing.T) {
 		{"writes", profile("flags=(attach_disconnected) ", "file,"), "they may: rule file"},
 		{"nothing", profile("flags=(attach_disconnected) ", ""), "they may not: no rule allows it"},
 		{"deny", profile("flags=(attach_disconnected) ", "/** rix,\ndeny /bin/** x,"), "they may not: rule deny /bin/** x denies it"},
+		{"unconfined", profile("flags=(attach_disconnected) ", "/** rux,"), "they may run it as ux"},
+		{"both", profile("flags=(attach_disconnected) ", "/** rix,\n/bin/* px,"), "they may run it as ix and px"},
 		{"owner alone", profile("flags=(attach_disconnected) ", "owner /** rix,"), "no rule allows it whoever the file belongs to"},
 		{"another name", "profile q {\n}\n", "profiles q"},
 		{"YAML", "kind: Profile\n", "a profile begins with profile NAME {"},

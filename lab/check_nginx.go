@@ -14,7 +14,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pkictl/pkictl/ca"
-	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 	"github.com/pkictl/pkictl/lab/nginx"
 )
@@ -109,6 +108,9 @@ func (w *work) startNginx(ctx context.Context, file string) (*nginxAnswers, erro
 		if !errors.Is(err, nginx.ErrNotServed) {
 			return nil, err
 		}
+	}
+	if err := config.CheckCertificates(files); err != nil {
+		return nil, err
 	}
 	return &nginxAnswers{Config: config, Answers: config.Model()}, nil
 }
@@ -208,27 +210,12 @@ func (c *nginxCheck) sent(a *nginxAnswers, w *work) (*x509.Certificate, error) {
 		}
 		return certs[0], nil
 	}
-	certFile, keyFile := a.Certificate(c.host)
-	if certFile == "" || keyFile == "" {
-		return nil, errors.New("ssl_certificate or ssl_certificate_key is missing")
+	name, _ := a.Certificate(c.host)
+	item, found := w.pem(name, ca.ItemCertificate, "certificate")
+	if found != "" {
+		return nil, errors.New(found)
 	}
-	files := w.nginxFiles()
-	cert, err := files.Read(certFile)
-	if err != nil {
-		return nil, err
-	}
-	key, err := files.Read(keyFile)
-	if err != nil {
-		return nil, err
-	}
-	if len(cert)+len(key) > store.MaxPEM {
-		return nil, fmt.Errorf("%s and %s are too large", certFile, keyFile)
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("nginx cannot start with %s and %s: %s", certFile, keyFile, strings.TrimPrefix(err.Error(), "tls: "))
-	}
-	return x509.ParseCertificate(pair.Certificate[0])
+	return item.Certificate.X509, nil
 }
 
 func (c *nginxCheck) redirect(n *yaml.Node) (condition[*nginxAnswers], error) {

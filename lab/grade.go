@@ -45,7 +45,7 @@ type work struct {
 	admin   *kubeclient.Client // of the lab's cluster; cluster() returns it
 	// adminDown is why there is none, once that is known.
 	adminDown string
-	nginx     map[string]nginxResult
+	nginx     map[string]nginxResult // by the file of the configuration
 }
 
 // grade grades a workspace's files.

@@ -167,6 +167,9 @@ func compare(t *testing.T, nginx string, files Files) {
 	if errors.Is(err, ErrNotServed) && len(config.servers) == 0 {
 		return
 	}
+	if cerr := config.CheckCertificates(files); (cerr == nil) != (err == nil) {
+		t.Errorf("certificates: %v, nginx %v", cerr, err)
+	}
 	if err != nil {
 		if slices.ContainsFunc(refusedLater, func(name string) bool { return strings.HasSuffix(t.Name(), name) }) && !errors.Is(err, ErrNotServed) {
 			return
