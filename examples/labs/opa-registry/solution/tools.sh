@@ -27,4 +27,5 @@ deny contains msg if {
 }
 REGO
 opa check registry.rego podnames.rego
-opa eval --format pretty --data registry.rego --data podnames.rego --data data.json --input review.json data.kubernetes.admission.deny
+opa eval --format pretty --data registry.rego --data podnames.rego --data data.json \
+  --input review.json data.kubernetes.admission.deny
