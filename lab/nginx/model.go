@@ -287,6 +287,10 @@ func (r *request) rewrite(l *level) (*Response, bool) {
 		switch d.name {
 		case "return":
 			return r.returned(l, d.args), true
+		case "if":
+			if i, err := readIf(d); err == nil && i.holds(r) {
+				return r.returned(l, i.back.args), true
+			}
 		case "rewrite":
 			if location, code, ok := r.rewritten(d.args); ok {
 				return r.answer(l, code, location), true
