@@ -88,7 +88,7 @@ func (w *writer) block(depth int, all []directive) {
 		switch d.name {
 		case "listen", "root": // root is that of our own
 		case "ssl_certificate", "ssl_certificate_key":
-			w.line(depth, d.name, filepath.Join(w.dir, w.names[absolute(d.args[0], "/etc/nginx")]))
+			w.line(depth, d.name, filepath.Join(w.dir, w.names[absolute(d.args[0])]))
 		case "if":
 			if i, err := readIf(d); err == nil { // Read has refused others
 				i.write(w, depth)

@@ -67,11 +67,11 @@ func Read(data []byte) (*Firewall, error) {
 func split(line string) ([]string, error) {
 	var words []string
 	for i := 0; i < len(line); {
-		switch c := line[i]; {
-		case c == ' ' || c == '\t':
+		switch line[i] {
+		case ' ', '\t':
 			i++
 			continue
-		case c == '#':
+		case '#':
 			return words, nil
 		}
 		var word strings.Builder
@@ -135,7 +135,7 @@ func (f *Firewall) run(words []string) error {
 	case "insert":
 		return f.insert(words[1:])
 	case "prepend":
-		return f.add(words[1:], func(old []rule) int { return 0 })
+		return f.add(words[1:], func([]rule) int { return 0 })
 	case "route":
 		return failure.New(failure.Usage, "", "route is for packets that pass through; the tasks are about those for this machine")
 	}
