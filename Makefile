@@ -65,8 +65,11 @@ $(GOBIN)/opa: tools/opa/go.mod tools/opa/go.sum
 	touch $@
 
 test: tools/bin/.peers $(GOBIN)/age $(GOBIN)/opa
-	@for need in openssl softhsm2-util pkcs11-tool /usr/share/easy-rsa/easyrsa setsid tmux cc jq /usr/sbin/sshd /usr/sbin/modprobe /usr/sbin/ufw /usr/sbin/nginx; do \
-	  command -v $$need >/dev/null || { echo "error: the tests need $$need; on Debian: apt-get install openssl softhsm2 opensc easy-rsa util-linux tmux gcc jq openssh-server openssh-client kmod ufw nginx-light" >&2; exit 1; }; done
+	@for need in openssl softhsm2-util pkcs11-tool /usr/share/easy-rsa/easyrsa setsid tmux cc jq /usr/sbin/apparmor_parser \
+	  /usr/sbin/sshd /usr/sbin/modprobe /usr/sbin/ufw /usr/sbin/nginx; do \
+	  command -v $$need >/dev/null || { echo "error: the tests need $$need; on Debian: apt-get install openssl softhsm2 opensc easy-rsa util-linux tmux gcc jq" \
+	    "apparmor openssh-server openssh-client kmod ufw nginx-light" >&2; exit 1; }; done
+	@echo '#include <seccomp.h>' | cc -E -o /dev/null - 2>/dev/null || { echo "error: the tests need libseccomp; on Debian: apt-get install libseccomp-dev" >&2; exit 1; }
 	go test $(RACE) -timeout 75m ./...
 	go test -tags pkcs11 -run PKCS11 -timeout 10m ./ca ./cmd/pkictl
 	cd tools/cyclonus && go test ./...

@@ -49,8 +49,8 @@ type Source struct {
 
 	files  fs.FS
 	root   *os.Root // of somebody's own
-	below  string // where the labs are in files
-	single string // the ID of the only one, which is files itself
+	below  string   // where the labs are in files
+	single string   // the ID of the only one, which is files itself
 }
 
 // CatalogueSource is the source of the labs that pkictl has.

@@ -137,7 +137,7 @@ func TestAccess(t *testing.T) {
 	t.Parallel()
 	a := startAccess(t)
 	a.want("untouched", map[string]string{
-		"may": `the API server denies it to user "jane" of dev`, "account": "denies it", "who": "no file my.conf", "login": "no file my.conf", "reaches": "no file my.conf",
+		"may": "the API server denies it, as a member of dev", "account": "denies it", "who": "no file my.conf", "login": "no file my.conf", "reaches": "no file my.conf",
 		"map": "there is none", "gone": "it is there", "any": "there is none", "denied": "it is admitted", "admitted": "", "hook": "no file tls.crt",
 	})
 
@@ -159,7 +159,7 @@ func TestAccess(t *testing.T) {
 	})
 	a.kubectl("delete clusterrolebinding all")
 	a.kubectl("create clusterrolebinding all --clusterrole=cluster-admin --user=jane")
-	a.want("an administrator", map[string]string{"may": "the API server allows it"})
+	a.want("an administrator", map[string]string{"may": `allowed by ClusterRoleBinding "all" of ClusterRole "cluster-admin"`})
 	a.kubectl("delete clusterrolebinding all")
 	a.kubectl("label namespace shop pod-security.kubernetes.io/enforce=baseline --overwrite")
 	a.kubectl("create rolebinding -n shop builder --role=scaler --serviceaccount=shop:builder")

@@ -101,7 +101,7 @@ type wantedAccess struct {
 }
 
 // readAccess reads a table of what programs do with files, whose owner they may be or
-// not. The letters are those of apparmor.d(5).
+// not. The letters are those of apparmor.d(5); x is to run under the same profile.
 //
 //	rw /tmp/a         allowed
 //	w  /etc/passwd    denied
@@ -133,8 +133,20 @@ func readAccess(table []byte, lab string) ([]condition[*apparmor.Profile], error
 	return []condition[*apparmor.Profile]{judgeAccess(list, true), judgeAccess(list, false)}, nil
 }
 
-// verbs say what the permissions are for.
-var verbs = map[apparmor.Perms]string{apparmor.Read: "read", apparmor.Write: "write", apparmor.Append: "append to", apparmor.Exec: "run", apparmor.Map: "map"}
+// verb says what a permission is for.
+func verb(perm apparmor.Perms) string {
+	switch perm {
+	case apparmor.Read:
+		return "read"
+	case apparmor.Write:
+		return "write"
+	case apparmor.Append:
+		return "append to"
+	case apparmor.Exec:
+		return "run"
+	}
+	return "map"
+}
 
 // judgeAccess asks for what must be allowed, or for what must be denied. It names the
 // first that is wrong: there may be many.
@@ -150,15 +162,26 @@ func judgeAccess(all []wantedAccess, allowed bool) condition[*apparmor.Profile] 
 			for _, owner := range []bool{true, false} {
 				a.access.Owner = owner
 				is := profile.May(a.access)
+				if is.Allowed && allowed && a.access.Perms == apparmor.Exec {
+					if modes := profile.ExecModes(a.access.Path, owner); !inherits(modes) {
+						return "programs may run " + a.access.Path + " under the same profile (ix)", "they may run it as " + strings.Join(modes, " and "), false
+					}
+				}
 				if is.Allowed == allowed {
 					continue
 				}
-				what := verbs[a.access.Perms] + " " + a.access.Path
+				what := verb(a.access.Perms) + " " + a.access.Path
 				return "programs " + word[allowed] + " " + what, fmt.Sprintf("they %s: %s", word[is.Allowed], because(is, owner)), false
 			}
 		}
 		return fmt.Sprintf("%d accesses that programs %s make", count, word[allowed]), "", true
 	}
+}
+
+// inherits says whether a program runs under the profile of who runs it. In complain
+// mode there may be no rule for it.
+func inherits(modes []string) bool {
+	return !slices.ContainsFunc(modes, func(mode string) bool { return mode != "ix" })
 }
 
 func because(is apparmor.Decision, owner bool) string {

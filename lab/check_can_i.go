@@ -127,27 +127,36 @@ func (a *askedFor) judge(ctx context.Context, w *work, admin *kubeclient.Client)
 	for i, q := range slices.Concat(a.allowed, a.denied) {
 		want := i < len(a.allowed)
 		is, err := q.ask(ctx, admin, user)
-		for try := 0; err == nil && is != want && try < lateTries && pause(ctx); try++ {
+		for try := 0; err == nil && is.Allowed != want && try < lateTries && pause(ctx); try++ {
 			is, err = q.ask(ctx, admin, user)
 		}
 		switch {
 		case err != nil:
 			return finding{wanted: a.wanted(user.Username), found: err.Error()}
-		case is != want && want:
-			return finding{wanted: user.Username + " may " + q.text, found: "the API server denies it to " + asWhom(user)}
-		case is != want:
-			return finding{wanted: user.Username + " may not " + q.text, found: "the API server allows it to " + asWhom(user)}
+		case is.Allowed != want && want:
+			return finding{wanted: user.Username + " may " + q.text, found: "the API server denies it" + asWhom(user)}
+		case is.Allowed != want:
+			return finding{wanted: user.Username + " may not " + q.text, found: "the API server allows it" + asWhom(user) + byReason(is.Reason)}
 		}
 	}
 	return finding{true, a.wanted(user.Username), ""}
 }
 
+// asWhom names the groups, which those of service accounts go without saying.
 func asWhom(user authenticationv1.UserInfo) string {
 	groups := slices.DeleteFunc(slices.Clone(user.Groups), func(g string) bool { return g == groupAuthenticated })
-	if len(groups) == 0 {
-		return fmt.Sprintf("user %q", user.Username)
+	if len(groups) == 0 || strings.HasPrefix(user.Username, prefixServiceAccount) {
+		return ""
 	}
-	return fmt.Sprintf("user %q of %s", user.Username, strings.Join(groups, ", "))
+	return ", as a member of " + strings.Join(groups, ", ")
+}
+
+// byReason is the reason that an authorizer gives: RBAC names the binding.
+func byReason(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }
 
 // question is one thing that somebody may do, or not.
@@ -157,10 +166,10 @@ type question struct {
 	path     *authorizationv1.NonResourceAttributes
 }
 
-func (q question) ask(ctx context.Context, admin *kubeclient.Client, user authenticationv1.UserInfo) (bool, error) {
+func (q question) ask(ctx context.Context, admin *kubeclient.Client, user authenticationv1.UserInfo) (authorizationv1.SubjectAccessReviewStatus, error) {
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		ResourceAttributes: q.resource, NonResourceAttributes: q.path, User: user.Username, Groups: user.Groups,
 	}}
 	err := admin.Create(ctx, kubeclient.SubjectAccessReviews, review, review)
-	return review.Status.Allowed && !review.Status.Denied, err
+	return review.Status, err
 }

@@ -179,16 +179,39 @@ func TestNetworkPolicyParameters(t *testing.T) {
 	}
 }
 
-// TestNetworkPolicyLimit refuses a check whose connections would take long.
-func TestNetworkPolicyLimit(t *testing.T) {
+// TestNetworkPolicyLimits refuses a check that would take long.
+func TestNetworkPolicyLimits(t *testing.T) {
 	t.Parallel()
-	cluster := "namespaces: {a: {}}\npods:\n"
-	for i := range 150 {
-		cluster += fmt.Sprintf("- {name: a/p%d, ip: 10.0.0.%d}\n", i, i)
+	cluster := func(pods int) string {
+		text := "namespaces: {a: {}}\npods:\n"
+		for i := range pods {
+			text += fmt.Sprintf("- {name: a/p%d, ip: 10.0.%d.%d}\n", i, i/250, i%250)
+		}
+		return text
 	}
-	_, err := networkLab("{file: a, cluster: cluster.yaml, wanted: w, denied: [{from: a/*, to: a/*, ports: 80}]}", cluster, "")
-	if err == nil || !strings.Contains(err.Error(), "more than 20000 connections") {
-		t.Error(err)
+	ports := "[80" + strings.Repeat(", 80", 100) + "]"
+	line := `{"namespace": "a", "pod": "p1", "proto": "TCP", "port": 1, "remoteKind": "pod", "remoteNamespace": "a", "remoteName": "p2", "remoteAddr": "10.0.0.2", "pktType": "HOST"}` + "\n"
+	for _, test := range []struct{ rest, cluster, flows, err string }{
+		{"denied: [{from: a/*, to: a/*, ports: 80}]", cluster(150), "", "more than 20000 connections"},
+		{"denied: [{from: a/p1, to: a/p2, ports: " + ports + "}]", cluster(3), "", "more than 100 ports"},
+		{"denied: [{from: a/p1, to: a/p2, ports: 80}]", cluster(501), "", "more than 500 pods"},
+		{"denied: [{from: a/p1, to: a/p2, ports: 80}]", cluster(3) + "- {name: a/x, ip: [10.0.0.7, 10.0.0.8, 10.0.0.9]}\n", "", "more than two addresses"},
+		{"flows: flows.jsonl", cluster(3), strings.Repeat(line, 20001), "more than 20000 connections"},
+	} {
+		_, err := networkLab("{file: a, cluster: cluster.yaml, wanted: w, "+test.rest+"}", test.cluster, test.flows)
+		if err == nil || !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%v, want %s", err, test.err)
+		}
+	}
+}
+
+// TestNetworkPolicyLarge grades the largest file of policies there can be.
+func TestNetworkPolicyLarge(t *testing.T) {
+	t.Parallel()
+	one := "{podSelector: {matchLabels: {a: b}}}, "
+	large := denyAll + "---\n" + strings.Replace(cartRule, "{podSelector: {matchLabels: {app: cart}}}", strings.Repeat(one, (maxManifest-1000)/len(one))+"{podSelector: {}}", 1)
+	if c := gradeNetwork(t, onlyCart, "", map[string]string{"a": large}); !c.Passed {
+		t.Error(c.Found)
 	}
 }
 
@@ -204,4 +227,28 @@ func TestNetworkPolicyEnds(t *testing.T) {
 	if f := l.graders[0](ctx, workIn(t, map[string]string{"a": denyAll})); f.passed || !strings.Contains(f.found, "no time") {
 		t.Error(f.found)
 	}
+}
+
+// FuzzNetworkCluster reads descriptions of clusters and recordings of flows.
+func FuzzNetworkCluster(f *testing.F) {
+	flow := `{"namespace": "shop", "pod": "cart", "pktType": "OUTGOING", "proto": "TCP", "port": 443, "remoteKind": "other", "remoteAddr": "203.0.113.1"}`
+	f.Add(testNetwork, flow)
+	f.Add("namespaces: {a: {}}\npods: [{name: a/b, ip: ['fd00::1'], hostNetwork: true}]\noutside: {a: '::ffff:10.0.0.1'}\n", flow)
+	f.Fuzz(func(t *testing.T, cluster, flows string) {
+		c, err := readNetworkCluster([]byte(cluster), "test")
+		if err != nil {
+			return
+		}
+		for _, name := range c.names() {
+			if ends := c.endsNamed(name); len(ends) == 0 || c.call(ends[0]) == "" {
+				t.Errorf("%q is nobody", name)
+			}
+		}
+		for line := range strings.Lines(flows) {
+			connection, err := c.flow([]byte(line))
+			if err == nil && connection.From.Pod == nil && connection.To.Pod == nil {
+				t.Errorf("%s: no end is a pod", connection)
+			}
+		}
+	})
 }

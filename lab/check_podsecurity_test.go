@@ -113,6 +113,7 @@ func TestPodTemplates(t *testing.T) {
 	spec := restrictedPod[strings.Index(restrictedPod, "spec:\n")+len("spec:\n"):]
 	indent := func(by int) string { return strings.ReplaceAll("\n"+spec, "\n  ", "\n"+strings.Repeat(" ", by+2)) }
 	template := "    metadata: {labels: {a: b}}\n    spec:" + indent(4)
+	ends := strings.Replace(template, "spec:\n", "spec:\n      restartPolicy: OnFailure\n", 1) // as a Job's must
 	head := func(apiVersion, kind string) string {
 		return "apiVersion: " + apiVersion + "\nkind: " + kind + "\nmetadata: {name: web}\nspec:\n"
 	}
@@ -122,8 +123,9 @@ func TestPodTemplates(t *testing.T) {
 		{"DaemonSet", head("apps/v1", "DaemonSet") + "  selector: {matchLabels: {a: b}}\n  template:\n" + template, ""},
 		{"StatefulSet", head("apps/v1", "StatefulSet") + "  selector: {matchLabels: {a: b}}\n  template:\n" + template, ""},
 		{"StatefulSet", strings.Replace(head("apps/v1", "StatefulSet")+"  selector: {matchLabels: {a: b}}\n  template:\n"+template, "{name: cache, emptyDir: {}}, ", "", 1), ""}, // of a claim
-		{"Job", head("batch/v1", "Job") + "  template:\n" + template, ""},
-		{"CronJob", head("batch/v1", "CronJob") + "  schedule: '@daily'\n  jobTemplate:\n    spec:\n      template:\n" + strings.ReplaceAll("\n"+template, "\n", "\n    "), ""},
+		{"Job", head("batch/v1", "Job") + "  template:\n" + ends, ""},
+		{"Job", head("batch/v1", "Job") + "  template:\n" + template, "restartPolicy \"\" is none for a Job"},
+		{"CronJob", head("batch/v1", "CronJob") + "  schedule: '@daily'\n  jobTemplate:\n    spec:\n      template:\n" + strings.ReplaceAll("\n"+ends, "\n", "\n    "), ""},
 		{"Deployment", head("apps/v1", "Deployment") + "  selector: {matchLabels: {a: c}}\n  template:\n" + template, "spec.selector does not match"},
 		{"Deployment", head("apps/v1", "Deployment") + "  template:\n" + template, "spec.selector is absent"},
 		{"Deployment", strings.Replace(head("apps/v1", "Deployment")+"  selector: {matchLabels: {a: b}}\n  template:\n"+template, "allowPrivilegeEscalation: false, ", "", 1), "allowPrivilegeEscalation != false"},

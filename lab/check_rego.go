@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -125,8 +126,12 @@ func (c *regoCheck) grade(ctx context.Context, w *work) finding {
 	}
 	var m missed
 	for i, row := range c.rows {
-		if values[i] == nil {
+		if values[i] == nil && !slices.ContainsFunc(values, func(v json.RawMessage) bool { return v != nil }) {
 			return finding{wanted: "the rule " + c.rule, found: noRule(c.file, policy, c.rule)}
+		}
+		if values[i] == nil {
+			m.add("a set of messages about "+row.what+", which may be empty", c.rule+" has no value")
+			continue
 		}
 		messages, found := denyMessages(values[i])
 		if found != "" {

@@ -46,7 +46,7 @@ func readSeccompCheck(p *params) (grader, error) {
 		if err != nil {
 			return nil, p.At(p.node, err)
 		}
-		conditions = append(conditions, judgeCalls(calls, node)...)
+		conditions = append(conditions, judgeCalls(calls, node))
 	}
 	return func(_ context.Context, w *work) finding {
 		wanted := "a seccomp profile in " + file

@@ -127,63 +127,99 @@ type reading struct {
 	node seccomp.Node
 }
 
-// judgeCalls makes a condition of each line of a table.
-func judgeCalls(calls []wantedCalls, node seccomp.Node) []condition[*seccomp.Profile] {
-	var conditions []condition[*seccomp.Profile]
-	for _, c := range calls {
-		if c.end == "any" {
-			continue
-		}
-		conditions = append(conditions, func(p *seccomp.Profile, _ *work) (wanted, found string, ok bool) {
-			for _, r := range readings(node) {
-				filter, err := p.Filter(r.node)
-				if err != nil {
-					return c.String(), err.Error(), false
-				}
-				if wrong, how := c.judge(filter); len(wrong) > 0 {
-					return c.with(wrong).String(), fmt.Sprintf("%s as %s reads it", how, r.by), false
-				}
+// wrongCall is a call that does not end as wanted.
+type wrongCall struct {
+	want wantedCalls // of the one name
+	is   seccomp.Decision
+}
+
+// judgeCalls asks for all of a table. It tells of the first calls that end wrongly in the
+// same way, and counts the others.
+func judgeCalls(calls []wantedCalls, node seccomp.Node) condition[*seccomp.Profile] {
+	return func(p *seccomp.Profile, _ *work) (wanted, found string, ok bool) {
+		wanted = "each call ends as the task says"
+		var wrong [2][]wrongCall
+		for i, r := range readings(node) {
+			filter, err := p.Filter(r.node)
+			if err != nil {
+				return wanted, err.Error(), false
 			}
-			return c.String(), "", true
-		})
+			for _, c := range calls {
+				wrong[i] = append(wrong[i], c.judge(filter)...)
+			}
+		}
+		for i, r := range readings(node) {
+			if len(wrong[i]) > 0 {
+				wanted, found = tell(wrong[i])
+				if len(wrong[1-i]) == 0 {
+					found += ", as " + r.by + " reads the profile"
+				}
+				return wanted, found, false
+			}
+		}
+		return wanted, "", true
 	}
-	return conditions
 }
 
-func (c wantedCalls) with(names []string) wantedCalls {
-	c.names = names
-	return c
+// tell says what is wrong.
+func tell(wrong []wrongCall) (wanted, found string) {
+	first, others := wrong[0], 0
+	var names []string
+	for _, w := range wrong {
+		if w.is == first.is && w.want.arch == first.want.arch && w.want.end == first.want.end && (w.want.args == nil) == (first.want.args == nil) {
+			names = append(names, w.want.call())
+		} else {
+			others++
+		}
+	}
+	found = inWords(first.is)
+	if others > 0 {
+		found += fmt.Sprintf("; and %d calls more do not end as they must", others)
+	}
+	return fmt.Sprintf("%s must %s (%s)", theFirst(names), first.want.must(), first.want.arch), found
 }
 
-// String says what is wanted: "openat, read: allow (x86_64)".
-func (c wantedCalls) String() string {
-	text := theFirst(c.names)
-	if c.args != nil {
-		text += fmt.Sprintf(" with %#x", *c.args)
+// call writes the first call with its arguments.
+func (c wantedCalls) call() string {
+	if c.args == nil {
+		return c.names[0]
 	}
-	end := map[string]string{"runs": "run", "allow": "run", "log": "run and be logged", "errno": "fail with an error", "refused": "be refused"}[c.end]
+	last := len(c.args)
+	for last > 1 && c.args[last-1] == 0 {
+		last--
+	}
+	var words []string
+	for _, arg := range c.args[:last] {
+		words = append(words, fmt.Sprintf("%#x", arg))
+	}
+	return c.names[0] + "(" + strings.Join(words, ", ") + ")"
+}
+
+// must says what is wanted of the calls.
+func (c wantedCalls) must() string {
 	if number, ok := strings.CutPrefix(c.end, "errno="); ok {
-		end = "fail with errno " + number
+		return "fail with errno " + number
 	}
-	return fmt.Sprintf("%s must %s (%s)", text, end, c.arch)
+	return map[string]string{"runs": "run", "allow": "run", "log": "run and be logged", "errno": "fail with an error", "refused": "be refused"}[c.end]
 }
 
-// judge returns the calls that end otherwise, and how the first of them does.
-func (c wantedCalls) judge(filter *seccomp.Filter) (wrong []string, how string) {
+// judge returns the calls that end otherwise.
+func (c wantedCalls) judge(filter *seccomp.Filter) []wrongCall {
+	if c.end == "any" {
+		return nil
+	}
+	var wrong []wrongCall
 	for _, name := range c.names {
 		outcomes := filter.Outcomes(c.arch, name)
 		if c.args != nil {
 			outcomes = []seccomp.Decision{filter.Decide(seccomp.Call{Arch: c.arch, Name: name, Args: *c.args})}
 		}
 		bad := slices.IndexFunc(outcomes, func(d seccomp.Decision) bool { return d.Conflict || !c.accepts(d) })
-		if bad < 0 {
-			continue
-		}
-		if wrong = append(wrong, name); how == "" {
-			how = name + ": " + inWords(outcomes[bad])
+		if bad >= 0 {
+			wrong = append(wrong, wrongCall{wantedCalls{c.arch, []string{name}, c.args, c.end}, outcomes[bad]})
 		}
 	}
-	return wrong, how
+	return wrong
 }
 
 func (c wantedCalls) accepts(d seccomp.Decision) bool {

@@ -52,6 +52,7 @@ type ownCluster struct {
 	issue   []issue
 	// staticPods has the cluster run as static pods of a node.
 	staticPods bool
+	expiring   []expiring
 }
 
 // isOwnName says whether the name of a file below the workspace is one that pkictl
@@ -94,6 +95,14 @@ func (w *Workspace) makeCluster(ctx context.Context, m *mark, now time.Time, pro
 	if err := w.makePKI(ctx, w.clusterPath(), now); err != nil {
 		return err
 	}
+	if len(own.expiring) > 0 {
+		if err := own.expire(ctx, w.clusterPath(), now); err != nil {
+			return err
+		}
+		if err := noteBaseline(w.clusterPath()); err != nil {
+			return err
+		}
+	}
 	if err := w.launch(ctx, m, now, progress); err != nil {
 		return err
 	}
@@ -127,7 +136,7 @@ func (w *Workspace) launch(ctx context.Context, m *mark, now time.Time, progress
 	dir := w.clusterPath()
 	o := cluster.UpOptions{
 		Dir: dir, Ports: cluster.Ports{APIServer: m.Port}, Assets: w.machine.Assets,
-		ExtraArgs:     map[string][]string{cluster.ComponentControllerManager: hurry()},
+		ExtraArgs:     map[string][]string{cluster.ComponentControllerManager: append(hurry(), keepRequests)},
 		UnsafeNoFsync: true, Agent: agent, Now: now, Progress: progress,
 	}
 	for {
@@ -154,6 +163,10 @@ const agent = "pkictl-lab"
 // the other, each of them with some requests, of which it makes 20 in a second unless
 // it is told otherwise.
 func hurry() []string { return []string{"--kube-api-qps=1000", "--kube-api-burst=1000"} }
+
+// keepRequests has it not delete certificate signing requests an hour after they were
+// signed: labs ask for them.
+const keepRequests = "--controllers=*,bootstrapsigner,tokencleaner,-certificatesigningrequest-cleaner-controller"
 
 // notePort notes where the API server is: kubeconfigs that the learner makes name it.
 func (w *Workspace) notePort(m *mark, status *cluster.Status) error {

@@ -24,6 +24,8 @@ import (
 //	         administrator makes when the lab starts, in their order; $(FREE_PORT)
 //	         in it is a port of 127.0.0.1 that is free then
 //	issue    credentials that the lab begins with, see readIssue
+//	expiring {apiserver: 3d}: certificates by the names of "cluster renew", and how long
+//	         they are valid from the start of the lab
 //	staticPods  true: etcd and kube-apiserver run as static pods of a node, whose
 //	         root is node in the workspace; kube-controller-manager does not run
 //
@@ -46,6 +48,7 @@ func (r *reader) readCluster(n *yaml.Node) error {
 			own.staticPods, err = r.Boolean(n, "staticPods")
 			return err
 		}},
+		yamlfile.Key{Name: "expiring", Read: r.readExpiring(&own.expiring)},
 		yamlfile.Key{Name: "objects", Read: func(n *yaml.Node) error {
 			data, name, err := r.clusterFile(n, "objects")
 			if err != nil {

@@ -21,6 +21,13 @@ type networkCluster struct {
 	outside map[string]netip.Addr
 }
 
+// maxEnds is how many pods, and how many addresses outside, a cluster may have, and
+// maxPorts how many ports a list: a lab from a stranger is not to take all memory.
+const (
+	maxEnds  = 500
+	maxPorts = 100
+)
+
 // outsideCluster stands for a namespace in the names of addresses outside the cluster.
 const outsideCluster = "outside"
 
@@ -65,6 +72,9 @@ func readNetworkCluster(data []byte, lab string) (*networkCluster, error) {
 	}
 	if pods == nil || pods.Kind != yaml.SequenceNode {
 		return nil, r.ErrorAt(root, "write - name: NAMESPACE/POD with its fields below it", "the cluster has no list of pods")
+	}
+	if len(pods.Content) > maxEnds || len(r.c.outside) > maxEnds {
+		return nil, r.ErrorAt(pods, "leave out what shows nothing new", "the cluster has more than %d pods, or addresses outside", maxEnds)
 	}
 	for _, n := range pods.Content {
 		if err := r.pod(n); err != nil {
@@ -126,6 +136,9 @@ func (r *clusterReader) addresses(to *[]netip.Addr) func(*yaml.Node) error {
 			}
 			*to = append(*to, ip)
 		}
+		if len(*to) > 2 {
+			return r.ErrorAt(n, "write one of each family", "there are more than two addresses")
+		}
 		return nil
 	}
 }
@@ -176,7 +189,7 @@ func parsePort(text string) (port networkpolicy.Port, ok bool) {
 		protocol = string(corev1.ProtocolTCP)
 	}
 	n, err := strconv.ParseUint(number, 10, 16)
-	port.Number, port.Protocol = int32(n), corev1.Protocol(protocol) //nolint:gosec // of 16 bits
+	port.Number, port.Protocol = int32(n), corev1.Protocol(protocol)
 	return port, err == nil && n > 0 && slices.Contains(networkpolicy.Protocols(), port.Protocol)
 }
 

@@ -47,7 +47,9 @@ func (c *networkCluster) readFlows(p *params, name string) (open []probe, err er
 		if err != nil {
 			return nil, failure.Wrap(err, failure.Usage, "write lines as in the recordings of examples/labs", "%q, line %d", name, number)
 		}
-		open = append(open, probe{connection, true})
+		if open = append(open, probe{connection, true}); len(open) > maxProbes {
+			return nil, failure.New(failure.Usage, "leave out what shows nothing new", "%q has more than %d connections", name, maxProbes)
+		}
 	}
 	return open, lines.Err()
 }

@@ -108,7 +108,9 @@ func readPorts(p *params, n *yaml.Node) (ports []networkpolicy.Port, err error) 
 		if !ok {
 			return nil, p.ErrorAt(n, "write it as in 80 or 53/UDP", "%q is no port", n.Value)
 		}
-		ports = append(ports, port)
+		if ports = append(ports, port); len(ports) > maxPorts {
+			return nil, p.ErrorAt(n, "name fewer ports", "there are more than %d ports", maxPorts)
+		}
 	}
 	return ports, nil
 }

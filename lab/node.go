@@ -154,13 +154,23 @@ func (n *node) run(ctx context.Context) {
 		case <-time.After(nodeInterval):
 		}
 	}
-	for _, pod := range n.pods {
-		pod.end()
-	}
-	for _, pod := range n.pods {
-		<-pod.done
-	}
+	// etcd last: an API server that ends still asks it.
+	n.endPods(func(p *nodePod) bool { return p.component.Name != cluster.ComponentEtcd })
+	n.endPods(func(*nodePod) bool { return true })
 	n.say("the node has ended")
+}
+
+func (n *node) endPods(which func(*nodePod) bool) {
+	for _, pod := range n.pods {
+		if which(pod) {
+			pod.end()
+		}
+	}
+	for _, pod := range n.pods {
+		if which(pod) {
+			<-pod.done
+		}
+	}
 }
 
 // isWanted says whether the workspace is there, and wants this very node.

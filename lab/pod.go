@@ -2,15 +2,12 @@ package lab
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // podTemplate is a pod as its object describes it: a Pod, or what makes pods.
@@ -82,10 +79,7 @@ func (d document) checked(meta metav1.ObjectMeta, spec corev1.PodSpec, selector 
 			pod.Volumes[i].EmptyDir = &corev1.EmptyDirVolumeSource{}
 		}
 	}
-	found := pod.containerFault()
-	if found == "" {
-		found = pod.volumeFault()
-	}
+	found := pod.fault()
 	if found == "" && selector != nil {
 		s, err := metav1.LabelSelectorAsSelector(selector)
 		switch {
@@ -123,83 +117,4 @@ func (p *podTemplate) all() []podContainer {
 		all = append(all, podContainer{"ephemeralContainers", corev1.Container(c.EphemeralContainerCommon)})
 	}
 	return all
-}
-
-func (p *podTemplate) containerFault() string {
-	if len(p.Containers) == 0 {
-		return "the pod has no containers"
-	}
-	var names []string
-	for _, c := range p.all() {
-		switch {
-		case len(validation.IsDNS1123Label(c.Name)) > 0:
-			return fmt.Sprintf("%q is no name for a container", c.Name)
-		case slices.Contains(names, c.Name):
-			return "two containers are called " + c.Name
-		case strings.TrimSpace(c.Image) != c.Image || c.Image == "":
-			return fmt.Sprintf("container %s has the image %q", c.Name, c.Image)
-		}
-		names = append(names, c.Name)
-		if found := securityContextFault(c.SecurityContext); found != "" {
-			return "container " + c.Name + ": " + found
-		}
-	}
-	if s := p.SecurityContext; s != nil {
-		return idFault(s.RunAsUser, s.RunAsGroup, s.FSGroup)
-	}
-	return ""
-}
-
-// securityContextFault: pkg/apis/core/validation, ValidateSecurityContext.
-func securityContextFault(s *corev1.SecurityContext) string {
-	if s == nil {
-		return ""
-	}
-	if s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation && s.Privileged != nil && *s.Privileged {
-		return "allowPrivilegeEscalation: false beside privileged: true is refused"
-	}
-	if s.Capabilities != nil {
-		for _, c := range slices.Concat(s.Capabilities.Add, s.Capabilities.Drop) {
-			if found := capabilityFault(string(c)); found != "" {
-				return found
-			}
-		}
-	}
-	return idFault(s.RunAsUser, s.RunAsGroup)
-}
-
-// idFault: k8s.io/apimachinery/pkg/util/validation, IsValidUserID.
-func idFault(ids ...*int64) string {
-	for _, id := range ids {
-		if id != nil && len(validation.IsValidUserID(*id)) > 0 {
-			return fmt.Sprintf("%d is no ID of a user or group", *id)
-		}
-	}
-	return ""
-}
-
-func (p *podTemplate) volumeFault() string {
-	var volumes []string
-	for _, v := range p.Volumes {
-		if slices.Contains(volumes, v.Name) {
-			return "two volumes are called " + v.Name
-		}
-		volumes = append(volumes, v.Name)
-	}
-	claims := p.Kind == "StatefulSet" // may have volumes that volumeClaimTemplates make
-	for _, c := range p.all() {
-		var paths []string
-		for _, m := range c.VolumeMounts {
-			switch {
-			case !slices.Contains(volumes, m.Name) && !claims:
-				return fmt.Sprintf("container %s mounts a volume %q, which the pod does not have", c.Name, m.Name)
-			case m.MountPath == "":
-				return fmt.Sprintf("container %s mounts the volume %s without mountPath", c.Name, m.Name)
-			case slices.Contains(paths, m.MountPath):
-				return fmt.Sprintf("container %s mounts two volumes at %s", c.Name, m.MountPath)
-			}
-			paths = append(paths, m.MountPath)
-		}
-	}
-	return ""
 }

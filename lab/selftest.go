@@ -76,7 +76,9 @@ func (l *Lab) SelfTest(ctx context.Context, o TrialOptions) ([]LintFinding, erro
 		return []LintFinding{{l.ID, LintError, "needs", oneLine(err.Error()) + ": nothing was run", failure.HintOf(err)}}, nil
 	}
 	trials := l.Trials()
-	findings, errs := make([][]LintFinding, len(trials)), make([]error, len(trials))
+	findings := make([][]LintFinding, len(trials))
+	ctx, end := context.WithCancelCause(ctx) // the first error ends all, and is the one to tell
+	defer end(nil)
 	free := make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 	var running sync.WaitGroup
 	tell := func(done bool, format string, args ...any) {
@@ -89,12 +91,15 @@ func (l *Lab) SelfTest(ctx context.Context, o TrialOptions) ([]LintFinding, erro
 		tell(false, "%s, trial %d of %d", t.Name, i+1, len(trials))
 		running.Go(func() {
 			defer func() { <-free }()
-			findings[i], errs[i] = t.Run(ctx, o)
+			found, err := t.Run(ctx, o)
+			if findings[i] = found; err != nil {
+				end(err)
+			}
 		})
 	}
 	running.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	tell(true, "%d trials", len(trials))
 	return slices.Concat(findings...), nil

@@ -137,7 +137,7 @@ func FuzzWebhook(f *testing.F) {
 	f.Add(`{"apiVersion": "admission.k8s.io/v1", "request": {"object": {"spec": {"initContainers": null, "containers": [null, {"image": "/:@"}]}}}}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		out := httptest.NewRecorder()
-		lab.Webhook{Registry: "hooli.example"}.ServeHTTP(out, httptest.NewRequest("POST", "/", strings.NewReader(body)))
+		lab.Webhook{Registry: "hooli.example"}.ServeHTTP(out, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))
 		if out.Code == http.StatusOK && !json.Valid(out.Body.Bytes()) || out.Code != http.StatusOK && out.Code != http.StatusBadRequest {
 			t.Errorf("%d %s", out.Code, out.Body)
 		}

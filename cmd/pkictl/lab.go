@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pkictl/pkictl/cluster"
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/shell"
 	"github.com/pkictl/pkictl/lab"
@@ -144,6 +146,16 @@ func (a *app) labOpen(chosen *labChosen, assets string) (*lab.Workspace, error) 
 		return nil, failure.New(failure.Failed, "begin it with: "+a.labLine(chosen, "start"), "lab %q has not been started: there is no %q", chosen.ID, filepath.Join(chosen.root, chosen.ID))
 	}
 	return w, a.labStartsAgain(chosen, err)
+}
+
+// labFailed prints the last lines of the log of a lab's cluster, where that is what
+// failed, and returns the error that came of it in one line.
+func (a *app) labFailed(err error) error {
+	var component *cluster.ComponentError
+	if errors.Is(err, context.Canceled) || errors.As(err, &component) {
+		return a.showLog(err)
+	}
+	return err
 }
 
 // labStartsAgain names the command where a hint says to start the lab again.

@@ -66,10 +66,10 @@ func (a *app) labExamStart(cmd *cobra.Command, f labExamStartFlags) error {
 	if failure.KindOf(err) == failure.Refused && err != nil {
 		return failure.New(failure.Refused, "see it with: "+a.examLine("status")+"; or end it with: "+a.examLine("finish"), "%v", err)
 	}
-	if err != nil {
-		return err
-	}
 	steps.clear()
+	if err != nil {
+		return a.labFailed(err)
+	}
 	return a.printExam(session, true)
 }
 

@@ -140,7 +140,7 @@ func (a *app) labSelfTest(ctx context.Context, labs []*lab.Lab, result *labLintR
 			return failure.New(failure.Failed, "", "interrupted; all that was started is stopped")
 		}
 		if err != nil {
-			return err
+			return a.labFailed(err)
 		}
 		result.Findings = append(result.Findings, findings...)
 		result.Labs[i].Trials = len(l.Trials())

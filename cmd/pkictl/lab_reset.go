@@ -65,7 +65,7 @@ func (a *app) labReset(cmd *cobra.Command, args []string, f labResetFlags) error
 	}
 	a.stopsOthers()
 	if result.MovedTo, err = w.Reset(cmd.Context(), a.now()); err != nil {
-		return err
+		return a.labFailed(err)
 	}
 	return a.print(result, func(out io.Writer) {
 		p := a.labPage(out)

@@ -52,10 +52,10 @@ func (a *app) labStart(cmd *cobra.Command, args []string, f labFlags) error {
 	w, err := lab.Start(cmd.Context(), lab.StartOptions{
 		Lab: chosen.Lab, Root: chosen.root, Now: a.now(), Machine: a.labMachine(f.assets), Progress: steps.show,
 	})
-	if err != nil {
-		return err
-	}
 	steps.clear()
+	if err != nil {
+		return a.labFailed(err)
+	}
 	_, err = chosen.progress().Update(cmd.Context(), chosen.ID, func(p *lab.Progress) error {
 		p.Started(w)
 		return nil

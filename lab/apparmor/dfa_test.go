@@ -3,6 +3,7 @@ package apparmor_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -22,7 +23,7 @@ func compile(t *testing.T, text string) (policy []byte, complaint string) {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
-		if _, ok := err.(*exec.ExitError); !ok {
+		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
 			t.Fatalf("it needs Debian's apparmor: %v", err)
 		}
 		return nil, errs.String()

@@ -15,10 +15,11 @@ var matchAll glob
 func (g glob) matches(path string) bool { return g.is == nil || g.is.MatchString(path) }
 
 // maxPaths is how many paths one may become by its variables, maxGlobs how many a file
-// may have.
+// may have, maxPath how long one may be: no longer path is on any Linux (PATH_MAX).
 const (
 	maxPaths = 64
 	maxGlobs = 5000
+	maxPath  = 4096
 )
 
 // globs makes one of each value that the variables in a path have.
@@ -29,6 +30,9 @@ func (p *parser) globs(path string) ([]glob, error) {
 	}
 	var list []glob
 	for _, text := range texts {
+		if len(text) > maxPath {
+			return nil, fmt.Errorf("a path is longer than %d bytes", maxPath)
+		}
 		g, err := compile(text)
 		if err != nil {
 			return nil, err

@@ -21,16 +21,22 @@ func (p *parser) declare() {
 	}
 }
 
-// abstractions are Debian's whose rules for files are known, in short: what every
-// program needs. Of the others below, which are known by name, no rule counts.
-var abstractions = map[string]string{
-	"abstractions/base": `
+// abstractionBase is what matters to containers of Debian's abstractions/base, in short:
+// what every program needs. Of the others below, which are known by name, no rule counts.
+const abstractionBase = `
 /dev/log w, /dev/random r, /dev/urandom r, /dev/null rw, /dev/zero rw, /dev/full rw,
 /{usr/,}lib{,32,64}/** r, /{usr/,}lib{,32,64}/**.so* mr, /{usr/,}lib{,32,64}/@{multiarch}/** r, /{usr/,}lib/@{multiarch}/**.so* mr,
 /etc/ld.so.cache mr, /etc/ld.so.conf r, /etc/ld.so.conf.d/{,*.conf} r, /etc/ld.so.preload r, /etc/localtime r, /etc/locale/** r, /etc/locale.alias r,
 /usr/share/locale/** r, /usr/share/**/locale/** r, /usr/share/zoneinfo/ r, /usr/share/zoneinfo/** r, /usr/lib{,32,64}/locale/** mr,
 @{PROC}/filesystems r, @{PROC}/meminfo r, @{PROC}/stat r, @{PROC}/cpuinfo r, @{PROC}/sys/kernel/version r, @{PROC}/sys/kernel/ngroups_max r,
-@{PROC}/sys/vm/overcommit_memory r, @{PROC}/@{pid}/{maps,auxv,status} r, /sys/devices/system/cpu/ r, /sys/devices/system/cpu/online r,`,
+@{PROC}/sys/vm/overcommit_memory r, @{PROC}/@{pid}/{maps,auxv,status} r, /sys/devices/system/cpu/ r, /sys/devices/system/cpu/online r,`
+
+// rulesOf returns the rules of an include, empty where they are not known.
+func rulesOf(name string) string {
+	if name == "abstractions/base" {
+		return abstractionBase
+	}
+	return ""
 }
 
 const otherAbstractions = " apache2-common apparmor_api aspell audio authentication bash consoles crypto cups-client dbus dbus-accessibility" +
@@ -41,12 +47,12 @@ const otherAbstractions = " apache2-common apparmor_api aspell audio authenticat
 // isInclude says whether Debian has that file.
 func isInclude(name string) bool {
 	short, ok := strings.CutPrefix(name, "abstractions/")
-	return abstractions[name] != "" || ok && short != "" && strings.Contains(otherAbstractions, " "+short+" ")
+	return rulesOf(name) != "" || ok && short != "" && strings.Contains(otherAbstractions, " "+short+" ")
 }
 
 // included adds the rules of an abstraction.
 func (p *parser) included(profile *Profile, name string) error {
-	text := abstractions[name]
+	text := rulesOf(name)
 	if text == "" {
 		return nil
 	}
@@ -65,5 +71,5 @@ func (p *parser) included(profile *Profile, name string) error {
 
 // Unjudged lists the includes whose rules are not known.
 func (p *Profile) Unjudged() []string {
-	return slices.DeleteFunc(slices.Clone(p.Includes), func(name string) bool { return abstractions[name] != "" || name == "tunables/global" })
+	return slices.DeleteFunc(slices.Clone(p.Includes), func(name string) bool { return rulesOf(name) != "" || name == "tunables/global" })
 }

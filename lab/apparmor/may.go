@@ -43,6 +43,20 @@ func (p *Profile) May(a Access) Decision {
 	return Decision{}
 }
 
+// ExecModes lists how the rules that allow it have a program run: ix under the same
+// profile, px under its own, ux under none. Several contradict each other, and
+// apparmor_parser refuses the profile, if not one of them names the path itself.
+func (p *Profile) ExecModes(path string, owner bool) []string {
+	var modes []string
+	for _, r := range p.files {
+		if !r.deny && r.exec != "" && (owner || !r.owner) && !slices.Contains(modes, r.exec) &&
+			slices.ContainsFunc(r.paths, func(g glob) bool { return g.matches(path) }) {
+			modes = append(modes, r.exec)
+		}
+	}
+	return modes
+}
+
 // MayUse says whether the profile lets a program use a capability, such as net_admin.
 func (p *Profile) MayUse(capability string) Decision {
 	var decision Decision

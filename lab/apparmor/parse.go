@@ -267,7 +267,7 @@ func (p *parser) flags(profile *Profile) error {
 	if !ok || strings.ContainsAny(list, "{}") {
 		return p.errorf("the flags of profile %s are not closed with a )", profile.Name)
 	}
-	profile.Flags = strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r < 128 && isBlank(byte(r)) })
+	profile.Flags = strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 	for _, flag := range profile.Flags {
 		if !slices.Contains(profileFlags[:], flag) {
 			return p.errorf("there is no flag %s", flag)

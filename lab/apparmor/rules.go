@@ -35,6 +35,7 @@ func (p Perms) String() string {
 type fileRule struct {
 	deny, owner bool
 	perms       Perms
+	exec        string // how programs are run: one of execModes
 	paths       []glob
 	text        string
 }
@@ -88,7 +89,7 @@ func (p *parser) read(profile *Profile, all []word) error {
 	case "signal", "ptrace", "unix", "mount", "remount", "umount", "unmount", "pivot_root", "change_profile", "set", "userns":
 		return p.other(first.text, rest)
 	}
-	if _, err := parsePerms(first.text, q.deny); err == nil { // before the path
+	if _, _, err := parsePerms(first.text, q.deny); err == nil { // before the path
 		return p.file(profile, q, words, all)
 	}
 	return fmt.Errorf("%q is no rule that is known", textOf(all))
@@ -109,7 +110,7 @@ func (p *parser) file(profile *Profile, q qualifiers, words, all []word) error {
 		return fmt.Errorf("deny file does not name permissions: write them, as in deny /** w")
 	}
 	if len(words) == 0 {
-		rule.perms, rule.paths = everything, []glob{matchAll}
+		rule.perms, rule.exec, rule.paths = everything, "ix", []glob{matchAll}
 		profile.files = append(profile.files, rule)
 		return nil
 	}
@@ -133,7 +134,7 @@ func (p *parser) file(profile *Profile, q qualifiers, words, all []word) error {
 	if perms.quoted {
 		return fmt.Errorf("permissions in quotes: %q", perms.text)
 	}
-	if rule.perms, err = parsePerms(perms.text, q.deny); err != nil {
+	if rule.perms, rule.exec, err = parsePerms(perms.text, q.deny); err != nil {
 		return err
 	}
 	if rule.paths, err = p.globs(path.text); err != nil {
@@ -160,8 +161,7 @@ func (p *parser) link(profile *Profile, q qualifiers, words, all []word) error {
 var execModes = [...]string{"ix", "px", "cx", "ux", "pix", "cix", "pux", "cux", "Px", "Cx", "Ux", "Pix", "Cix", "PUx", "CUx"}
 
 // parsePerms reads permissions such as rw or rix. A rule that denies has x alone.
-func parsePerms(text string, deny bool) (perms Perms, err error) {
-	exec := ""
+func parsePerms(text string, deny bool) (perms Perms, exec string, err error) {
 	for _, c := range text {
 		if strings.ContainsRune("RWAXMLKI", c) { // apparmor_parser takes them, with a warning
 			c += 'a' - 'A'
@@ -180,20 +180,20 @@ func parsePerms(text string, deny bool) (perms Perms, err error) {
 		case strings.ContainsRune("ipcuPCUx", c):
 			exec += string(c)
 		default:
-			return 0, fmt.Errorf("%q are no permissions: there is no %q", text, c)
+			return 0, "", fmt.Errorf("%q are no permissions: there is no %q", text, c)
 		}
 	}
 	switch {
 	case text == "":
-		return 0, fmt.Errorf("a path without permissions")
+		return 0, "", fmt.Errorf("a path without permissions")
 	case perms&Write != 0 && perms&Append != 0:
-		return 0, fmt.Errorf("%q has w and a, which exclude each other", text)
+		return 0, "", fmt.Errorf("%q has w and a, which exclude each other", text)
 	case exec != "" && deny && exec != "x":
-		return 0, fmt.Errorf("%q: a rule that denies has x without %q before it", text, strings.TrimSuffix(exec, "x"))
+		return 0, "", fmt.Errorf("%q: a rule that denies has x without %q before it", text, strings.TrimSuffix(exec, "x"))
 	case exec == "x" && !deny:
-		return 0, fmt.Errorf("%q: x needs i, p, c or u before it, which says under what profile the program runs", text)
+		return 0, "", fmt.Errorf("%q: x needs i, p, c or u before it, which says under what profile the program runs", text)
 	case exec != "" && exec != "x" && !slices.Contains(execModes[:], exec):
-		return 0, fmt.Errorf("%q: there is no way %q to run a program", text, exec)
+		return 0, "", fmt.Errorf("%q: there is no way %q to run a program", text, exec)
 	}
 	if exec != "" {
 		perms |= Exec
@@ -204,7 +204,7 @@ func parsePerms(text string, deny bool) (perms Perms, err error) {
 	if perms&Write != 0 {
 		perms |= Append
 	}
-	return perms, nil
+	return perms, exec, nil
 }
 
 var capabilities = [...]string{"audit_control", "audit_read", "audit_write", "block_suspend", "bpf", "checkpoint_restore", "chown", "dac_override",
@@ -247,20 +247,23 @@ func network(words []word) error {
 	return fmt.Errorf("network %q is no domain with a type or protocol, such as inet stream", textOf(words))
 }
 
-// otherWords are what rules have that say nothing of files: accesses, and the names of
+// otherWords are what a rule has that says nothing of files: accesses, and the names of
 // settings before a =.
-var otherWords = map[string][]string{
-	"signal":         {"send", "receive", "r", "w", "rw", "read", "write", "set", "peer"},
-	"ptrace":         {"trace", "tracedby", "read", "readby", "r", "w", "rw", "peer"},
-	"unix":           {"create", "bind", "listen", "accept", "connect", "shutdown", "getattr", "setattr", "getopt", "setopt", "send", "receive", "r", "w", "rw", "type", "protocol", "addr", "label", "attr", "opt", "peer"},
-	"mount":          {"fstype", "vfstype", "options", "option"},
-	"remount":        {"fstype", "vfstype", "options", "option"},
-	"umount":         {"fstype", "vfstype", "options", "option"},
-	"unmount":        {"fstype", "vfstype", "options", "option"},
-	"pivot_root":     {"oldroot"},
-	"change_profile": {"safe", "unsafe"},
-	"set":            {"rlimit"},
-	"userns":         {"create"},
+func otherWords(kind string) []string {
+	switch kind {
+	case "signal":
+		return []string{"send", "receive", "r", "w", "rw", "read", "write", "set", "peer"}
+	case "ptrace":
+		return []string{"trace", "tracedby", "read", "readby", "r", "w", "rw", "peer"}
+	case "unix":
+		return []string{"create", "bind", "listen", "accept", "connect", "shutdown", "getattr", "setattr", "getopt", "setopt", "send", "receive",
+			"r", "w", "rw", "type", "protocol", "addr", "label", "attr", "opt", "peer"}
+	case "pivot_root":
+		return []string{"oldroot"}
+	case "userns":
+		return []string{"create"}
+	}
+	return []string{"fstype", "vfstype", "options", "option"} // mount and the like
 }
 
 // other reads a rule that says nothing of files. It looks at its words alone.
@@ -272,7 +275,7 @@ func (p *parser) other(kind string, words []word) error {
 		}
 		name, _, _ := strings.Cut(text, "=")
 		for _, one := range strings.FieldsFunc(strings.Trim(name, "()"), func(r rune) bool { return r == ',' || r == ' ' }) {
-			if !slices.Contains(otherWords[kind], one) {
+			if !slices.Contains(otherWords(kind), one) {
 				return fmt.Errorf("a rule for %s knows no %q", kind, one)
 			}
 		}

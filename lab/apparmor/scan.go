@@ -144,11 +144,11 @@ func (s *scanner) rule() ([]word, error) {
 	begin := s.at
 	for {
 		s.skip()
-		switch c := s.peek(); {
-		case c == ',':
+		switch s.peek() {
+		case ',':
 			s.at++
 			return words, nil
-		case c == 0 || c == '}':
+		case 0, '}':
 			s.at = begin
 			return nil, s.errorf("the rule %q does not end with a comma", textOf(words))
 		}

@@ -125,7 +125,7 @@ func Evaluate(ctx context.Context, r Request) ([]json.RawMessage, error) {
 	if err != nil {
 		return nil, &Error{Message: err.Error()}
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	args, err := r.write(dir)
 	if err != nil {
 		return nil, &Error{Message: err.Error()}

@@ -16,7 +16,7 @@ const maxOutput = 4 << 20
 // so, what it gets at most, and the processor's time that it may use in all.
 const (
 	softMemory = "GOMEMLIMIT=256MiB"
-	maxMemory  = 1 << 30
+	maxMemory  = 512 << 20
 	maxSeconds = 10
 )
 

@@ -8,6 +8,7 @@ package seccomp
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,7 +108,8 @@ func Parse(data []byte) (*Profile, error) {
 
 func jsonCause(err error, data []byte) string {
 	text := strings.TrimPrefix(err.Error(), "json: ")
-	if syntax, ok := err.(*json.SyntaxError); ok {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
 		at := min(int(syntax.Offset), len(data))
 		text = fmt.Sprintf("line %d: %s", 1+strings.Count(string(data[:at]), "\n"), text)
 	}

@@ -8,6 +8,8 @@
  *     arch ARCH                       of the filter, beside the native one
  *     rule NAME ACTION [INDEX OP A B]...
  *     call ARCH NAME ARG0 ... ARG5    prints the filter's answer, or -
+ *     try NAME ARG0                   loads the filter in a process, which makes the call,
+ *                                     and prints whether it was made; it must be harmless
  *     end                             forgets it
  */
 #include <errno.h>
@@ -19,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct {
@@ -156,6 +160,24 @@ static void add_rule(scmp_filter_ctx ctx, uint32_t is_default, int *failed)
 		*failed = 1;
 }
 
+static void try(scmp_filter_ctx ctx, int nr, unsigned long arg)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		if (seccomp_load(ctx))
+			_exit(2);
+		errno = 0;
+		syscall(nr, arg, 0, 0, 0, 0, 0);
+		_exit(errno == EPERM);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) > 1) {
+		fprintf(stderr, "the filter cannot be loaded\n");
+		exit(1);
+	}
+	puts(WEXITSTATUS(status) ? "SCMP_ACT_ERRNO" : "SCMP_ACT_ALLOW");
+}
+
 static void judge(void)
 {
 	static char line[1 << 12];
@@ -186,6 +208,10 @@ static void judge(void)
 			if (!length)
 				export(ctx);
 			puts(failed || nr < 0 ? "-" : name_of(run(code, length, &data)));
+		} else if (!strcmp(word, "try")) {
+			int nr = seccomp_syscall_resolve_name(strtok(NULL, " \n"));
+			fflush(stdout);
+			try(ctx, nr, strtoul(strtok(NULL, " \n"), NULL, 10));
 		} else if (!strcmp(word, "end")) {
 			seccomp_release(ctx);
 		}

@@ -1,5 +1,5 @@
 #!/bin/sh -eu
-# keys on curves, an intermediate CA that the webhook presents, more names, two webhooks in JSON that match more than is asked for
+# keys on curves, an intermediate CA that the webhook presents, more names, two webhooks that match more than is asked for, in JSON
 export KUBECONFIG=admin.conf
 mkdir webhook
 cat > ca.ext <<'EOF'
@@ -21,9 +21,9 @@ service="{\"namespace\": \"image-policy\", \"name\": \"image-policy\", \"path\":
 common="\"clientConfig\": {\"service\": $service, \"caBundle\": \"$(base64 -w 0 webhook/ca.crt)\"}, \"sideEffects\": \"None\",
   \"admissionReviewVersions\": [\"v1\", \"v1beta1\"], \"timeoutSeconds\": 5, \"matchPolicy\": \"Equivalent\",
   \"namespaceSelector\": {\"matchExpressions\": [{\"key\": \"image-policy\", \"operator\": \"In\", \"values\": [\"enforced\"]}]}"
-cat > configuration.json <<EOF
+cat > webhook.yaml <<EOF
 {"kind": "ValidatingWebhookConfiguration", "apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "image-policy"}, "webhooks": [
   {"name": "pods.example.com", $common, "rules": [{"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["pods"]}]},
   {"name": "debug.example.com", $common, "rules": [{"operations": ["UPDATE"], "apiGroups": [""], "apiVersions": ["*"], "resources": ["pods/ephemeralcontainers"]}]}]}
 EOF
-kubectl create -f configuration.json
+kubectl create -f webhook.yaml

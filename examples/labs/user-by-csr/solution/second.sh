@@ -3,7 +3,7 @@
 openssl ecparam -name secp384r1 -genkey -noout -out dana.key
 openssl req -new -key dana.key -subj "/O=shop-developers/CN=dana" -out dana.csr
 printf '{"kind": "CertificateSigningRequest", "apiVersion": "certificates.k8s.io/v1", "metadata": {"name": "dana"}, "spec": {
-  "usages": ["digital signature", "client auth"], "expirationSeconds": 43200, "signerName": "kubernetes.io/kube-apiserver-client",
+  "usages": ["digital signature", "client auth"], "expirationSeconds": 86400, "signerName": "kubernetes.io/kube-apiserver-client",
   "request": "%s"}}' "$(base64 -w 0 dana.csr)" | kubectl --kubeconfig admin.conf create -f -
 kubectl --kubeconfig admin.conf certificate approve dana
 kubectl --kubeconfig admin.conf wait --for=jsonpath='{.status.certificate}' csr/dana --timeout=30s

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i.bak 's/rmix/rmux/' apparmor/catalog

@@ -1,0 +1,1 @@
+pkictl cluster renew --dir cluster --validity 365d

@@ -1,0 +1,1 @@
+echo 'expiring: [apiserver, front-proxy-client, etcd/healthcheck-client]' > answers.yaml

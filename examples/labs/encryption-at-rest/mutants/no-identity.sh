@@ -1,0 +1,1 @@
+sed -i '/- identity/d' node/etc/kubernetes/enc/enc.yaml

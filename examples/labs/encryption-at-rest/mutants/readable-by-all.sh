@@ -1,0 +1,1 @@
+chmod 644 node/etc/kubernetes/enc/enc.yaml
