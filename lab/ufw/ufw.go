@@ -51,7 +51,7 @@ const maxRules = 1000
 func Read(data []byte) (*Firewall, error) {
 	f := New()
 	for i, line := range strings.Split(string(data), "\n") {
-		words, err := split(strings.TrimRight(line, "\r"))
+		words, err := split(strings.TrimRight(confirmed(line), "\r"))
 		if err == nil && len(words) > 0 && words[0] != "set" {
 			err = f.run(words)
 		}
@@ -60,6 +60,16 @@ func Read(data []byte) (*Firewall, error) {
 		}
 	}
 	return f, nil
+}
+
+// confirmed leaves out what says yes to the question of enable, delete and reset.
+func confirmed(line string) string {
+	for _, yes := range [...]string{"yes | ", "yes|", "echo y | ", `echo "y" | `} {
+		if rest, ok := strings.CutPrefix(strings.TrimLeft(line, " \t"), yes); ok {
+			return rest
+		}
+	}
+	return line
 }
 
 // split splits a line into words. What a shell would do beside that is refused: it is
