@@ -222,10 +222,9 @@ func (r *Running) ask(secure bool, host, path string, config *tls.Config) (*Resp
 		}
 		return nil, nil, fmt.Errorf("no answer at %s://%s%s: %w", scheme, host, path, errors.Unwrap(err))
 	}
-	defer response.Body.Close()
 	var certs []*x509.Certificate
 	if response.TLS != nil {
 		certs = response.TLS.PeerCertificates
 	}
-	return &Response{Status: response.StatusCode, Header: response.Header}, certs, nil
+	return &Response{Status: response.StatusCode, Header: response.Header}, certs, response.Body.Close()
 }
