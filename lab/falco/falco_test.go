@@ -240,7 +240,7 @@ func TestFilesInOrder(t *testing.T) {
 		{"exceptions", local + "  exceptions:\n  - name: images\n    fields: [proc.name, proc.tty]\n    comps: [in, '=']\n    values:\n    - [[bash, sh], 34816]\n  override: {exceptions: append}\n", func(r *Rule) bool { return !r.Matches(event(t, shell)) }},
 		{"exceptions of one field", local + "  exceptions:\n  - name: images\n    fields: proc.name\n    values: [zsh, bash]\n  override: {exceptions: append}\n", func(r *Rule) bool { return !r.Matches(event(t, shell)) }},
 		{"several documents", "---\n- list: shell_binaries\n  items: [fish]\n---\n# none\n---\n" + local + "  enabled: false\n", func(r *Rule) bool { return !r.Enabled && r.Matches(quiet) }},
-		{"unknown items", "- rulle: x\n- ~\n", func(r *Rule) bool { return r.Enabled }},
+		{"unknown items", "- ruleset: x\n- ~\n", func(r *Rule) bool { return r.Enabled }},
 	} {
 		r, err := tryRead(stock, test.local)
 		if test.want == nil {

@@ -1,7 +1,6 @@
 package modprobe
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -127,7 +126,7 @@ func FuzzRead(f *testing.F) {
 		c := Read(File{"a.conf", []byte(text)})
 		c.Blacklisted("sctp")
 		if text, ok := c.Install("sctp"); ok && text == "" {
-			t.Error(fmt.Sprintf("%q", text))
+			t.Errorf("%q", text)
 		}
 	})
 }

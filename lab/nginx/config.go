@@ -255,7 +255,8 @@ func checkArguments(d directive) error {
 			return d.errorf("", "return knows no code %q", d.args[0])
 		}
 	case "if":
-		return d.errorf("a server for each port, with return, does without it", "this lab does not read if")
+		_, err := readIf(d)
+		return err
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func (c *Config) Certificate(host string) (cert, key string) {
 		if found == nil {
 			return ""
 		}
-		return absolute(found[0].args[0], "/etc/nginx")
+		return absolute(found[0].args[0])
 	}
 	return name("ssl_certificate"), name("ssl_certificate_key")
 }
@@ -287,6 +287,10 @@ func (r *request) rewrite(l *level) (*Response, bool) {
 		switch d.name {
 		case "return":
 			return r.returned(l, d.args), true
+		case "if":
+			if i, err := readIf(d); err == nil && i.holds(r) {
+				return r.returned(l, i.back.args), true
+			}
 		case "rewrite":
 			if location, code, ok := r.rewritten(d.args); ok {
 				return r.answer(l, code, location), true
@@ -345,10 +349,12 @@ func (r *request) expand(text string) string {
 	if r.args != "" {
 		isArgs = "?"
 	}
-	values := []string{"request_uri", r.original, "document_uri", r.uri, "uri", r.uri, "host", r.host, "http_host", r.host, "server_name", r.name, "scheme", scheme, "is_args", isArgs, "query_string", r.args, "args", r.args}
 	var pairs []string
-	for i := 0; i < len(values); i += 2 {
-		pairs = append(pairs, "${"+values[i]+"}", values[i+1], "$"+values[i], values[i+1])
+	for _, v := range [...]struct{ name, value string }{ // none the beginning of a later one
+		{"request_uri", r.original}, {"document_uri", r.uri}, {"uri", r.uri}, {"host", r.host}, {"http_host", r.host},
+		{"server_name", r.name}, {"scheme", scheme}, {"is_args", isArgs}, {"query_string", r.args}, {"args", r.args},
+	} {
+		pairs = append(pairs, "${"+v.name+"}", v.value, "$"+v.name, v.value)
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
@@ -372,7 +378,32 @@ func (r *request) answer(l *level, status int, location string) *Response {
 // locate finds the location of a path: an exact one, or else the longest beginning,
 // unless a pattern matches and that beginning does not forbid patterns.
 func (l *level) locate(uri string) *location {
-	var best *location
+	best := l.longest(uri)
+	switch {
+	case best == nil:
+	case best.kind == "=":
+		return best
+	default:
+		if inner := best.locate(uri); inner != nil {
+			return inner
+		}
+		if best.kind == "^~" {
+			return best
+		}
+	}
+	for _, loc := range l.locations {
+		if loc.matches(uri) {
+			if inner := loc.locate(uri); inner != nil {
+				return inner
+			}
+			return loc
+		}
+	}
+	return best
+}
+
+// longest returns the exact location of a path, or that of its longest beginning.
+func (l *level) longest(uri string) (best *location) {
 	for _, loc := range l.locations {
 		switch loc.kind {
 		case "=":
@@ -385,28 +416,19 @@ func (l *level) locate(uri string) *location {
 			}
 		}
 	}
-	if best != nil {
-		if inner := best.level.locate(uri); inner != nil {
-			return inner
-		}
-		if best.kind == "^~" {
-			return best
-		}
-	}
-	for _, loc := range l.locations {
-		if loc.kind != "~" && loc.kind != "~*" {
-			continue
-		}
-		pattern := loc.pattern
-		if loc.kind == "~*" {
-			pattern = "(?i)" + pattern
-		}
-		if re, err := regexp.Compile(pattern); err == nil && re.MatchString(uri) {
-			if inner := loc.level.locate(uri); inner != nil {
-				return inner
-			}
-			return loc
-		}
-	}
 	return best
+}
+
+// matches says whether a location with a pattern is that of a path.
+func (l *location) matches(uri string) bool {
+	pattern := l.pattern
+	switch l.kind {
+	case "~":
+	case "~*":
+		pattern = "(?i)" + pattern
+	default:
+		return false
+	}
+	re, err := regexp.Compile(pattern)
+	return err == nil && re.MatchString(uri)
 }

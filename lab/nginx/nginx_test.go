@@ -1,3 +1,5 @@
+//go:build unix
+
 package nginx
 
 import (
@@ -114,6 +116,8 @@ func TestAgainstNginx(t *testing.T) {
 		"TLS without ssl":       "server { listen 443; server_name app.example.com; add_header X-A 1; }",
 		"redirect by address":   "server { listen 0.0.0.0:80; return 308 https://app.example.com$request_uri; } server { " + securely + " }",
 		"redirect by scheme":    "server { return 301 https://$server_name$uri$is_args$args; server_name app.example.com; } server { " + securely + " }",
+		"if of a name":          "server { listen 80; if ($host = app.example.com) { return 301 https://$host$request_uri; } return 404; } server { " + securely + " }",
+		"if of the scheme":      "server { listen 80; " + securely + " add_header X-A 1; if ($scheme != https) { return 301 https://$host$request_uri; } location /none { add_header X-B 2; if ( $uri = /none ) { return 302 /other; } } }",
 		"quotes":                `server { ` + securely + ` add_header "X-A" "a \"b\" 'c'; d" always; add_header X-B 'x y' ; # no` + "\n}",
 		"escapes":               `server { ` + securely + ` add_header X-A a\ b; add_header X-B "\\n\.c"; }`,
 		"include":               "include snippets/*.conf; server { " + securely + " include /etc/nginx/snippets/a.conf; }",
@@ -253,7 +257,7 @@ func TestNotServed(t *testing.T) {
 			}
 		}
 	}
-	for _, line := range []string{"load_module x.so;", "lua_code_cache on;", "content_by_lua 'x';", "js_import x;", "perl x;", "fastcgi_pass x;", "user root;", "env X;", "pid /x;", "working_directory /;", "dav_methods PUT;", "if ($x) { return 1; }"} {
+	for _, line := range []string{"load_module x.so;", "lua_code_cache on;", "content_by_lua 'x';", "js_import x;", "perl x;", "fastcgi_pass x;", "user root;", "env X;", "pid /x;", "working_directory /;", "dav_methods PUT;", "if ($x) { return 1; }", "if (-f /etc/passwd) { return 200; }", "if ($host = x) { root /; }", "if ($host ~ (a+)+$) { return 200; }"} {
 		files := memory(map[string]string{"a": "server { " + line + " }", "b": line})
 		if _, err := Read(files, "a"); err == nil {
 			t.Errorf("%s is read", line)

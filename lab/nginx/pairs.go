@@ -46,7 +46,7 @@ func checkPair(files Files, cert, key directive) error {
 			return d.errorf("name a file", "this lab does not read %s", d.args[0])
 		}
 		var err error
-		if data[i], err = files.Read(absolute(d.args[0], "/etc/nginx")); err != nil {
+		if data[i], err = files.Read(absolute(d.args[0])); err != nil {
 			return d.errorf("", "cannot load %s: %v", d.args[0], err)
 		}
 	}

@@ -208,7 +208,7 @@ func (r *reader) directive(d directive) ([]directive, error) {
 	if len(d.args) != 1 {
 		return nil, d.errorf("", "include takes one name")
 	}
-	names, err := r.glob(absolute(d.args[0], "/etc/nginx"))
+	names, err := r.glob(absolute(d.args[0]))
 	if err != nil {
 		return nil, d.errorf("", "%v", err)
 	}
@@ -226,10 +226,10 @@ func (r *reader) directive(d directive) ([]directive, error) {
 	return all, nil
 }
 
-// absolute returns a name that is relative to a directory, without the first slash.
-func absolute(name, dir string) string {
+// absolute returns a name that may be relative to /etc/nginx, without the first slash.
+func absolute(name string) string {
 	if !path.IsAbs(name) {
-		name = dir + "/" + name
+		name = "/etc/nginx/" + name
 	}
 	return strings.TrimPrefix(path.Clean(name), "/")
 }

@@ -13,7 +13,7 @@ var dropped = []string{"access_log", "error_log", "log_not_found", "ssl_session_
 	"gzip_comp_level", "gzip_min_length", "gzip_proxied", "expires", "types_hash_max_size", "server_names_hash_bucket_size", "types"}
 
 // rendered are those that are written with other values, or have been looked at.
-var rendered = []string{"server", "listen", "server_name", "location", "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "add_header", "return", "root", "index", "try_files", "error_page", "internal"}
+var rendered = []string{"server", "listen", "server_name", "location", "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "add_header", "return", "root", "index", "try_files", "error_page", "internal", "if"}
 
 // servable says whether nginx itself may be run with a directive. All that is not known
 // to be harmless is not: what runs code, opens files or connects to others.
@@ -88,7 +88,11 @@ func (w *writer) block(depth int, all []directive) {
 		switch d.name {
 		case "listen", "root": // root is that of our own
 		case "ssl_certificate", "ssl_certificate_key":
-			w.line(depth, d.name, filepath.Join(w.dir, w.names[absolute(d.args[0], "/etc/nginx")]))
+			w.line(depth, d.name, filepath.Join(w.dir, w.names[absolute(d.args[0])]))
+		case "if":
+			if i, err := readIf(d); err == nil { // Read has refused others
+				i.write(w, depth)
+			}
 		case "server", "location":
 			w.open(depth, d.name, d.args...)
 			w.text.WriteString(" {\n")

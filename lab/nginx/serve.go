@@ -87,42 +87,45 @@ func (r *Running) prepare(c *Config, files Files) error {
 		}
 	}
 	names := map[string]string{}
-	write := func(name string, data []byte) error {
-		if err := os.WriteFile(filepath.Join(r.dir, name), data, 0o600); err != nil {
-			return fmt.Errorf("%w: %w", ErrNotServed, err)
-		}
-		return nil
-	}
-	var copyAll func(all []directive) error
-	copyAll = func(all []directive) error {
-		for _, d := range all {
-			if d.name == "ssl_certificate" || d.name == "ssl_certificate_key" {
-				name := absolute(d.args[0], "/etc/nginx")
-				if names[name] != "" {
-					continue
-				}
-				data, err := files.Read(name)
-				if err != nil {
-					return d.errorf("", "cannot load %s: %v", d.args[0], err)
-				}
-				names[name] = fmt.Sprintf("pem%d", len(names))
-				if err := write(names[name], data); err != nil {
-					return err
-				}
-			}
-			if err := copyAll(d.block); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := copyAll(c.all); err != nil {
+	if err := r.copyPairs(c.all, files, names); err != nil {
 		return err
 	}
-	if err := write("html/index.html", []byte("ok\n")); err != nil {
+	if err := r.write("html/index.html", []byte("ok\n")); err != nil {
 		return err
 	}
-	return write("nginx.conf", []byte(c.render(r.dir, names)))
+	return r.write("nginx.conf", []byte(c.render(r.dir, names)))
+}
+
+func (r *Running) write(name string, data []byte) error {
+	if err := os.WriteFile(filepath.Join(r.dir, name), data, 0o600); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotServed, err)
+	}
+	return nil
+}
+
+// copyPairs copies certificates and keys; names has the names of the copies by the old.
+func (r *Running) copyPairs(all []directive, files Files, names map[string]string) error {
+	for _, d := range all {
+		if err := r.copyPairs(d.block, files, names); err != nil {
+			return err
+		}
+		if d.name != "ssl_certificate" && d.name != "ssl_certificate_key" {
+			continue
+		}
+		name := absolute(d.args[0])
+		if names[name] != "" {
+			continue
+		}
+		data, err := files.Read(name)
+		if err != nil {
+			return d.errorf("", "cannot load %s: %v", d.args[0], err)
+		}
+		names[name] = fmt.Sprintf("pem%d", len(names))
+		if err := r.write(names[name], data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ready waits until it listens on all its sockets, or has ended.
@@ -185,23 +188,17 @@ func (r *Running) Close() {
 
 // Get asks nginx itself.
 func (r *Running) Get(tls bool, host, path string) (*Response, error) {
-	response, err := r.ask(tls, host, path, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &Response{Status: response.StatusCode, Header: response.Header}, nil
+	response, _, err := r.ask(tls, host, path, nil)
+	return response, err
 }
 
 // Certificates returns those that nginx sends for a host, in any or in one version of TLS.
 func (r *Running) Certificates(host string, version uint16) ([]*x509.Certificate, error) {
-	response, err := r.ask(true, host, "/", &tls.Config{MinVersion: version, MaxVersion: version})
-	if err != nil {
-		return nil, err
-	}
-	return response.TLS.PeerCertificates, nil
+	_, certs, err := r.ask(true, host, "/", &tls.Config{MinVersion: version, MaxVersion: version})
+	return certs, err
 }
 
-func (r *Running) ask(secure bool, host, path string, config *tls.Config) (*http.Response, error) {
+func (r *Running) ask(secure bool, host, path string, config *tls.Config) (*Response, []*x509.Certificate, error) {
 	port, scheme := 80, "http"
 	if secure {
 		port, scheme = 443, "https"
@@ -221,9 +218,13 @@ func (r *Running) ask(secure bool, host, path string, config *tls.Config) (*http
 	response, err := client.Get(scheme + "://" + host + path)
 	if err != nil {
 		if cause := new(net.OpError); errors.As(err, &cause) && cause.Op == "dial" {
-			return nil, fmt.Errorf("nothing listens on port %d", port)
+			return nil, nil, fmt.Errorf("nothing listens on port %d", port)
 		}
-		return nil, fmt.Errorf("no answer at %s://%s%s: %w", scheme, host, path, errors.Unwrap(err))
+		return nil, nil, fmt.Errorf("no answer at %s://%s%s: %w", scheme, host, path, errors.Unwrap(err))
 	}
-	return response, response.Body.Close()
+	var certs []*x509.Certificate
+	if response.TLS != nil {
+		certs = response.TLS.PeerCertificates
+	}
+	return &Response{Status: response.StatusCode, Header: response.Header}, certs, response.Body.Close()
 }

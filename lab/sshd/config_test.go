@@ -175,13 +175,13 @@ func TestKeywords(t *testing.T) {
 			t.Errorf("%s is %q by default, not %q", k.name, is, k.normal)
 		}
 		value := values["number"]
-		switch {
-		case k.kind == state:
+		switch k.kind {
+		case state:
 			value = k.states[0]
 			if from, _, changes := strings.Cut(value, ">"); changes {
 				value = from
 			}
-		case k.kind == text: // what they take differs; whether a Match block may have them does not
+		case text: // what they take differs; whether a Match block may have them does not
 			if name == "include" || name == "match" {
 				continue
 			}

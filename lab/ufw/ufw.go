@@ -51,7 +51,7 @@ const maxRules = 1000
 func Read(data []byte) (*Firewall, error) {
 	f := New()
 	for i, line := range strings.Split(string(data), "\n") {
-		words, err := split(strings.TrimRight(line, "\r"))
+		words, err := split(strings.TrimRight(confirmed(line), "\r"))
 		if err == nil && len(words) > 0 && words[0] != "set" {
 			err = f.run(words)
 		}
@@ -62,16 +62,26 @@ func Read(data []byte) (*Firewall, error) {
 	return f, nil
 }
 
+// confirmed leaves out what says yes to the question of enable, delete and reset.
+func confirmed(line string) string {
+	for _, yes := range [...]string{"yes | ", "yes|", "echo y | ", `echo "y" | `} {
+		if rest, ok := strings.CutPrefix(strings.TrimLeft(line, " \t"), yes); ok {
+			return rest
+		}
+	}
+	return line
+}
+
 // split splits a line into words. What a shell would do beside that is refused: it is
 // not known what would come of it.
 func split(line string) ([]string, error) {
 	var words []string
 	for i := 0; i < len(line); {
-		switch c := line[i]; {
-		case c == ' ' || c == '\t':
+		switch line[i] {
+		case ' ', '\t':
 			i++
 			continue
-		case c == '#':
+		case '#':
 			return words, nil
 		}
 		var word strings.Builder
@@ -135,7 +145,7 @@ func (f *Firewall) run(words []string) error {
 	case "insert":
 		return f.insert(words[1:])
 	case "prepend":
-		return f.add(words[1:], func(old []rule) int { return 0 })
+		return f.add(words[1:], func([]rule) int { return 0 })
 	case "route":
 		return failure.New(failure.Usage, "", "route is for packets that pass through; the tasks are about those for this machine")
 	}

@@ -222,12 +222,12 @@ func TestDecide(t *testing.T) {
 
 func TestRead(t *testing.T) {
 	t.Parallel()
-	f, err := Read([]byte("#!/bin/sh\nset -eu\r\n\n  # more\nsudo ufw --force reset\r\nsudo ufw default reject incoming # x\n/usr/sbin/ufw rule allow \"22/tcp\"\nufw status verbose\nufw --force enable\n"))
+	f, err := Read([]byte("#!/bin/sh\nset -eu\r\n\n  # more\nsudo ufw --force reset\r\nsudo ufw default reject incoming # x\n/usr/sbin/ufw rule allow \"22/tcp\"\nufw status verbose\nyes | sudo ufw enable\n"))
 	if err != nil || !f.Enabled || f.Incoming != "reject" || len(f.rules[v4]) != 1 {
 		t.Errorf("%v %+v", err, f)
 	}
 	for text, want := range map[string]string{
-		"ufw allow 22\nrm -rf x": "line 2: it is no command of ufw", "ufw allow 22; ufw enable": "is for a shell", "ufw allow $PORT": "is for a shell", "yes | ufw enable": "it is no command", "ufw": "needs a command", "ufw enable now": "nothing more",
+		"ufw allow 22\nrm -rf x": "line 2: it is no command of ufw", "ufw allow 22; ufw enable": "is for a shell", "ufw allow $PORT": "is for a shell", "yes | sh": "no command", "ufw": "needs a command", "ufw enable now": "nothing more",
 		"ufw route allow 22": "pass through", "ufw alow 22": "knows no command alow", "ufw allow '22": "no end", "ufw insert x allow 22": "no rule x", "ufw insert 1": "a number and a rule", "ufw deny 8080 proto tcp": "wrong number of words",
 		"sudo": "no command", "ufw --force allow 22": "--force is for",
 	} {
