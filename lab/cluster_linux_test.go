@@ -146,7 +146,7 @@ func TestCluster(t *testing.T) {
 	wantKubectl(t, w, "mine", "get", "configmap", "mine")
 
 	write(t, filepath.Join(w.Dir, "work"), "mine")
-	moved, err := w.Reset(t.Context(), time.Now())
+	moved, err := w.Reset(t.Context(), time.Now(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

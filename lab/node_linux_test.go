@@ -127,7 +127,7 @@ func TestNode(t *testing.T) {
 	edit(t, w, "\t volumes:", "  volumes:")
 	w = startCluster(t, l, root)
 	wantKubectl(t, w, "db", "get", "secrets", "-n", "shop")
-	if _, err := w.Reset(t.Context(), time.Now()); err != nil {
+	if _, err := w.Reset(t.Context(), time.Now(), nil); err != nil {
 		t.Fatal(err)
 	}
 	wantKubectl(t, w, "db", "get", "secrets", "-n", "shop")

@@ -39,8 +39,12 @@ type labSay func(step string, done bool)
 
 // labResume opens the workspace of a lab that was started; there is none for a lab
 // that was not, or whose directory is gone. Its cluster is started if it does not run.
+// One that an exam asks for is not opened: here are hints and grades.
 func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
 	p, err := lab.OpenProgress(w.LabDir).Get(l.ID)
+	if err == nil {
+		err = lab.RefuseInExam(w.LabDir, l.ID, w.Now())
+	}
 	if err != nil || p.StartedAt.IsZero() {
 		return nil, p, err
 	}
@@ -65,8 +69,8 @@ func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say l
 }
 
 // labReset begins the lab anew, in the same directory.
-func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, _ labSay) (*lab.Workspace, lab.Progress, error) {
-	if _, err := space.Reset(ctx, w.Now()); err != nil {
+func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
+	if _, err := space.Reset(ctx, w.Now(), say); err != nil {
 		return space, lab.Progress{}, err
 	}
 	anew, err := lab.OpenWorkspace(w.LabDir, l, w.Machine)
