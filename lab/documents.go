@@ -46,11 +46,20 @@ func (w *work) documents(name string) (docs []document, found string) {
 	if found != "" {
 		return nil, found
 	}
+	if docs, found = decodeDocuments(name, data); found == "" && len(docs) == 0 {
+		found = name + " has no object"
+	}
+	return docs, found
+}
+
+// decodeDocuments returns the objects in what a file of that name holds, of which
+// there may be none.
+func decodeDocuments(name string, data []byte) (docs []document, found string) {
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
 	for {
 		part, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return docs, ""
 		}
 		if err == nil {
 			part, err = yaml.YAMLToJSONStrict(part)
@@ -62,10 +71,6 @@ func (w *work) documents(name string) (docs []document, found string) {
 			return nil, found
 		}
 	}
-	if len(docs) == 0 {
-		return nil, name + " has no object"
-	}
-	return docs, ""
 }
 
 // notYAML says why a file cannot be read.
