@@ -99,7 +99,7 @@ func (p *nodePod) command(scratch string) (words []string, err error) {
 	all := slices.Concat(container.Command[1:], container.Args)
 	for i, word := range all {
 		name, value, isFlag := strings.Cut(word, "=")
-		if !isFlag {
+		if isFlag = isFlag && strings.HasPrefix(word, "-"); !isFlag {
 			name, value = "", word
 			if i > 0 && !strings.Contains(all[i-1], "=") {
 				name = all[i-1]

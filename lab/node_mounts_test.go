@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 const execConfig = `apiVersion: v1
@@ -65,6 +69,7 @@ func TestNodeMounts(t *testing.T) {
 		{"a second path", "/etc", "", "--log-outputs=/in/a,/etc/hosts", "", "takes no such value"},
 		{"a second path behind a word", "/etc", "", "--log-outputs=stderr,/etc/hosts", "", "takes no such value"},
 		{"a path in JSON", "/etc", "", `--x={"filename":"/etc/hosts"}`, "", "takes no such value"},
+		{"a path with =", "/etc", "", "/in/a,/etc/hosts=b", "", "takes no such value"},
 		{"URLs", "/etc", "", "--x=cp-1=https://127.0.0.1:1,http://[::1]:2/health", "cp-1=https://127.0.0.1:1,http://[::1]:2/health", ""},
 		{"ranges", "/etc", "", "--x=10.96.0.0/12,fd00::/108", "10.96.0.0/12,fd00::/108", ""},
 		{"versions", "/etc", "", "--x=api/all=true,apps/v1=false", "api/all=true,apps/v1=false", ""},
@@ -131,4 +136,41 @@ func TestNodeMounts(t *testing.T) {
 			t.Errorf("%s would run %q", command, program)
 		}
 	}
+}
+
+// FuzzNodeCommand: whatever a manifest says, a process is given no path outside of the
+// workspace, and no file of the machine by a URL.
+func FuzzNodeCommand(f *testing.F) {
+	dir := f.TempDir()
+	n, err := newNode(NodeOptions{Dir: dir})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(n.close)
+	for _, word := range []string{"--log-outputs=stderr,/etc/x", "unix:///a", "--x=cp-1=https://127.0.0.1:1", "/in/../..", `{"a":"/b"}`, "10.0.0.0/8,fd00::/8", "--etcd-servers=https:///etc/x"} {
+		f.Add(word, "/in")
+	}
+	f.Add("/=", "0")
+	f.Fuzz(func(t *testing.T, word, at string) {
+		pod := &corev1.Pod{Spec: corev1.PodSpec{
+			Containers: []corev1.Container{{Command: []string{"etcd", word}, VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: at, SubPath: at}}}},
+			Volumes:    []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: at}}}},
+		}}
+		p := &nodePod{node: n, component: &staticpod.Component{Pod: pod, Container: &pod.Spec.Containers[0]}}
+		words, err := p.command("cluster/run/containers/a")
+		if err != nil {
+			return
+		}
+		value := words[0]
+		if _, after, ok := strings.Cut(value, "="); ok && strings.HasPrefix(value, "-") {
+			value = after
+		}
+		value = strings.TrimPrefix(value, dir+"/")
+		for _, part := range strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(",=\"'; ", c) }) {
+			isURL := strings.HasPrefix(part, "http://") || strings.HasPrefix(part, "https://")
+			if strings.HasPrefix(part, "/") || !isURL && strings.Contains(part, "://") || slices.Contains(strings.Split(part, "/"), "..") {
+				t.Errorf("%q becomes %q", word, words)
+			}
+		}
+	})
 }
