@@ -15,12 +15,12 @@ import (
 
 // nodePatience bounds how long a check waits for an API server that has just been
 // started. One that is up is not waited for, nor one that has ended.
-const nodePatience = 15 * time.Second
+const nodePatience = time.Minute
 
 // awaitNode waits until the node acts on the manifests as they are, and until its API
 // server is up. It says in found why it is not.
-func (w *work) awaitNode(client *kubeclient.Client) (found string) {
-	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
+func (w *work) awaitNode(ctx context.Context, client *kubeclient.Client) (found string) {
+	ctx, cancel := context.WithTimeout(ctx, nodePatience)
 	defer cancel()
 	for {
 		report, current := w.nodeReport()
