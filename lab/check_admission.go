@@ -197,6 +197,9 @@ func (t *tried) take(data []byte, subresource string) (err error) {
 	if t.patch {
 		o.name = head.Name
 	}
+	if !o.isPlain() || strings.Trim(subresource, "abcdefghijklmnopqrstuvwxyz") != "" || subresource == "proxy" {
+		return errors.New("it has a name that is none")
+	}
 	t.path = o.path()
 	if subresource != "" {
 		t.path += "/" + subresource
@@ -216,10 +219,10 @@ func (s *servedWebhook) read(p *params, n *yaml.Node) error {
 	err := p.Mapping(n, "webhook", p.text("service", &service), p.file("certificate", &s.certificate),
 		p.file("key", &s.key), p.text("registry", &s.registry))
 	namespace, name, ok := strings.Cut(service, "/")
-	if err == nil && (!ok || s.certificate == "" || s.key == "" || s.registry == "") {
+	s.service = liveObject{"v1", "services", namespace, name}
+	if err == nil && (!ok || !s.service.isPlain() || s.certificate == "" || s.key == "" || s.registry == "") {
 		err = p.ErrorAt(n, "give it service: NAMESPACE/NAME, certificate, key and registry", "webhook is not complete")
 	}
-	s.service = liveObject{"v1", "services", namespace, name}
 	return err
 }
 
