@@ -96,7 +96,7 @@ func readObjects(name string, data []byte) (docs []document, err error) {
 			return nil, failure.New(failure.Usage, "", "%s", notYAML(name, data, err))
 		}
 		var found string
-		if docs, found = appendDocuments(docs, name, part); found != "" {
+		if docs, found = appendDocuments(docs, name, part, maxLists); found != "" {
 			return nil, failure.New(failure.Usage, "", "%s", found)
 		}
 	}
