@@ -86,7 +86,7 @@ func (p *parser) read(profile *Profile, all []word) error {
 		return capability(profile, q, rest)
 	case "network":
 		return network(rest)
-	case "signal", "ptrace", "unix", "mount", "remount", "umount", "unmount", "pivot_root", "change_profile", "set", "userns":
+	case "signal", "ptrace", "unix", "mount", "remount", "umount", "unmount", "pivot_root", "change_profile", "set", "userns", "dbus", "mqueue", "io_uring":
 		return p.other(first.text, rest)
 	}
 	if _, _, err := parsePerms(first.text, q.deny); err == nil { // before the path
