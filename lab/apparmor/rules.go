@@ -270,7 +270,7 @@ func otherWords(kind string) []string {
 func (p *parser) other(kind string, words []word) error {
 	for _, w := range words {
 		text := w.text
-		if kind == "set" || kind == "change_profile" || w.quoted || text == "->" || text == "in" || isPath(text) {
+		if slices.Contains([]string{"set", "change_profile", "dbus", "mqueue", "io_uring"}, kind) || w.quoted || text == "->" || text == "in" || isPath(text) {
 			continue
 		}
 		name, _, _ := strings.Cut(text, "=")
