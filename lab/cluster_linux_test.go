@@ -128,6 +128,7 @@ func TestCluster(t *testing.T) {
 		t.Error(err)
 	}
 	wantNothingRuns(t, root)
+	wantPortRefused(t, w, l, root)
 	if _, err := w.Check(t.Context(), time.Now()); err == nil || !strings.Contains(failure.HintOf(err), "start the lab again") {
 		t.Errorf("%v, hint %q", err, failure.HintOf(err))
 	}

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,9 +60,13 @@ func (w *Workspace) makeNode(ctx context.Context, m *mark, now time.Time, progre
 	})
 }
 
-// writeNodeConfigs writes the kubeconfigs of learner and grader.
+// writeNodeConfigs writes the kubeconfigs of learner and grader that are not there: the
+// learner may have changed theirs, or what they are made of.
 func (w *Workspace) writeNodeConfigs(m *mark) error {
 	for from, to := range map[string]string{adminFile: adminFile, "super-admin.conf": clusterFile(graderFile)} {
+		if _, err := os.Lstat(filepath.Join(w.Dir, filepath.FromSlash(to))); err == nil {
+			continue
+		}
 		if err := w.writeLocal(filepath.Join(w.Dir, filepath.FromSlash(nodeKubernetes), from), to, apiServerURL(m.Port)); err != nil {
 			return err
 		}
@@ -126,7 +132,6 @@ func (w *Workspace) launchNode(ctx context.Context, progress func(string, bool),
 		return failure.New(failure.Failed, "see "+log.Name(), "the process that is to be the node has ended")
 	}
 	_ = in.Close() // it stays
-	step("the node is ready", true)
 	return nil
 }
 
@@ -152,10 +157,13 @@ func (w *Workspace) awaitNode(ctx context.Context, ended <-chan struct{}, step f
 	for {
 		// The roles are made when it is ready for the first time.
 		if code, err := admin.Status(timed, "/readyz"); err == nil && code == 200 {
-			if begin == nil {
-				return nil
+			if begin != nil {
+				if err := begin(timed, admin); err != nil {
+					return err
+				}
 			}
-			return begin(timed, admin)
+			step("the node is ready", true)
+			return nil
 		}
 		select {
 		case <-ended:
@@ -163,7 +171,10 @@ func (w *Workspace) awaitNode(ctx context.Context, ended <-chan struct{}, step f
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timed.Done():
-			return w.notUp(begin != nil)
+			if ctx.Err() != nil { // which ends timed, too: select takes either
+				return ctx.Err()
+			}
+			return w.notUp(begin != nil, step)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -171,8 +182,9 @@ func (w *Workspace) awaitNode(ctx context.Context, ended <-chan struct{}, step f
 
 // notUp is the error for an API server that does not come up. Where the learner works
 // on its manifest already it is none: that is what the lab is about.
-func (w *Workspace) notUp(isNew bool) error {
+func (w *Workspace) notUp(isNew bool, step func(string, bool)) error {
 	if !isNew {
+		step("the node runs; its API server does not answer, see "+nodeJournal, true)
 		return nil
 	}
 	logs, _ := filepath.Glob(filepath.Join(w.Dir, filepath.FromSlash(nodePodLogs), "*", cluster.ComponentAPIServer, "*.log"))
@@ -194,7 +206,40 @@ func (w *Workspace) resumeNode(ctx context.Context, m *mark, progress func(strin
 	if err := w.writeNodeConfigs(m); err != nil {
 		return err
 	}
+	if err := w.awaitPort(ctx, m.Port); err != nil {
+		return err
+	}
 	return w.launchNode(ctx, progress, nil)
+}
+
+// portTime is how long what has just been killed may take to give its port back.
+const portTime = time.Second
+
+// awaitPort returns when the port of the API server, which kubeconfigs name, can be had.
+// A cluster that is made anew has none yet.
+func (w *Workspace) awaitPort(ctx context.Context, port int) error {
+	if port == 0 {
+		return nil
+	}
+	timed, cancel := context.WithTimeout(ctx, portTime)
+	defer cancel()
+	for {
+		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return l.Close()
+		}
+		if wait(timed) == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var system *os.SyscallError
+		if errors.As(err, &system) {
+			err = system.Err
+		}
+		return failure.Wrap(err, failure.Failed, portHint, "the cluster of lab %q cannot be started: port %d on 127.0.0.1, meant for %s, cannot be used", w.Lab.ID, port, cluster.ComponentAPIServer)
+	}
 }
 
 // nodeRuns says whether a process is the node.

@@ -48,6 +48,9 @@ func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say 
 	if err != nil || p.StartedAt.IsZero() {
 		return nil, p, err
 	}
+	if err := lab.RefuseInExam(w.LabDir, l.ID, w.Now()); err != nil {
+		return nil, p, err
+	}
 	space, err := lab.OpenWorkspace(w.LabDir, l, w.Machine)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, p, nil
@@ -60,6 +63,9 @@ func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say 
 
 // labStart makes the workspace, or completes it.
 func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
+	if err := lab.RefuseInExam(w.LabDir, l.ID, w.Now()); err != nil {
+		return nil, lab.Progress{Lab: l.ID}, err
+	}
 	space, err := lab.Start(ctx, lab.StartOptions{Lab: l, Root: w.LabDir, Now: w.Now(), Machine: w.Machine, Progress: say})
 	if err != nil {
 		return nil, lab.Progress{Lab: l.ID}, err
@@ -83,6 +89,9 @@ func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, s
 
 // labCheck grades what is there, and takes down what is better than before.
 func labCheck(ctx context.Context, w *world, space *lab.Workspace) (*lab.Result, lab.Progress, error) {
+	if err := lab.RefuseInExam(w.LabDir, space.Lab.ID, w.Now()); err != nil {
+		return nil, lab.Progress{}, err
+	}
 	return lab.OpenProgress(w.LabDir).Grade(ctx, space, w.Now())
 }
 

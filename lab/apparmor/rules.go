@@ -81,7 +81,7 @@ func (p *parser) read(profile *Profile, all []word) error {
 		return capability(profile, q, rest)
 	case "network":
 		return network(rest)
-	case "signal", "ptrace", "unix", "mount", "remount", "umount", "unmount", "pivot_root", "change_profile", "set", "userns":
+	case "signal", "ptrace", "unix", "mount", "remount", "umount", "unmount", "pivot_root", "change_profile", "set", "userns", "dbus", "mqueue", "io_uring":
 		return p.other(first.text, rest)
 	}
 	if _, _, err := parsePerms(first.text, q.deny); err == nil { // before the path
@@ -262,7 +262,7 @@ func otherWords(kind string) []string {
 func (p *parser) other(kind string, words []word) error {
 	for _, w := range words {
 		text := w.text
-		if kind == "set" || kind == "change_profile" || w.quoted || text == "->" || text == "in" || isPath(text) {
+		if slices.Contains([]string{"set", "change_profile", "dbus", "mqueue", "io_uring"}, kind) || w.quoted || text == "->" || text == "in" || isPath(text) {
 			continue
 		}
 		name, _, _ := strings.Cut(text, "=")

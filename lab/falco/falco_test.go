@@ -283,6 +283,10 @@ func TestRuleBeforeMacro(t *testing.T) {
 	if got := read(t, ruleWith("proc.name in (nanes, my_names)")).Suspects(&Rule{}); got != nil {
 		t.Error(got)
 	}
+	listed := read(t, "- list: l\n  items: [a_b]\n"+ruleWith("proc.name in (l)"))
+	if got := listed.Suspects(listed.Named("R")); got != nil {
+		t.Error(got)
+	}
 	typo := read(t, ruleWith("proc.name in (nanes, my_names)"))
 	if got := typo.Suspects(typo.Named("R")); !slices.Equal(got, []string{"my_names"}) {
 		t.Error(got)

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"path"
 	"regexp"
@@ -118,7 +119,9 @@ type request struct {
 	original        string // as it was asked for
 	name            string // the first of its server
 	redirects       int
-	status          int // of the error whose page is sent, or 0
+	status          int               // of the error whose page is sent, or 0
+	mapped          []directive       // each is a map
+	set             map[string]string // by names of variables, without $
 }
 
 func (m model) Get(tls bool, host, target string) (*Response, error) {
@@ -137,7 +140,7 @@ func (m model) Get(tls bool, host, target string) (*Response, error) {
 		return &Response{Status: http.StatusBadRequest, Header: http.Header{}}, nil
 	}
 	uri, args, _ := strings.Cut(target, "?")
-	r := &request{tls: tls, host: host, uri: uri, args: args, original: target}
+	r := &request{tls: tls, host: host, uri: uri, args: args, original: target, mapped: m.c.main.own("map"), set: map[string]string{}}
 	if len(s.names) > 0 {
 		r.name = s.names[0]
 	}
@@ -285,6 +288,8 @@ func (r *request) again(s *server, status int) *Response {
 func (r *request) rewrite(l *level) (*Response, bool) {
 	for _, d := range l.directives {
 		switch d.name {
+		case "set":
+			r.set[strings.TrimPrefix(d.args[0], "$")] = r.expand(d.args[1])
 		case "return":
 			return r.returned(l, d.args), true
 		case "if":
@@ -316,7 +321,7 @@ func (r *request) rewritten(args []string) (location string, code int, ok bool) 
 	code = http.StatusFound
 	if len(args) == 3 && args[2] == "permanent" {
 		code = http.StatusMovedPermanently
-	} else if !isURL(args[1]) && !strings.HasPrefix(args[1], "$scheme") && (len(args) < 3 || args[2] != "redirect") {
+	} else if !redirects(args) {
 		return "", 0, false
 	}
 	re, err := regexp.Compile(args[0])
@@ -334,8 +339,12 @@ func (r *request) rewritten(args []string) (location string, code int, ok bool) 
 	if target, plain := strings.CutSuffix(target, "?"); plain {
 		return target, code, true
 	}
-	if r.args != "" && !strings.Contains(target, "?") {
-		target += "?" + r.args
+	if r.args != "" { // once more, if a variable has brought them already
+		sign := "?"
+		if strings.Contains(args[1], "?") {
+			sign = "&"
+		}
+		target += sign + r.args
 	}
 	return target, code, true
 }
@@ -349,7 +358,7 @@ func (r *request) expand(text string) string {
 	if r.args != "" {
 		isArgs = "?"
 	}
-	var pairs []string
+	pairs := r.own(text)
 	for _, v := range [...]struct{ name, value string }{ // none the beginning of a later one
 		{"request_uri", r.original}, {"document_uri", r.uri}, {"uri", r.uri}, {"host", r.host}, {"http_host", r.host},
 		{"server_name", r.name}, {"scheme", scheme}, {"is_args", isArgs}, {"query_string", r.args}, {"args", r.args},
@@ -357,6 +366,49 @@ func (r *request) expand(text string) string {
 		pairs = append(pairs, "${"+v.name+"}", v.value, "$"+v.name, v.value)
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// own are the variables of set and map in a text, the longest names first.
+func (r *request) own(text string) (pairs []string) {
+	values := maps.Clone(r.set)
+	for _, d := range r.mapped {
+		// One that names another map is beyond this.
+		if name := strings.TrimPrefix(d.args[1], "$"); strings.Contains(text, name) && d.args[0] != d.args[1] {
+			from := *r
+			from.mapped = nil
+			values[name] = mapped(d.block, from.expand(d.args[0]))
+		}
+	}
+	for _, name := range slices.SortedFunc(maps.Keys(values), func(a, b string) int { return len(b) - len(a) }) {
+		pairs = append(pairs, "${"+name+"}", values[name], "$"+name, values[name])
+	}
+	return pairs
+}
+
+// mapped is what a map has for a value: by the value itself, or else by the first
+// pattern, or else its default.
+func mapped(entries []directive, value string) (found string) {
+	pattern := false
+	for _, d := range entries {
+		if len(d.args) != 1 {
+			continue
+		}
+		expression, isPattern := strings.CutPrefix(d.name, "~")
+		if rest, fold := strings.CutPrefix(expression, "*"); isPattern && fold {
+			expression = "(?i)" + rest
+		}
+		switch {
+		case strings.EqualFold(strings.TrimPrefix(d.name, `\`), value):
+			return d.args[0]
+		case isPattern && !pattern:
+			if re, err := regexp.Compile(expression); err == nil && re.MatchString(value) {
+				found, pattern = d.args[0], true
+			}
+		case d.name == "default" && !pattern:
+			found = d.args[0]
+		}
+	}
+	return found
 }
 
 // answer has the headers that add_header adds on a level: those of the level itself, or

@@ -20,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func memory(files map[string]string) Files {
@@ -123,6 +125,12 @@ func TestAgainstNginx(t *testing.T) {
 		"include":               "include snippets/*.conf; server { " + securely + " include /etc/nginx/snippets/a.conf; }",
 		"Windows line ends":     "server {\r\n " + securely + "\r\n add_header X-A 1;\r\n}\r\n",
 		"empty value":           `server { ` + securely + ` add_header X-A ""; add_header X-B "$host"; }`,
+		"rewrite":               "server { listen 80; server_name app.example.com; rewrite ^ https://$host$request_uri permanent; } server { " + securely + " }",
+		"rewrite of all":        "server { listen 80; location / { rewrite ^/(.*)$ https://app.example.com/$1 permanent; } } server { " + securely + " }",
+		"rewrite without query": "server { listen 80; rewrite ^ https://$host$uri? permanent; } server { " + securely + " rewrite ^/none(.*)$ $scheme://x/y?a=b redirect; }",
+		"set":                   "server { " + securely + " set $csp \"default-src 'self'\"; set $longer $csp$scheme; add_header X-A $csp always; location /none { set $csp ${host}x; add_header X-B ${csp} always; add_header X-C $longer; } }",
+		"map":                   "map $uri $policy { default \"default-src 'self'\"; /none a; ~*^/NONE/[a-z] b; }\nserver { " + securely + " add_header X-A $policy always; }",
+		"map without a default": "map $host $a { hostnames; other.example.com 1; }\nserver { " + securely + " add_header X-A $a always; add_header X-B b$a always; }",
 		"dropped":               "server { " + securely + " access_log /etc/x; gzip on; ssl_session_cache shared:SSL:10m; expires 1h; add_header X-A 1; server_tokens off; }",
 		"nothing":               "# nothing\n",
 		"no ;":                  "server { " + securely + " add_header X-A 1 }",
@@ -242,7 +250,7 @@ func TestNotServed(t *testing.T) {
 	nginx := program(t)
 	for _, line := range []string{
 		"location / { alias /etc/; }", "location / { proxy_pass http://127.0.0.1:1; }", "ssl_dhparam /etc/passwd;", "auth_basic_user_file /etc/shadow;", "try_files /../../etc/passwd /x;", "error_page 404 /../x;", "index ../../etc/passwd;",
-		"ssl_certificate engine:x:y;", "ssl_certificate_key data:$x;", "resolver 127.0.0.1;", "rewrite ^ https://x$request_uri;", "set $x y;", "ssl_client_certificate /etc/passwd;", "ssl_conf_command Options KTLS;", "server_name ~(a+)+$;",
+		"ssl_certificate engine:x:y;", "ssl_certificate_key data:$x;", "resolver 127.0.0.1;", "rewrite ^ /../../etc/passwd;", "rewrite ^/(.*)$ /$1$1 last;", "set $x ..; location / { try_files /$x/$x/etc/passwd =404; }", `location ~ "(?<d>.)js$" { try_files /$d$d/$d$d/etc/passwd =404; }`, "location ~ (.) { try_files $1 =404; }", "error_page 404 /$args;", "try_files /${args}x =404;", "ssl_client_certificate /etc/passwd;", "ssl_conf_command Options KTLS;", "server_name ~(a+)+$;",
 	} {
 		files := memory(map[string]string{"etc/nginx/conf.d/app.conf": "server { listen 80; " + line + " }"})
 		config, err := Read(files, "etc/nginx/conf.d/app.conf")
@@ -265,6 +273,47 @@ func TestNotServed(t *testing.T) {
 		if _, err := Read(files, "b"); err == nil {
 			t.Errorf("%s is read", line)
 		}
+	}
+}
+
+// TestPassphrase: nobody is asked for the passphrase of a key, and what is refused has
+// the names of the files that the learner knows.
+func TestPassphrase(t *testing.T) {
+	t.Parallel()
+	cert, key := pair(t, "app")
+	encrypt := exec.Command("openssl", "pkey", "-aes256", "-passout", "pass:secret")
+	encrypt.Stdin = strings.NewReader(key)
+	encrypted, err := encrypt.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := memory(map[string]string{"a": "server { " + securely + " }", "etc/nginx/tls/app.crt": cert, "etc/nginx/tls/app.key": string(encrypted)})
+	config, err := Read(files, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = config.Serve(t.Context(), program(t), files)
+	want := `nginx refuses it: cannot load certificate key "/etc/nginx/tls/app.key": PEM_read_bio_PrivateKey() failed: it has a passphrase, and nobody is there to type it when nginx starts`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// TestNoTerminal: what nginx runs with has none, so that it cannot ask there.
+func TestNoTerminal(t *testing.T) {
+	t.Parallel()
+	files := memory(map[string]string{"a": "server { listen 80; }"})
+	config, err := Read(files, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	running, err := config.Serve(t.Context(), program(t), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer running.Close()
+	if session, err := unix.Getsid(running.cmd.Process.Pid); err != nil || session != running.cmd.Process.Pid {
+		t.Error(session, err)
 	}
 }
 
