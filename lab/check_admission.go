@@ -65,7 +65,7 @@ type admissionCheck struct {
 
 func (a *admissionCheck) judge(ctx context.Context, w *work) finding {
 	wanted := a.wanted()
-	admin, found := w.cluster()
+	admin, found := w.cluster(ctx)
 	if found != "" {
 		return finding{wanted: wanted, found: found}
 	}
@@ -120,7 +120,7 @@ func (a *admissionCheck) askLate(ctx context.Context, t tried, admin *kubeclient
 }
 
 // admissionTime bounds one request with its tries.
-const admissionTime = 3 * time.Second
+const admissionTime = 10 * time.Second
 
 func (a *admissionCheck) isDenied(t tried, err error) finding {
 	wanted := fmt.Sprintf("%s is denied with a message that says %q", t.text, a.message)

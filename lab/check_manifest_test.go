@@ -13,13 +13,7 @@ func gradeText(t *testing.T, kind, with string, files map[string]string) CheckRe
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := workIn(t, files)
-	w.lab = lab
-	result, err := lab.grade(t.Context(), w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Checks[0]
+	return gradeIn(t, lab, files)[0]
 }
 
 func labWith(kind, with string) string {

@@ -36,13 +36,7 @@ func gradeNetwork(t *testing.T, with, flows string, files map[string]string) Che
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := workIn(t, files)
-	w.lab = l
-	result, err := l.grade(t.Context(), w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Checks[0]
+	return gradeIn(t, l, files)[0]
 }
 
 const (

@@ -49,7 +49,7 @@ func readObjectCheck(p *params) (grader, error) {
 		return nil, p.ErrorAt(p.node, "write absent: true with a name, and without fields", "%s asks for the absence of nothing", p.what)
 	}
 	return func(ctx context.Context, w *work) finding {
-		admin, found := w.cluster()
+		admin, found := w.cluster(ctx)
 		switch {
 		case found != "":
 			return finding{wanted: o.String(), found: found}

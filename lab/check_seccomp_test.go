@@ -13,13 +13,7 @@ func gradeHidden(t *testing.T, kind, with, table string, files map[string]string
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := workIn(t, files)
-	w.lab = lab
-	result, err := lab.grade(t.Context(), w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Checks[0]
+	return gradeIn(t, lab, files)[0]
 }
 
 func TestSeccompCheck(t *testing.T) {

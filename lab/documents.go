@@ -50,11 +50,20 @@ func (w *work) documents(name string) (docs []document, found string) {
 	if found != "" {
 		return nil, found
 	}
+	if docs, found = decodeDocuments(name, data); found == "" && len(docs) == 0 {
+		found = name + " has no object"
+	}
+	return docs, found
+}
+
+// decodeDocuments returns the objects in what a file of that name holds, of which
+// there may be none.
+func decodeDocuments(name string, data []byte) (docs []document, found string) {
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
 	for {
 		part, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return docs, ""
 		}
 		if err != nil {
 			return nil, notYAML(name, data, err)
@@ -68,10 +77,6 @@ func (w *work) documents(name string) (docs []document, found string) {
 			}
 		}
 	}
-	if len(docs) == 0 {
-		return nil, name + " has no object"
-	}
-	return docs, ""
 }
 
 // objectsIn splits what stands between two lines of --- into the objects of JSON that

@@ -30,6 +30,18 @@ func workIn(t *testing.T, files map[string]string) *work {
 	return &work{learner: newLearner(root), lab: &Lab{ID: "test"}, now: testNow}
 }
 
+// gradeIn grades these files.
+func gradeIn(t *testing.T, l *Lab, files map[string]string) []CheckResult {
+	t.Helper()
+	w := workIn(t, files)
+	w.lab = l
+	result, err := l.grade(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result.Checks
+}
+
 const podYAML = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostNetwork: yes\n"
 
 func TestDocuments(t *testing.T) {

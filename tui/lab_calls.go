@@ -39,9 +39,16 @@ type labSay func(step string, done bool)
 
 // labResume opens the workspace of a lab that was started; there is none for a lab
 // that was not, or whose directory is gone. Its cluster is started if it does not run.
+// One that an exam asks for is not opened: here are hints and grades.
 func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
 	p, err := lab.OpenProgress(w.LabDir).Get(l.ID)
+	if err == nil {
+		err = lab.RefuseInExam(w.LabDir, l.ID, w.Now())
+	}
 	if err != nil || p.StartedAt.IsZero() {
+		return nil, p, err
+	}
+	if err := lab.RefuseInExam(w.LabDir, l.ID, w.Now()); err != nil {
 		return nil, p, err
 	}
 	space, err := lab.OpenWorkspace(w.LabDir, l, w.Machine)
@@ -56,6 +63,9 @@ func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say 
 
 // labStart makes the workspace, or completes it.
 func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
+	if err := lab.RefuseInExam(w.LabDir, l.ID, w.Now()); err != nil {
+		return nil, lab.Progress{Lab: l.ID}, err
+	}
 	space, err := lab.Start(ctx, lab.StartOptions{Lab: l, Root: w.LabDir, Now: w.Now(), Machine: w.Machine, Progress: say})
 	if err != nil {
 		return nil, lab.Progress{Lab: l.ID}, err
@@ -65,8 +75,8 @@ func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say l
 }
 
 // labReset begins the lab anew, in the same directory.
-func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, _ labSay) (*lab.Workspace, lab.Progress, error) {
-	if _, err := space.Reset(ctx, w.Now()); err != nil {
+func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
+	if _, err := space.Reset(ctx, w.Now(), say); err != nil {
 		return space, lab.Progress{}, err
 	}
 	anew, err := lab.OpenWorkspace(w.LabDir, l, w.Machine)
@@ -79,6 +89,9 @@ func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, _
 
 // labCheck grades what is there, and takes down what is better than before.
 func labCheck(ctx context.Context, w *world, space *lab.Workspace) (*lab.Result, lab.Progress, error) {
+	if err := lab.RefuseInExam(w.LabDir, space.Lab.ID, w.Now()); err != nil {
+		return nil, lab.Progress{}, err
+	}
 	return lab.OpenProgress(w.LabDir).Grade(ctx, space, w.Now())
 }
 

@@ -306,10 +306,6 @@ func TestOutput(t *testing.T) {
 	if got := r.OutputFields(rule); !slices.Equal(got, []string{"user.name", "container.info", "proc.aname[2]", "proc.name", "proc.exe"}) {
 		t.Error(got)
 	}
-	e := event(t, `{"user.name": "root", "proc.name": "sh", "proc.exe": "/BIN/SH"}`)
-	if got, want := r.Alert(rule, e), "100% (user=root <NA> parent=<NA>.sh, /bin/sh)"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
 }
 
 // TestMacrosOfMacros: that each uses the one before twice does not take time twice.
@@ -339,9 +335,6 @@ func TestCheckEvent(t *testing.T) {
 		if err := CheckEvent(e); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", fields, err)
 		}
-		if err := read(t, stock).CheckEvent(e); err == nil {
-			t.Errorf("%s: no error", fields)
-		}
 	}
 }
 
@@ -364,7 +357,6 @@ func FuzzRules(f *testing.F) {
 		}
 		for _, rule := range rules.All() {
 			rule.Matches(e)
-			rules.Alert(rule, e)
 			rules.OutputFields(rule)
 		}
 	})

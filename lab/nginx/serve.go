@@ -34,7 +34,7 @@ type Running struct {
 }
 
 // startTime is how long nginx may take to answer.
-const startTime = 3 * time.Second
+const startTime = 10 * time.Second
 
 // Serve has the program nginx run a configuration until Close. What it runs with is
 // written anew from what was read, with harmless directives alone (render.go), in a
