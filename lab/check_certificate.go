@@ -208,16 +208,29 @@ func (c *certificateCheck) lifetime(n *yaml.Node) (condition[certificate], error
 		// Both ends count (RFC 5280, 4.1.2.5); openssl -days 365 makes it a second
 		// longer than 365 days, which are 365 days nevertheless.
 		is := cert.NotAfter.Sub(cert.NotBefore)
-		return wantedLife(least, most), fmt.Sprintf("valid for %d days", (is+time.Second)/ca.Day), is+time.Second >= least && is <= most
+		return wantedLife(least, most), "valid for " + lifeInWords(is+time.Second), is+time.Second >= least && is <= most
 	}, err
 }
 
 // wantedLife says how long a certificate is to be valid.
 func wantedLife(least, most time.Duration) string {
-	if least < ca.Day {
-		return fmt.Sprintf("valid for at most %d days", most/ca.Day)
+	if least < ca.Day && most >= shortLife {
+		return "valid for at most " + lifeInWords(most)
 	}
-	return fmt.Sprintf("valid for %d to %d days", least/ca.Day, most/ca.Day)
+	return fmt.Sprintf("valid for %s to %s", lifeInWords(least), lifeInWords(most))
+}
+
+// shortLife is how long a certificate is valid at most whose life is counted in hours.
+const shortLife = 3 * ca.Day
+
+func lifeInWords(d time.Duration) string {
+	switch {
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", d/time.Minute)
+	case d < shortLife:
+		return fmt.Sprintf("%d hours", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/ca.Day)
 }
 
 func (c *certificateCheck) valid(n *yaml.Node) (condition[certificate], error) {

@@ -242,6 +242,7 @@ func (p *params) profiles(n *yaml.Node, what string, is func(*confinedPod, conta
 		}
 		for name := range want {
 			if name != "*" && !seen[name] {
+				wants = append(wants, name+": "+want[name])
 				wrong = append(wrong, "no container "+name)
 			}
 		}

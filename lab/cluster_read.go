@@ -93,7 +93,7 @@ func readObjects(name string, data []byte) (docs []document, err error) {
 			part, err = sigyaml.YAMLToJSONStrict(part)
 		}
 		if err != nil {
-			return nil, failure.New(failure.Usage, "", "%s", notYAML(name, data, err))
+			return nil, failure.New(failure.Usage, "", "%s", notYAML(name, 1, data, err))
 		}
 		var found string
 		if docs, found = appendDocuments(docs, name, part); found != "" {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
@@ -36,7 +38,7 @@ func (d document) String() string {
 	if d.Namespace != "" {
 		name = d.Namespace + "/" + name
 	}
-	return d.Kind + " " + name
+	return strings.TrimSpace(d.Kind + " " + name)
 }
 
 // documents returns the objects in a learner's file of manifests, those of lists one
@@ -47,7 +49,7 @@ func (w *work) documents(name string) (docs []document, found string) {
 		return nil, found
 	}
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
-	for {
+	for parts := 1; ; parts++ {
 		part, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			break
@@ -56,7 +58,7 @@ func (w *work) documents(name string) (docs []document, found string) {
 			part, err = yaml.YAMLToJSONStrict(part)
 		}
 		if err != nil {
-			return nil, notYAML(name, data, err)
+			return nil, notYAML(name, parts, data, err)
 		}
 		if docs, found = appendDocuments(docs, name, part); found != "" {
 			return nil, found
@@ -68,12 +70,19 @@ func (w *work) documents(name string) (docs []document, found string) {
 	return docs, ""
 }
 
-// notYAML says why a file cannot be read.
-func notYAML(name string, data []byte, err error) string {
+// notYAML says why a file cannot be read. Lines are counted from where the document
+// begins.
+func notYAML(name string, part int, data []byte, err error) string {
 	if bytes.Contains(data, []byte("{{")) {
 		return name + " is a template, not a manifest: there is {{ in it"
 	}
 	message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "), "yaml: ")
+	if strings.Contains(message, "found character that cannot start any token") && bytes.ContainsRune(data, '\t') {
+		message += "; there are tabs in it, and YAML is indented with spaces"
+	}
+	if part > 1 {
+		message = fmt.Sprintf("document %d, %s", part, message)
+	}
 	return name + " is not valid YAML: " + message
 }
 
@@ -91,7 +100,7 @@ func appendDocuments(docs []document, name string, data []byte) ([]document, str
 		Items []json.RawMessage `json:"items"`
 	}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &head); err != nil {
-		return nil, fmt.Sprintf("document %d of %s is no object of Kubernetes: %v", len(docs)+1, name, err)
+		return nil, fmt.Sprintf("document %d of %s is no object of Kubernetes: %s", len(docs)+1, name, plainly(err))
 	}
 	if head.Kind == "" || head.APIVersion == "" {
 		return nil, fmt.Sprintf("document %d of %s has no apiVersion and kind", len(docs)+1, name)
@@ -107,7 +116,7 @@ func appendDocuments(docs []document, name string, data []byte) ([]document, str
 	}
 	whole, err := decodeJSON(data)
 	if err != nil {
-		return nil, fmt.Sprintf("document %d of %s is no object of Kubernetes: %v", len(docs)+1, name, err)
+		return nil, fmt.Sprintf("document %d of %s is no object of Kubernetes: %s", len(docs)+1, name, plainly(err))
 	}
 	if huge := hugeQuantity(whole, false); huge != "" {
 		return nil, fmt.Sprintf("document %d of %s has the quantity %s", len(docs)+1, name, huge)
@@ -128,7 +137,53 @@ func decodeAs[T any](d document) (object *T, found string) {
 		err = faults[0]
 	}
 	if err != nil {
-		return nil, fmt.Sprintf("%s in %s: %v", d, d.file, err)
+		return nil, fmt.Sprintf("%s in %s: %s", d, d.file, plainly(err))
 	}
 	return object, ""
+}
+
+// plainly says in words of YAML what Go's decoder says in those of Go: a value is of
+// another type than the field.
+func plainly(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if errors.Is(err, resource.ErrFormatWrong) || errors.Is(err, resource.ErrSuffix) || errors.Is(err, resource.ErrNumeric) {
+		return "an amount is none of Kubernetes', such as 250m, 2, 64Mi or 1Gi"
+	}
+	if !errors.As(err, &wrong) {
+		return err.Error()
+	}
+	stands, belongs := wrong.Value, "a mapping"
+	switch kind, _, _ := strings.Cut(wrong.Value, " "); kind {
+	case "string":
+		stands = "a text"
+	case "bool":
+		stands = "true or false"
+	case "array":
+		stands = "a list"
+	case "object":
+		stands = "a mapping"
+	case "number":
+		stands = "a number"
+	}
+	switch wrong.Type.Kind() {
+	case reflect.String:
+		belongs = "a text"
+	case reflect.Bool:
+		belongs = "true or false"
+	case reflect.Slice, reflect.Array:
+		belongs = "a list"
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint32, reflect.Uint64, reflect.Float64:
+		belongs = "a number"
+	}
+	text := fmt.Sprintf("there is %s where %s belongs", stands, belongs)
+	if wrong.Field != "" {
+		text = fmt.Sprintf("%s: there is %s where %s belongs", wrong.Field, stands, belongs)
+	}
+	switch {
+	case belongs == "a text" && (stands == "a number" || stands == "true or false"):
+		text += ": put it in quotes"
+	case stands == "a text" && (belongs == "a number" || belongs == "true or false"):
+		text += ", and what has quotes around it is a text"
+	}
+	return text
 }
