@@ -110,6 +110,7 @@ func TestManifestObjects(t *testing.T) {
 	for _, test := range []struct{ name, with, data, found string }{
 		{"namespace", `kind: Deployment, name: d, namespace: prod`, deployment, ""},
 		{"other namespace", `kind: Deployment, name: d, namespace: dev`, deployment, "a.yaml has Deployment prod/d only"},
+		{"no namespace", `kind: Deployment, name: d, namespace: prod`, strings.Replace(deployment, ", namespace: prod", "", 1), "Deployment d in a.yaml has no metadata.namespace, and would be in default"},
 		{"default namespace", `kind: Pod, name: web, namespace: default`, webPod, ""},
 		{"default namespace written out", `kind: Pod, name: web, namespace: default`, strings.Replace(webPod, "name: web", "namespace: default\n  name: web", 1), ""},
 		{"several", `kind: Pod, name: web`, deployment + "---\n" + webPod, ""},
