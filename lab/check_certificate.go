@@ -16,6 +16,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
@@ -35,7 +36,8 @@ type certificate = *ca.CertificateInfo
 //	key          the file of the private key that it belongs to
 //	selfSigned   true
 //	issuer       the file of a CA, as the lab gives it, that has signed it
-//	signs        the learner's file of a certificate that it has signed
+//	signs        the learner's file of a certificate that it has signed, itself or
+//	             through others in that file
 //	lifetime     {min: 3650d, max: 3700d}: how long it is valid in all
 //	valid        true: it is valid now
 //	usable       client or server: an API server would accept it from such a one,
@@ -291,7 +293,8 @@ func (c *certificateCheck) signedBy(cert certificate, w *work) (wanted, found st
 	return wanted, "", true
 }
 
-// hasSigned asks that a certificate has signed the one in another file of the learner's.
+// hasSigned asks that a certificate has signed the first one in another file of the
+// learner's, itself or through others in that file.
 func hasSigned(file string) condition[certificate] {
 	return func(cert certificate, w *work) (wanted, found string, ok bool) {
 		wanted = "it has signed the certificate in " + file
@@ -299,9 +302,20 @@ func hasSigned(file string) condition[certificate] {
 		if found != "" {
 			return wanted, found, false
 		}
+		data, _ := w.learner.file(file, store.MaxPEM)
+		items, err := w.learner.decode(file, data)
+		if err != nil {
+			return wanted, err.Error(), false
+		}
+		roots, between := x509.NewCertPool(), x509.NewCertPool()
+		roots.AddCert(cert.X509)
+		for _, one := range ca.Certificates(items) {
+			between.AddCert(one)
+		}
 		signed := item.Certificate
-		if err := cert.X509.CheckSignature(signed.X509.SignatureAlgorithm, signed.X509.RawTBSCertificate, signed.X509.Signature); err != nil {
-			return wanted, file + " is issued by " + signed.Issuer + ", and this key did not sign it", false
+		_, err = signed.X509.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: w.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		if err != nil {
+			return wanted, file + " is issued by " + signed.Issuer + ": " + strings.TrimPrefix(err.Error(), "x509: "), false
 		}
 		return wanted, "", true
 	}
