@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/pkictl/pkictl/cluster"
@@ -66,6 +67,7 @@ type ownCluster struct {
 // isOwnName says whether the name of a file below the workspace is one that pkictl
 // writes where a lab has a cluster.
 func isOwnName(name string) bool {
+	name = strings.ToLower(name) // to some systems capital letters are the small ones
 	return name == adminFile || name == clusterDir || len(name) > len(clusterDir) && name[:len(clusterDir)+1] == clusterDir+"/"
 }
 

@@ -30,6 +30,18 @@ func workIn(t *testing.T, files map[string]string) *work {
 	return &work{learner: newLearner(root), lab: &Lab{ID: "test"}, now: testNow}
 }
 
+// gradeIn grades these files.
+func gradeIn(t *testing.T, l *Lab, files map[string]string) []CheckResult {
+	t.Helper()
+	w := workIn(t, files)
+	w.lab = l
+	result, err := l.grade(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result.Checks
+}
+
 const podYAML = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostNetwork: yes\n"
 
 func TestDocuments(t *testing.T) {
@@ -46,15 +58,20 @@ func TestDocuments(t *testing.T) {
 		{"Windows", strings.ReplaceAll(podYAML+"---\n"+podYAML, "\n", "\r\n"), "Pod web, Pod web", ""},
 		{"JSON", `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "x"}}`, "Pod x/web", ""},
 		{"list", list, "Pod a, Service c/b", ""},
+		{"JSON after JSON", `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}` + "\n" + `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}}`, "Pod a, Pod b", ""},
+		{"flow style", "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: b}}\n", "Pod a, Pod b", ""},
+		{"list of a kind", "apiVersion: v1\nkind: PodList\nitems:\n- {metadata: {name: a}}\n- {apiVersion: v1, kind: Pod, metadata: {name: b}}\n", "Pod a, Pod b", ""},
+		{"lists of lists", strings.Repeat(`{"apiVersion": "v1", "kind": "List", "items": [`, 4000) + strings.Repeat("]}", 4000), "", "lists in lists"},
 		{"empty", "", "", "is empty"},
 		{"comments", "# nothing\n", "", "no object"},
 		{"binary", "\x7fELF\x00\x01\x02", "", "is not valid YAML"},
 		{"half", "apiVersion: v1\nkind: Pod\nmetadata: {name: we", "", "is not valid YAML"},
 		{"bomb", bomb, "", "excessive aliasing"},
 		{"template", strings.Replace(podYAML, "web", "{{ .Values.name }}", 1), "", "is a template"},
-		{"text", "just a text\n", "", "no object of Kubernetes"},
+		{"text", "just a text\n", "", "no object of Kubernetes: it is text, and has to be a mapping"},
 		{"no kind", "metadata: {name: web}\n", "", "no apiVersion and kind"},
-		{"twice", podYAML + "  hostNetwork: no\n", "", "already set"},
+		{"twice", podYAML + "  hostNetwork: no\n", "", "has hostNetwork twice in one mapping, in line 6"},
+		{"twice in JSON", `{"apiVersion": "v1", "kind": "Pod", "kind": "Pod"}`, "", "has kind twice"},
 		{"deep", strings.Repeat("[", 200_000), "", "is not valid YAML"},
 		{"huge", strings.Repeat("#", maxManifest+1), "", "is larger than"},
 		{"many", strings.Repeat("---\n{apiVersion: v1, kind: Pod}\n", maxDocuments+1), "", "more than"},
@@ -89,7 +106,7 @@ func TestDecodeAs(t *testing.T) {
 	if found != "" || !pod.Spec.HostNetwork { // yes is true to kubectl, too
 		t.Errorf("found %q, %+v", found, pod)
 	}
-	for field, want := range map[string]string{"hostnetwork: true": `unknown field "spec.hostnetwork"`, "hostPID: please": "hostPID"} {
+	for field, want := range map[string]string{"hostnetwork: true": `unknown field "spec.hostnetwork"`, "hostPID: please": "spec.hostPID is text, and has to be true or false", "containers: {name: a}": "spec.containers is a mapping, and has to be a list", "priority: 1.5": "spec.priority is a number 1.5, and has to be a whole number"} {
 		if _, found := decodePod(podYAML + "  " + field + "\n"); !strings.Contains(found, want) {
 			t.Errorf("found %q, want %q", found, want)
 		}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -137,7 +138,7 @@ func (w *Workspace) launchNode(ctx context.Context, progress func(string, bool),
 // nodeStart bounds how long the API server of a node may take to come up, nodeResume
 // how long that of one is waited for that the learner has worked on.
 const (
-	nodeStart  = time.Minute
+	nodeStart  = 3 * time.Minute
 	nodeResume = 10 * time.Second
 )
 
@@ -187,12 +188,12 @@ func (w *Workspace) notUp(isNew bool, step func(string, bool)) error {
 		return nil
 	}
 	logs, _ := filepath.Glob(filepath.Join(w.Dir, filepath.FromSlash(nodePodLogs), "*", cluster.ComponentAPIServer, "*.log"))
-	path := ""
+	last := ""
 	if len(logs) > 0 {
-		path = logs[len(logs)-1]
+		last = logs[len(logs)-1]
 	}
 	return &cluster.ComponentError{
-		Component: cluster.ComponentAPIServer, Err: errors.New("is not ready"), Log: path, Tail: staticpod.Tail(path),
+		Component: cluster.ComponentAPIServer, Err: errors.New("is not ready"), Log: last, Tail: staticpod.Tail(last),
 	}
 }
 
@@ -243,14 +244,15 @@ func (w *Workspace) awaitPort(ctx context.Context, port int) error {
 
 // nodeRuns says whether a process is the node.
 func (w *Workspace) nodeRuns() (bool, error) {
-	path := filepath.Join(w.clusterPath(), runDir, nodeLock)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	file := filepath.Join(w.clusterPath(), runDir, nodeLock)
+	info, err := os.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() { // the opening of a pipe would wait
 		return false, nil
 	}
-	lock := flock.New(path, flock.SetPermissions(0o600))
+	lock := flock.New(file, flock.SetPermissions(0o600))
 	free, err := lock.TryRLock()
 	if err != nil {
-		return false, failure.Wrap(store.Cause(err), failure.Failed, "", "cannot lock %q", path)
+		return false, failure.Wrap(store.Cause(err), failure.Failed, "", "cannot lock %q", file)
 	}
 	if free {
 		_ = lock.Unlock() // the descriptor goes in any case
@@ -289,9 +291,9 @@ func bindAdmins(ctx context.Context, admin *kubeclient.Client) error {
 }
 
 // isNodeFile says whether the name of a file below the workspace is one that pkictl
-// writes where a lab has a node.
+// writes where a lab has a node. To some systems capital letters are the small ones.
 func isNodeFile(name string) bool {
-	rest, ok := strings.CutPrefix(name, nodeKubernetes+"/")
+	rest, ok := strings.CutPrefix(strings.ToLower(path.Clean(name)), nodeKubernetes+"/")
 	return ok && (strings.HasPrefix(rest, "manifests/") || strings.HasPrefix(rest, "pki/") || slices.Contains([]string{
 		"admin.conf", "super-admin.conf", "kubelet.conf", "controller-manager.conf", "scheduler.conf",
 	}, rest))

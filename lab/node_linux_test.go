@@ -96,9 +96,7 @@ func TestNode(t *testing.T) {
 	t.Parallel()
 	root, l := t.TempDir(), readNodeLab(t)
 	limitClusters(t, l)
-	b := time.Now()
 	w := startCluster(t, l, root)
-	t.Logf("start %v", time.Since(b))
 	stamp := w.Stamp()
 	wantKubectl(t, w, "db", "get", "secrets", "-n", "shop")
 	wantKubectl(t, w, "yes", "auth", "can-i", "*", "*")
@@ -116,20 +114,14 @@ func TestNode(t *testing.T) {
 		"  volumes:\n", "  volumes:\n  - {name: log, hostPath: {path: /var/log/kubernetes/audit/, type: DirectoryOrCreate}}\n")
 	wantFound(t, w, false, "the API server does not answer") // read-only
 	edit(t, w, "name: log, readOnly: true", "name: log")
-	b = time.Now()
 	wantFound(t, w, true, "")
-	t.Logf("restart %v", time.Since(b))
-	b = time.Now()
 	wantFound(t, w, true, "")
-	t.Logf("check %v", time.Since(b))
 	edit(t, w, "  volumes:", "\t volumes:")
 	wantFound(t, w, false, "cannot be used")
 
-	b = time.Now()
 	if err := w.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	t.Logf("stop %v", time.Since(b))
 	wantNothingRuns(t, root)
 	edit(t, w, "\t volumes:", "  volumes:")
 	wantPortRefused(t, w, l, root)
