@@ -123,12 +123,7 @@ func isEmpty(dir string) bool {
 // OpenWorkspace opens the workspace of a lab below a root, as Start has made it. It
 // only reads.
 func OpenWorkspace(root string, lab *Lab, machine *Machine) (*Workspace, error) {
-	root, err := absolute(root)
-	if err != nil {
-		return nil, err
-	}
-	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), Resumed: true, machine: machine, root: root}
-	m, err := w.mark()
+	w, m, err := openMarked(root, lab, machine)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +132,27 @@ func OpenWorkspace(root string, lab *Lab, machine *Machine) (*Workspace, error) 
 	}
 	w.StartedAt = m.StartedAt
 	return w, nil
+}
+
+func openMarked(root string, lab *Lab, machine *Machine) (*Workspace, *mark, error) {
+	root, err := absolute(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), Resumed: true, machine: machine, root: root}
+	m, err := w.mark()
+	return w, m, err
+}
+
+// StopLab ends what runs for a lab in its workspace below a root, as Stop does; also of
+// one that was never completed, and whose cluster may run all the same. It returns
+// where the workspace is.
+func StopLab(ctx context.Context, root string, lab *Lab) (dir string, err error) {
+	w, _, err := openMarked(root, lab, nil)
+	if err != nil {
+		return "", err
+	}
+	return w.Dir, w.Stop(ctx)
 }
 
 // ErrUnfinished says that the start or the reset of a lab was killed: Start begins anew.
