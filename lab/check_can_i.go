@@ -127,7 +127,7 @@ func (a *askedFor) judge(ctx context.Context, w *work, admin *kubeclient.Client)
 	for i, q := range slices.Concat(a.allowed, a.denied) {
 		want := i < len(a.allowed)
 		is, err := q.ask(ctx, admin, user)
-		for try := 0; err == nil && is.Allowed != want && try < lateTries && pause(ctx); try++ {
+		for try := 0; err == nil && is.Allowed != want && try < lateTries && wait(ctx) == nil; try++ {
 			is, err = q.ask(ctx, admin, user)
 		}
 		switch {
