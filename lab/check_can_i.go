@@ -167,8 +167,9 @@ type question struct {
 }
 
 func (q question) ask(ctx context.Context, admin *kubeclient.Client, user authenticationv1.UserInfo) (authorizationv1.SubjectAccessReviewStatus, error) {
+	// The answer is read into what was sent, and the question is the lab's, which is shared.
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		ResourceAttributes: q.resource, NonResourceAttributes: q.path, User: user.Username, Groups: user.Groups,
+		ResourceAttributes: q.resource.DeepCopy(), NonResourceAttributes: q.path.DeepCopy(), User: user.Username, Groups: user.Groups,
 	}}
 	err := admin.Create(ctx, kubeclient.SubjectAccessReviews, review, review)
 	return review.Status, err
