@@ -113,14 +113,15 @@ func (a *admissionCheck) askLate(ctx context.Context, t tried, admin *kubeclient
 		if ctx.Err() == nil && timed.Err() != nil {
 			err = fmt.Errorf("no answer within %s", admissionTime)
 		}
-		if f := judge(t, err); f.passed || try == lateTries || !pause(timed) {
+		if f := judge(t, err); f.passed || try == lateTries || wait(timed) != nil {
 			return f
 		}
 	}
 }
 
-// admissionTime bounds one request with its tries.
-const admissionTime = 10 * time.Second
+// admissionTime bounds one request with its tries: less than the ten seconds that an API
+// server waits for a webhook.
+const admissionTime = 8 * time.Second
 
 func (a *admissionCheck) isDenied(t tried, err error) finding {
 	wanted := fmt.Sprintf("%s is denied with a message that says %q", t.text, a.message)

@@ -132,7 +132,7 @@ func (a *askedFor) judge(ctx context.Context, w *work, admin *kubeclient.Client)
 	for i, q := range slices.Concat(a.allowed, a.denied) {
 		want := i < len(a.allowed)
 		is, err := q.ask(ctx, admin, user)
-		for try := 0; err == nil && is.Allowed != want && try < lateTries && pause(ctx); try++ {
+		for try := 0; err == nil && is.Allowed != want && try < lateTries && wait(ctx) == nil; try++ {
 			is, err = q.ask(ctx, admin, user)
 		}
 		switch {
@@ -182,8 +182,9 @@ type question struct {
 }
 
 func (q question) ask(ctx context.Context, admin *kubeclient.Client, user authenticationv1.UserInfo) (authorizationv1.SubjectAccessReviewStatus, error) {
+	// The answer is read into what was sent, and the question is the lab's, which is shared.
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		ResourceAttributes: q.resource, NonResourceAttributes: q.path, User: user.Username, Groups: user.Groups,
+		ResourceAttributes: q.resource.DeepCopy(), NonResourceAttributes: q.path.DeepCopy(), User: user.Username, Groups: user.Groups,
 	}}
 	err := admin.Create(ctx, kubeclient.SubjectAccessReviews, review, review)
 	return review.Status, err
