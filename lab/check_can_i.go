@@ -145,7 +145,7 @@ func (a *askedFor) judge(ctx context.Context, w *work, admin *kubeclient.Client)
 		}
 	}
 	namespace, right, err := a.rest.judge(ctx, admin, user, a.allowed)
-	for try := 0; err == nil && right != "" && try < lateTries && pause(ctx); try++ {
+	for try := 0; err == nil && right != "" && try < lateTries && wait(ctx) == nil; try++ {
 		namespace, right, err = a.rest.judge(ctx, admin, user, a.allowed)
 	}
 	switch {
