@@ -40,11 +40,11 @@ func readAuditLogCheck(p *params) (grader, error) {
 }
 
 // logTime is how long an event may take to get to the log.
-const logTime = time.Second
+const logTime = 3 * time.Second
 
 // logged says why a request does not get to an audit log, empty if it does.
 func (w *work) logged(ctx context.Context, file string) (found string) {
-	client, found := w.cluster()
+	client, found := w.cluster(ctx)
 	if found != "" {
 		return found
 	}

@@ -54,7 +54,7 @@ func readCanICheck(p *params) (grader, error) {
 	}
 	all = append([]askedFor{first}, all...)
 	return func(ctx context.Context, w *work) finding {
-		admin, found := w.cluster()
+		admin, found := w.cluster(ctx)
 		if found != "" {
 			return finding{wanted: all[0].wanted(all[0].who.String()), found: found}
 		}

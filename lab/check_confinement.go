@@ -9,8 +9,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kjson "sigs.k8s.io/json"
 )
 
 // readConfinementCheck reads the parameters of a check of what confines the containers
@@ -26,19 +24,18 @@ import (
 //	annotations  false: there are none of those that came before the fields
 //	containers   the names of all containers that there must be
 //
-// What the API server refuses is a fault: a path that is not relative to the kubelet's
-// directory, a name where none belongs, an annotation that names no container.
+// What the API server refuses in a pod is a fault, see podTemplate.
 func readConfinementCheck(p *params) (grader, error) {
 	var file string
 	var want wantedObject
-	var conditions []condition[*confinedPod]
+	var conditions []condition[*podTemplate]
 	err := p.fields(
 		p.file("file", &file),
 		p.text("kind", &want.kind),
 		p.text("name", &want.name),
 		p.text("namespace", &want.namespace),
-		add(&conditions, "seccomp", func(n *yaml.Node) (condition[*confinedPod], error) { return p.profiles(n, "seccomp", seccompOf) }),
-		add(&conditions, "appArmor", func(n *yaml.Node) (condition[*confinedPod], error) { return p.profiles(n, "appArmor", appArmorOf) }),
+		add(&conditions, "seccomp", func(n *yaml.Node) (condition[*podTemplate], error) { return p.profiles(n, "seccomp", seccompOf) }),
+		add(&conditions, "appArmor", func(n *yaml.Node) (condition[*podTemplate], error) { return p.profiles(n, "appArmor", appArmorOf) }),
 		add(&conditions, "annotations", p.noAnnotations),
 		add(&conditions, "containers", p.hasContainers),
 	)
@@ -59,34 +56,9 @@ func readConfinementCheck(p *params) (grader, error) {
 	}, p.someOf(len(conditions), file)
 }
 
-// confinedPod is a pod, or the template of a workload.
-type confinedPod struct {
-	meta metav1.ObjectMeta
-	spec corev1.PodSpec
-}
-
-// container is one of a pod, of whatever sort.
-type container struct {
-	name     string
-	security *corev1.SecurityContext
-}
-
-func (c *confinedPod) containers() []container {
-	var all []container
-	for _, list := range [][]corev1.Container{c.spec.InitContainers, c.spec.Containers} {
-		for _, one := range list {
-			all = append(all, container{one.Name, one.SecurityContext})
-		}
-	}
-	for _, one := range c.spec.EphemeralContainers {
-		all = append(all, container{one.Name, one.SecurityContext})
-	}
-	return all
-}
-
 // confined returns the pod of an object, or says why there is none that an API server
 // would take.
-func (w *work) confined(file string, want wantedObject) (pod *confinedPod, found string) {
+func (w *work) confined(file string, want wantedObject) (pod *podTemplate, found string) {
 	docs, found := w.documents(file)
 	if found != "" {
 		return nil, found
@@ -95,49 +67,14 @@ func (w *work) confined(file string, want wantedObject) (pod *confinedPod, found
 	if found != "" {
 		return nil, found
 	}
-	pod, err := podOf(chosen[0])
-	if err != nil {
-		return nil, fmt.Sprintf("%s in %s: %v", chosen[0], file, err)
+	pod, found = chosen[0].podTemplate()
+	switch {
+	case found != "":
+		return nil, found
+	case pod == nil:
+		return nil, fmt.Sprintf("%s makes no pods", chosen[0])
 	}
-	if len(pod.spec.Containers) == 0 {
-		return nil, fmt.Sprintf("%s has no containers", chosen[0])
-	}
-	return pod, pod.fault()
-}
-
-// podOf returns the pod, or the pods' template, of an object.
-func podOf(d document) (*confinedPod, error) {
-	type template struct {
-		Metadata metav1.ObjectMeta `json:"metadata"`
-		Spec     corev1.PodSpec    `json:"spec"`
-	}
-	var at template
-	var err error
-	switch d.Kind {
-	case "Pod":
-		err = kjson.UnmarshalCaseSensitivePreserveInts(d.json, &at)
-	case "CronJob":
-		var object struct {
-			Spec struct {
-				JobTemplate struct {
-					Spec struct {
-						Template template `json:"template"`
-					} `json:"spec"`
-				} `json:"jobTemplate"`
-			} `json:"spec"`
-		}
-		err = kjson.UnmarshalCaseSensitivePreserveInts(d.json, &object)
-		at = object.Spec.JobTemplate.Spec.Template
-	default:
-		var object struct {
-			Spec struct {
-				Template template `json:"template"`
-			} `json:"spec"`
-		}
-		err = kjson.UnmarshalCaseSensitivePreserveInts(d.json, &object)
-		at = object.Spec.Template
-	}
-	return &confinedPod{at.Metadata, at.Spec}, err
+	return pod, pod.annotationFault()
 }
 
 // unset is what takes effect where neither container nor pod says anything: without
@@ -168,46 +105,33 @@ func seccompIs(p *corev1.SeccompProfile) confinement {
 	return confinement{string(p.Type), name}
 }
 
-func appArmorIs(p *corev1.AppArmorProfile) confinement {
-	return confinement{string(p.Type), deref(p.LocalhostProfile)}
-}
-
 // seccompOf returns what takes effect: the container's before the pod's. A privileged
 // container runs without, whatever it says (containerd and CRI-O).
-func seccompOf(pod *confinedPod, c container) confinement {
-	switch s := pod.spec.SecurityContext; {
-	case privileged(c):
+func seccompOf(s corev1.SecurityContext) confinement {
+	switch {
+	case isTrue(s.Privileged):
 		return confinement{kind: "Unconfined", name: "(privileged)"}
-	case c.security != nil && c.security.SeccompProfile != nil:
-		return seccompIs(c.security.SeccompProfile)
-	case s != nil && s.SeccompProfile != nil:
-		return seccompIs(s.SeccompProfile)
+	case s.SeccompProfile == nil:
+		return confinement{kind: unset}
 	}
-	return confinement{kind: unset}
+	return seccompIs(s.SeccompProfile)
 }
 
 // appArmorOf is as seccompOf, but that a profile of the node's holds for a privileged
 // container, too.
-func appArmorOf(pod *confinedPod, c container) confinement {
+func appArmorOf(s corev1.SecurityContext) confinement {
 	is := confinement{kind: unset}
-	switch s := pod.spec.SecurityContext; {
-	case c.security != nil && c.security.AppArmorProfile != nil:
-		is = appArmorIs(c.security.AppArmorProfile)
-	case s != nil && s.AppArmorProfile != nil:
-		is = appArmorIs(s.AppArmorProfile)
+	if p := s.AppArmorProfile; p != nil {
+		is = confinement{string(p.Type), deref(p.LocalhostProfile)}
 	}
-	if privileged(c) && is.kind != "Localhost" {
+	if isTrue(s.Privileged) && is.kind != "Localhost" {
 		return confinement{kind: "Unconfined", name: "(privileged)"}
 	}
 	return is
 }
 
-func privileged(c container) bool {
-	return c.security != nil && c.security.Privileged != nil && *c.security.Privileged
-}
-
 // profiles reads which profile takes effect in which container.
-func (p *params) profiles(n *yaml.Node, what string, is func(*confinedPod, container) confinement) (condition[*confinedPod], error) {
+func (p *params) profiles(n *yaml.Node, what string, is func(corev1.SecurityContext) confinement) (condition[*podTemplate], error) {
 	want := map[string]string{}
 	if n.Kind == yaml.MappingNode {
 		if err := p.Entries(n, what, func(key, value *yaml.Node) (err error) {
@@ -223,21 +147,21 @@ func (p *params) profiles(n *yaml.Node, what string, is func(*confinedPod, conta
 		}
 		want["*"] = one
 	}
-	return func(pod *confinedPod, _ *work) (wanted, found string, ok bool) {
+	return func(pod *podTemplate, _ *work) (wanted, found string, ok bool) {
 		var wants, wrong []string
 		seen := map[string]bool{}
-		for _, c := range pod.containers() {
-			seen[c.name] = true
-			wish, ok := want[c.name]
+		for _, c := range pod.all() {
+			seen[c.Name] = true
+			wish, ok := want[c.Name]
 			if !ok {
 				wish, ok = want["*"]
 			}
 			if !ok {
 				continue
 			}
-			wants = append(wants, c.name+": "+wish)
-			if is := is(pod, c).String(); is != wish {
-				wrong = append(wrong, c.name+": "+is)
+			wants = append(wants, c.Name+": "+wish)
+			if is := is(pod.securityOf(c.Container)).String(); is != wish {
+				wrong = append(wrong, c.Name+": "+is)
 			}
 		}
 		for name := range want {
@@ -270,14 +194,14 @@ const (
 	appArmorAnnotation         = "container.apparmor.security.beta.kubernetes.io/"
 )
 
-func (p *params) noAnnotations(n *yaml.Node) (condition[*confinedPod], error) {
+func (p *params) noAnnotations(n *yaml.Node) (condition[*podTemplate], error) {
 	is, err := p.Boolean(n, "annotations")
 	if err == nil && is {
 		err = p.ErrorAt(n, "write false, or leave it out", "annotations is true")
 	}
-	return func(pod *confinedPod, _ *work) (wanted, found string, ok bool) {
+	return func(pod *podTemplate, _ *work) (wanted, found string, ok bool) {
 		var old []string
-		for key := range pod.meta.Annotations {
+		for key := range pod.Annotations {
 			if key == seccompPodAnnotation || strings.HasPrefix(key, seccompContainerAnnotation) || strings.HasPrefix(key, appArmorAnnotation) {
 				old = append(old, key)
 			}
@@ -287,84 +211,25 @@ func (p *params) noAnnotations(n *yaml.Node) (condition[*confinedPod], error) {
 	}, err
 }
 
-func (p *params) hasContainers(n *yaml.Node) (condition[*confinedPod], error) {
+func (p *params) hasContainers(n *yaml.Node) (condition[*podTemplate], error) {
 	want, err := p.textOrTexts(n, "containers")
 	slices.Sort(want)
-	return func(pod *confinedPod, _ *work) (wanted, found string, ok bool) {
+	return func(pod *podTemplate, _ *work) (wanted, found string, ok bool) {
 		var names []string
-		for _, c := range pod.containers() {
-			names = append(names, c.name)
+		for _, c := range pod.all() {
+			names = append(names, c.Name)
 		}
 		slices.Sort(names)
 		return "containers " + list(want), "containers " + list(names), slices.Equal(names, want)
 	}, err
 }
 
-// fault says why the API server refuses a pod for its profiles
-// (k8s.io/kubernetes/pkg/apis/core/validation).
-func (c *confinedPod) fault() string {
-	var seccomp []*corev1.SeccompProfile
-	var appArmor []*corev1.AppArmorProfile
-	if s := c.spec.SecurityContext; s != nil {
-		seccomp, appArmor = append(seccomp, s.SeccompProfile), append(appArmor, s.AppArmorProfile)
-	}
-	for _, one := range c.containers() {
-		if s := one.security; s != nil {
-			seccomp, appArmor = append(seccomp, s.SeccompProfile), append(appArmor, s.AppArmorProfile)
-		}
-	}
-	for _, p := range seccomp {
-		if p == nil {
-			continue
-		}
-		if found := seccompFault(p); found != "" {
-			return found
-		}
-	}
-	for _, p := range appArmor {
-		if p == nil {
-			continue
-		}
-		if found := profileFault("appArmorProfile", appArmorIs(p), p.LocalhostProfile != nil); found != "" {
-			return found
-		}
-		if name := deref(p.LocalhostProfile); name != strings.TrimSpace(name) {
-			return fmt.Sprintf("the API server refuses the pod: localhostProfile %q has spaces around it", name)
-		}
-	}
-	return c.annotationFault()
-}
-
-func seccompFault(p *corev1.SeccompProfile) string {
-	is := seccompIs(p)
-	if found := profileFault("seccompProfile", is, p.LocalhostProfile != nil); found != "" || is.kind != "Localhost" {
-		return found
-	}
-	switch {
-	case path.IsAbs(is.name):
-		return fmt.Sprintf("the API server refuses the pod: localhostProfile %s is absolute, and must be relative to the kubelet's directory for seccomp", is.name)
-	case slices.Contains(strings.Split(deref(p.LocalhostProfile), "/"), ".."):
-		return fmt.Sprintf("the API server refuses the pod: localhostProfile %s has .. in it", is.name)
-	}
-	return ""
-}
-
-func profileFault(field string, is confinement, named bool) string {
-	switch {
-	case !slices.Contains([]string{"RuntimeDefault", "Unconfined", "Localhost"}, is.kind):
-		return fmt.Sprintf("the API server refuses the pod: %s has the type %q, and there are RuntimeDefault, Unconfined and Localhost", field, is.kind)
-	case is.kind == "Localhost" && strings.TrimSpace(is.name) == "":
-		return fmt.Sprintf("%s has the type Localhost and no localhostProfile", field)
-	case is.kind != "Localhost" && named:
-		return fmt.Sprintf("the API server refuses the pod: %s has the type %s and a localhostProfile, which is for Localhost alone", field, is.kind)
-	}
-	return ""
-}
-
-func (c *confinedPod) annotationFault() string {
-	for key := range c.meta.Annotations {
+// annotationFault says that the API server refuses an AppArmor profile as it was given
+// before there was a field (ValidateAppArmorPodAnnotations).
+func (p *podTemplate) annotationFault() string {
+	for key := range p.Annotations {
 		name, ok := strings.CutPrefix(key, appArmorAnnotation)
-		if ok && !slices.ContainsFunc(c.containers(), func(one container) bool { return one.name == name }) {
+		if ok && !slices.ContainsFunc(p.all(), func(c podContainer) bool { return c.Name == name }) {
 			return fmt.Sprintf("the API server refuses the pod: annotation %s ends in %s, and there is no container of that name", key, name)
 		}
 	}

@@ -10,6 +10,7 @@ func TestConfinement(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: v1\nkind: Pod\nmetadata: {name: p"
 	pod := func(security, containers string) string {
+		containers = withImages(containers)
 		return head + "}\nspec: {securityContext: " + security + ", containers: [" + containers + "]}\n"
 	}
 	const (
@@ -25,7 +26,7 @@ func TestConfinement(t *testing.T) {
 		{"of one container", "seccomp: RuntimeDefault", pod("{}", "{name: a, securityContext: "+def+"}, {name: b}"), "b: Unset"},
 		{"container first", "seccomp: RuntimeDefault", pod(def, "{name: a, securityContext: "+none+"}"), "seccomp of a: Unconfined"},
 		{"other settings", "seccomp: RuntimeDefault", pod(def, "{name: a, securityContext: {runAsUser: 1}}"), ""},
-		{"init container", "seccomp: RuntimeDefault", strings.Replace(pod(def, "{name: a}"), "containers", "initContainers: [{name: i, securityContext: "+none+"}], containers", 1), "i: Unconfined"},
+		{"init container", "seccomp: RuntimeDefault", strings.Replace(pod(def, "{name: a}"), "containers", "initContainers: [{name: i, image: i:1, securityContext: "+none+"}], containers", 1), "i: Unconfined"},
 		{"privileged", "seccomp: RuntimeDefault", pod(def, "{name: a, securityContext: {privileged: true}}"), "a: Unconfined (privileged)"},
 		{"by name", "seccomp: {a: Localhost profiles/a.json, '*': RuntimeDefault}", pod(def, "{name: a, securityContext: "+local+"}, {name: b}"), ""},
 		{"dot", "seccomp: Localhost profiles/a.json", pod(strings.Replace(local, "profiles", "./profiles", 1), "{name: a}"), ""},
@@ -42,10 +43,10 @@ func TestConfinement(t *testing.T) {
 		{"AppArmor and privileged", "appArmor: Localhost a", pod(armor, "{name: a, securityContext: {privileged: true}}"), ""},
 		{"AppArmor, the old name", "appArmor: Localhost a", pod(strings.Replace(armor, "localhostProfile: a", "localhostProfile: localhost/a", 1), "{name: a}"), "a: Localhost localhost/a"},
 		{"AppArmor, blanks", "appArmor: Localhost a", pod(strings.Replace(armor, "localhostProfile: a", "localhostProfile: 'a '", 1), "{name: a}"), "spaces around"},
-		{"annotation", "annotations: false", head + ", annotations: {seccomp.security.alpha.kubernetes.io/pod: runtime/default}}\nspec: {containers: [{name: a}]}\n", "annotation seccomp.security"},
-		{"annotation of a container", "annotations: false", head + ", annotations: {container.apparmor.security.beta.kubernetes.io/a: localhost/x}}\nspec: {containers: [{name: a}]}\n", "annotation container.apparmor"},
-		{"annotation of no container", "annotations: false", head + ", annotations: {container.apparmor.security.beta.kubernetes.io/p: localhost/x}}\nspec: {containers: [{name: a}]}\n", "no container of that name"},
-		{"another annotation", "annotations: false", head + ", annotations: {x: z}}\nspec: {containers: [{name: a}]}\n", ""},
+		{"annotation", "annotations: false", head + ", annotations: {seccomp.security.alpha.kubernetes.io/pod: runtime/default}}\nspec: {containers: [{name: a, image: a:1}]}\n", "annotation seccomp.security"},
+		{"annotation of a container", "annotations: false", head + ", annotations: {container.apparmor.security.beta.kubernetes.io/a: localhost/x}}\nspec: {containers: [{name: a, image: a:1}]}\n", "annotation container.apparmor"},
+		{"annotation of no container", "annotations: false", head + ", annotations: {container.apparmor.security.beta.kubernetes.io/p: localhost/x}}\nspec: {containers: [{name: a, image: a:1}]}\n", "no container of that name"},
+		{"another annotation", "annotations: false", head + ", annotations: {x: z}}\nspec: {containers: [{name: a, image: a:1}]}\n", ""},
 		{"containers", "containers: [b, a]", pod("{}", "{name: a}, {name: b}"), ""},
 		{"containers lost", "containers: [b, a]", pod("{}", "{name: a}"), "containers a"},
 		{"no containers", "seccomp: Unset", head + "}\nspec: {containers: []}\n", "has no containers"},
@@ -64,13 +65,18 @@ func TestConfinement(t *testing.T) {
 	}
 }
 
+func withImages(containers string) string {
+	return strings.ReplaceAll(containers, "{name: ", "{image: nginx:1.29, name: ")
+}
+
 func TestConfinementOfWorkloads(t *testing.T) {
 	t.Parallel()
-	const template = "template: {metadata: {annotations: {seccomp.security.alpha.kubernetes.io/pod: x}}, spec: {securityContext: {seccompProfile: {type: RuntimeDefault}}, containers: [{name: a}]}}"
+	const template = "template: {metadata: {labels: {app: p}, annotations: {seccomp.security.alpha.kubernetes.io/pod: x}}, spec: {securityContext: {seccompProfile: {type: RuntimeDefault}}, restartPolicy: RESTART, containers: [{name: a, image: a:1}]}}"
+	always, once := strings.Replace(template, "RESTART", "Always", 1), strings.Replace(template, "RESTART", "Never", 1)
 	for kind, data := range map[string]string{
-		"Deployment": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: p}\nspec: {" + template + "}\n",
-		"Job":        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: p}\nspec: {" + template + "}\n",
-		"CronJob":    "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: p}\nspec: {schedule: '* * * * *', jobTemplate: {spec: {" + template + "}}}\n",
+		"Deployment": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: p}\nspec: {selector: {matchLabels: {app: p}}, " + always + "}\n",
+		"Job":        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: p}\nspec: {" + once + "}\n",
+		"CronJob":    "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: p}\nspec: {schedule: '* * * * *', jobTemplate: {spec: {" + once + "}}}\n",
 	} {
 		files := map[string]string{"a.yaml": data}
 		if got := gradeText(t, "confinement", "{file: a.yaml, kind: "+kind+", name: p, seccomp: RuntimeDefault}", files); !got.Passed {

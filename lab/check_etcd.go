@@ -15,7 +15,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -73,7 +72,7 @@ func (c *etcdCheck) grade(ctx context.Context, w *work) finding {
 	if c.all {
 		f.wanted += ", and every other Secret"
 	}
-	admin, found := w.cluster()
+	admin, found := w.cluster(ctx)
 	if found != "" {
 		f.found = found
 		return f
@@ -151,7 +150,7 @@ func (w *work) etcdRange(ctx context.Context, prefix string) ([]etcdPair, error)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, loginTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+address+"/v3/kv/range", bytes.NewReader(body))
 	if err != nil {

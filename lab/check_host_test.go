@@ -1,8 +1,6 @@
 package lab
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -29,26 +27,7 @@ func gradeHost(t *testing.T, kind, with string, files map[string]string) CheckRe
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	for name, text := range files {
-		to := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	result, err := l.grade(t.Context(), &work{learner: newLearner(root), lab: l, now: testNow})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Checks[0]
+	return gradeIn(t, l, files)[0]
 }
 
 func TestHostChecks(t *testing.T) {

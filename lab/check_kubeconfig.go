@@ -139,7 +139,7 @@ func (k *kubeconfigCheck) logsIn(n *yaml.Node) error {
 func (k *kubeconfigCheck) live(ctx context.Context) []condition[*kubeContext] {
 	var list []condition[*kubeContext]
 	ask := func(wanted string, w *work, ask func(*kubeclient.Client) string) (string, string, bool) {
-		admin, found := w.cluster()
+		admin, found := w.cluster(ctx)
 		if found == "" {
 			found = ask(admin)
 		}

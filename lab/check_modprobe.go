@@ -59,8 +59,14 @@ func blacklisted(module string) condition[*modprobe.Config] {
 	}
 }
 
-// notCarriage shows the line ends of Windows, which kmod takes for a part of the name.
-func notCarriage(text string) string { return strings.ReplaceAll(text, "\r", `\r`) }
+// notCarriage shows the line ends of Windows.
+func notCarriage(text string) string {
+	shown := strings.ReplaceAll(text, "\r", `\r`)
+	if shown != text {
+		shown += ` (modprobe takes \r, from line ends of Windows, for a part of the word)`
+	}
+	return shown
+}
 
 // misread adds the first line that modprobe does not understand.
 func misread(c *modprobe.Config) string {

@@ -88,7 +88,7 @@ type probe struct {
 
 func (c *networkPolicyCheck) grade(ctx context.Context, w *work) finding {
 	f := finding{wanted: c.wanted}
-	policies, found := c.policies(w)
+	policies, refused, found := c.policies(w)
 	if found != "" {
 		f.found = found
 		return f
@@ -121,6 +121,9 @@ func (c *networkPolicyCheck) grade(ctx context.Context, w *work) finding {
 	f.found = strings.Join(differ, "; ")
 	if count := seen[true] + seen[false]; count > len(differ) {
 		f.found = fmt.Sprintf("%d of %d connections are not so: %s", count, len(c.matrix), f.found)
+	}
+	if refused != "" { // it explains more than what the others let through
+		f.found = refused + "; without it " + f.found
 	}
 	f.found += notes(policies)
 	return f
@@ -165,13 +168,14 @@ func notes(policies []networkingv1.NetworkPolicy) string {
 }
 
 // policies returns the NetworkPolicies in the files as they stand in the cluster once
-// all are applied: one of the same name replaces the one before.
-func (c *networkPolicyCheck) policies(w *work) (list []networkingv1.NetworkPolicy, found string) {
+// all are applied: one of the same name replaces the one before. One that the API server
+// refuses keeps none of the others away; refused is the first of those.
+func (c *networkPolicyCheck) policies(w *work) (list []networkingv1.NetworkPolicy, refused, found string) {
 	var others []string
 	for _, name := range c.files {
 		docs, found := w.documents(name)
 		if found != "" {
-			return nil, found
+			return nil, "", found
 		}
 		for _, d := range docs {
 			if d.Kind != "NetworkPolicy" {
@@ -180,7 +184,10 @@ func (c *networkPolicyCheck) policies(w *work) (list []networkingv1.NetworkPolic
 			}
 			policy, found := c.policy(d)
 			if found != "" {
-				return nil, found
+				if refused == "" {
+					refused = found
+				}
+				continue
 			}
 			list = slices.DeleteFunc(list, func(other networkingv1.NetworkPolicy) bool {
 				return namespaceOf(&other) == namespaceOf(policy) && other.Name == policy.Name
@@ -188,10 +195,13 @@ func (c *networkPolicyCheck) policies(w *work) (list []networkingv1.NetworkPolic
 			list = append(list, *policy)
 		}
 	}
-	if len(list) == 0 {
-		return nil, fmt.Sprintf("there is no NetworkPolicy in %s, but %s", strings.Join(c.files, ", "), strings.Join(others, ", "))
+	switch {
+	case len(list) > 0:
+		return list, refused, ""
+	case refused != "":
+		return nil, "", refused
 	}
-	return list, ""
+	return nil, "", fmt.Sprintf("there is no NetworkPolicy in %s, but %s", strings.Join(c.files, ", "), strings.Join(others, ", "))
 }
 
 func namespaceOf(p *networkingv1.NetworkPolicy) string {

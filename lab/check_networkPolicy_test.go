@@ -36,13 +36,7 @@ func gradeNetwork(t *testing.T, with, flows string, files map[string]string) Che
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := workIn(t, files)
-	w.lab = l
-	result, err := l.grade(t.Context(), w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Checks[0]
+	return gradeIn(t, l, files)[0]
 }
 
 const (
@@ -74,6 +68,8 @@ func TestNetworkPolicyCheck(t *testing.T) {
 		{"another API's", strings.Replace(cartRule, "networking.k8s.io/v1", "crd.projectcalico.org/v1", 1), "serves it in networking.k8s.io/v1 alone"},
 		{"a misspelt field", strings.Replace(cartRule, "podSelector: {matchLabels: {app: web}}", "podSelecter: {}", 1), `unknown field "spec.podSelecter"`},
 		{"the status that old tools write", cartRule + "status: {}\n", `unknown field "status"`},
+		{"right, beside one that is refused", strings.Replace(cartRule, "name: web", "name: other", 1) + "status: {}\n---\n" + cartRule, ""},
+		{"wrong, beside one that is refused", cartRule + "status: {}\n---\n" + denyAll, "unknown field \"status\"; without it shop/cart (app=cart) does not reach shop/web"},
 		{"a bad address", strings.Replace(cartRule, "podSelector: {matchLabels: {app: cart}}", "ipBlock: {cidr: 10.0.0.2}", 1), "the API server refuses it: spec.ingress[0].from[0].ipBlock.cidr"},
 		{"a port that is a text", cartRule + "    ports: [{port: \"8080\"}]\n", `spec.ingress[0].ports[0].port: Invalid value: "8080"`},
 		{"a port that is no number of 32 bits", cartRule + "    ports: [{port: 99999999999}]\n", "NetworkPolicy shop/web in a"},

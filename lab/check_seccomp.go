@@ -72,6 +72,9 @@ func remarks(p *seccomp.Profile) string {
 	if len(p.Ignored) > 0 {
 		text += "; no runtime reads the field " + list(p.Ignored)
 	}
+	if partly := p.Partly(); len(partly) > 0 {
+		text += "; containerd does not read the field " + list(partly)
+	}
 	if unknown := p.Unknown(); len(unknown) > 0 {
 		text += "; no system call is called " + theFirst(unknown)
 	}

@@ -13,13 +13,7 @@ func gradeHidden(t *testing.T, kind, with, table string, files map[string]string
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := workIn(t, files)
-	w.lab = lab
-	result, err := lab.grade(t.Context(), w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Checks[0]
+	return gradeIn(t, lab, files)[0]
 }
 
 func TestSeccompCheck(t *testing.T) {
@@ -40,11 +34,12 @@ func TestSeccompCheck(t *testing.T) {
 		{"many", "x86_64 read any\nx86_64 * runs", allow, "SCMP_ACT_ERRNO"},
 		{"misspelt call", "x86_64 openat runs", strings.Replace(allow, "read", "openatt", 1), "; no system call is called openatt"},
 		{"misspelt field", "x86_64 read runs", strings.Replace(allow, "syscalls", "sycalls", 1), "; no runtime reads the field sycalls"},
-		{"containerd reads no name", "x86_64 read runs", `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"name": "read", "action": "SCMP_ACT_ALLOW"}]}`, ", as containerd reads the profile"},
+		{"containerd reads no name", "x86_64 read runs", `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"name": "read", "action": "SCMP_ACT_ALLOW"}]}`, ", as containerd reads the profile; containerd does not read the field syscalls[0].name (but names)"},
 		{"Docker reads includes", "x86_64 read runs", strings.Replace(allow, `"SCMP_ACT_ALLOW"`, `"SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_ADMIN"]}`, 1), ", as CRI-O or Docker reads the profile"},
 		{"contradiction", "x86_64 read(0) runs", `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
 			{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "op": "SCMP_CMP_EQ"}]}, {"names": ["read"], "action": "SCMP_ACT_LOG", "args": [{"index": 0, "op": "SCMP_CMP_EQ"}]}]}`, "several rules for it"},
 		{"other byte order", "x86_64 read runs", strings.Replace(allow, "_X86", "_S390X", 1), "does not start"},
+		{"a number in quotes", "x86_64 read runs", strings.Replace(allow, `"SCMP_ACT_ALLOW"`, `"SCMP_ACT_ALLOW", "args": [{"index": 0, "value": "0x1", "op": "SCMP_CMP_EQ"}]`, 1), "syscalls.args.value cannot be a JSON string: write a whole number, decimal and without quotes"},
 		{"no JSON", "x86_64 read runs", "defaultAction: SCMP_ACT_LOG", "it is no profile in JSON: line 1"},
 		{"none", "x86_64 read runs", "{}", "loads no filter at all"},
 		{"empty", "x86_64 read runs", "", "is empty"},

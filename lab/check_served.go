@@ -47,7 +47,7 @@ func (w *work) served(ctx context.Context, file string, lasts time.Duration) str
 		return found
 	}
 	cert := item.Certificate.X509
-	client, found := w.cluster()
+	client, found := w.cluster(ctx)
 	if found != "" {
 		return found
 	}

@@ -13,7 +13,6 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -119,22 +118,11 @@ func gradeOne(t *testing.T, kind, with string, files map[string][]byte, ca *x509
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	texts := map[string]string{}
 	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		texts[name] = string(data)
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	result, err := l.grade(t.Context(), &work{learner: newLearner(root), lab: l, now: testNow})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Checks[0]
+	return gradeIn(t, l, texts)[0]
 }
 
 func TestChecks(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/pkictl/pkictl/cluster"
@@ -42,6 +43,14 @@ func (l *Lab) Enter(dir string) string {
 	return line
 }
 
+// Kubeconfig is the learner's kubeconfig of the lab's cluster, empty for a lab without.
+func (w *Workspace) Kubeconfig() string {
+	if w.Lab.cluster == nil {
+		return ""
+	}
+	return filepath.Join(w.Dir, adminFile)
+}
+
 // locksDir below the root has a lock for each lab with a cluster: to start one takes
 // seconds, for which nothing else is to wait.
 const locksDir = ".clusters"
@@ -58,6 +67,7 @@ type ownCluster struct {
 // isOwnName says whether the name of a file below the workspace is one that pkictl
 // writes where a lab has a cluster.
 func isOwnName(name string) bool {
+	name = strings.ToLower(name) // to some systems capital letters are the small ones
 	return name == adminFile || name == clusterDir || len(name) > len(clusterDir) && name[:len(clusterDir)+1] == clusterDir+"/"
 }
 
@@ -147,6 +157,9 @@ func (w *Workspace) launch(ctx context.Context, m *mark, now time.Time, progress
 		if err != nil {
 			return err
 		}
+		if err := w.awaitPort(ctx, m.Port); err != nil {
+			return err
+		}
 		keeper := exec.Command(w.machine.Program, "cluster", "keep", "--dir", dir)
 		keeper.Dir = w.root // one in the workspace would keep a learner from moving it away
 		err = cluster.Launch(ctx, keeper, o)
@@ -158,6 +171,10 @@ func (w *Workspace) launch(ctx context.Context, m *mark, now time.Time, progress
 }
 
 const agent = "pkictl-lab"
+
+// portHint says what to do where something else has the port of the API server, which
+// the learner's kubeconfigs name: a lab has no flag for another.
+const portHint = "end what has it; or reset the lab: it begins anew then, at another port"
 
 // hurry has kube-controller-manager begin at once. It starts its controllers one after
 // the other, each of them with some requests, of which it makes 20 in a second unless
@@ -264,6 +281,9 @@ func (w *Workspace) Up(ctx context.Context, now time.Time, progress func(step st
 	})
 }
 
+// ErrClusterDown says that the cluster of a lab does not run; Up and Start start it.
+var ErrClusterDown = errors.New("its cluster does not run")
+
 // runs is the error for a lab whose cluster does not run: there is nothing that could
 // be graded.
 func (w *Workspace) runs(ctx context.Context) error {
@@ -292,7 +312,7 @@ func (w *Workspace) runs(ctx context.Context) error {
 	case cluster.RunStarting, cluster.RunStopping:
 		return failure.New(failure.Failed, "wait a moment, and try again", "the cluster of lab %q is %s", w.Lab.ID, state)
 	default:
-		return failure.New(failure.Failed, "start the lab again: it goes on with all that was done", "the cluster of lab %q does not run", w.Lab.ID)
+		return failure.Wrap(ErrClusterDown, failure.Failed, "start the lab again: it goes on with all that was done", "cannot grade lab %q", w.Lab.ID)
 	}
 }
 

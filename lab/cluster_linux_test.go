@@ -128,6 +128,7 @@ func TestCluster(t *testing.T) {
 		t.Error(err)
 	}
 	wantNothingRuns(t, root)
+	wantPortRefused(t, w, l, root)
 	if _, err := w.Check(t.Context(), time.Now()); err == nil || !strings.Contains(failure.HintOf(err), "start the lab again") {
 		t.Errorf("%v, hint %q", err, failure.HintOf(err))
 	}
@@ -146,7 +147,7 @@ func TestCluster(t *testing.T) {
 	wantKubectl(t, w, "mine", "get", "configmap", "mine")
 
 	write(t, filepath.Join(w.Dir, "work"), "mine")
-	moved, err := w.Reset(t.Context(), time.Now())
+	moved, err := w.Reset(t.Context(), time.Now(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

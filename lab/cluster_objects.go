@@ -151,7 +151,7 @@ func namespacePath(namespace string) string {
 }
 
 // fillTime bounds how long all of that may take.
-const fillTime = 30 * time.Second
+const fillTime = 2 * time.Minute
 
 // wait waits for a moment.
 func wait(ctx context.Context) error {

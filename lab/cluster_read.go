@@ -1,18 +1,12 @@
 package lab
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
-	"io"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	sigyaml "sigs.k8s.io/yaml"
 
 	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/internal/yamlfile"
@@ -82,23 +76,10 @@ func (r *reader) clusterFile(n *yaml.Node, what string) (data []byte, name strin
 }
 
 // readObjects reads objects of Kubernetes that a lab has.
-func readObjects(name string, data []byte) (docs []document, err error) {
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
-	for {
-		part, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			part, err = sigyaml.YAMLToJSONStrict(part)
-		}
-		if err != nil {
-			return nil, failure.New(failure.Usage, "", "%s", notYAML(name, 1, data, err))
-		}
-		var found string
-		if docs, found = appendDocuments(docs, name, part); found != "" {
-			return nil, failure.New(failure.Usage, "", "%s", found)
-		}
+func readObjects(name string, data []byte) ([]document, error) {
+	docs, found := decodeDocuments(name, data)
+	if found != "" {
+		return nil, failure.New(failure.Usage, "", "%s", found)
 	}
 	for _, d := range docs {
 		if d.Name == "" {
@@ -192,6 +173,9 @@ func (l *Lab) checkIssued(given []givenFile) error {
 		seen[g.name] = true
 	}
 	for _, i := range l.cluster.issue {
+		if l.cluster.staticPods && isNodeFile(i.file) {
+			return failure.New(failure.Usage, "give it another name", "lab %q cannot begin with %q: it is the node's own", l.ID, i.file)
+		}
 		if seen[path.Clean(i.file)] {
 			return failure.New(failure.Usage, "give one of them another name", "lab %q begins with two files %s", l.ID, i.file)
 		}

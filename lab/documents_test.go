@@ -30,6 +30,18 @@ func workIn(t *testing.T, files map[string]string) *work {
 	return &work{learner: newLearner(root), lab: &Lab{ID: "test"}, now: testNow}
 }
 
+// gradeIn grades these files.
+func gradeIn(t *testing.T, l *Lab, files map[string]string) []CheckResult {
+	t.Helper()
+	w := workIn(t, files)
+	w.lab = l
+	result, err := l.grade(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result.Checks
+}
+
 const podYAML = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostNetwork: yes\n"
 
 func TestDocuments(t *testing.T) {
@@ -46,6 +58,10 @@ func TestDocuments(t *testing.T) {
 		{"Windows", strings.ReplaceAll(podYAML+"---\n"+podYAML, "\n", "\r\n"), "Pod web, Pod web", ""},
 		{"JSON", `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "x"}}`, "Pod x/web", ""},
 		{"list", list, "Pod a, Service c/b", ""},
+		{"JSON after JSON", `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}` + "\n" + `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}}`, "Pod a, Pod b", ""},
+		{"flow style", "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: b}}\n", "Pod a, Pod b", ""},
+		{"list of a kind", "apiVersion: v1\nkind: PodList\nitems:\n- {metadata: {name: a}}\n- {apiVersion: v1, kind: Pod, metadata: {name: b}}\n", "Pod a, Pod b", ""},
+		{"lists of lists", strings.Repeat(`{"apiVersion": "v1", "kind": "List", "items": [`, 4000) + strings.Repeat("]}", 4000), "", "lists in lists"},
 		{"JSON with tabs", "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Pod\",\n\t\"metadata\": {\"name\": \"web\"}\n}\n", "Pod web", ""},
 		{"byte order mark", "\uFEFF" + podYAML, "Pod web", ""},
 		{"tabs", "apiVersion: v1\nkind: Pod\nmetadata:\n\tname: web\n", "", "there are tabs in it"},
@@ -56,9 +72,10 @@ func TestDocuments(t *testing.T) {
 		{"half", "apiVersion: v1\nkind: Pod\nmetadata: {name: we", "", "is not valid YAML"},
 		{"bomb", bomb, "", "excessive aliasing"},
 		{"template", strings.Replace(podYAML, "web", "{{ .Values.name }}", 1), "", "is a template"},
-		{"text", "just a text\n", "", "no object of Kubernetes: there is a text where a mapping belongs"},
+		{"text", "just a text\n", "", "no object of Kubernetes: it is text, and has to be a mapping"},
 		{"no kind", "metadata: {name: web}\n", "", "no apiVersion and kind"},
-		{"twice", podYAML + "  hostNetwork: no\n", "", "already set"},
+		{"twice", podYAML + "  hostNetwork: no\n", "", "has hostNetwork twice in one mapping, in line 6"},
+		{"twice in JSON", `{"apiVersion": "v1", "kind": "Pod", "kind": "Pod"}`, "", "has kind twice"},
 		{"deep", strings.Repeat("[", 200_000), "", "is not valid YAML"},
 		{"huge", strings.Repeat("#", maxManifest+1), "", "is larger than"},
 		{"many", strings.Repeat("---\n{apiVersion: v1, kind: Pod}\n", maxDocuments+1), "", "more than"},
@@ -101,15 +118,7 @@ func TestDecodeAs(t *testing.T) {
 			t.Errorf("%sfound %q", status, found)
 		}
 	}
-	for field, want := range map[string]string{
-		"hostnetwork: true":                 `unknown field "spec.hostnetwork"`,
-		"hostPID: please":                   "spec.hostPID: there is a text where true or false belongs, and what has quotes around it is a text",
-		"securityContext: {runAsUser: web}": "spec.securityContext.runAsUser: there is a text where a number belongs",
-		"nodeName: 7":                       "spec.nodeName: there is a number where a text belongs: put it in quotes",
-		"volumes: {name: a}":                "spec.volumes: there is a mapping where a list belongs",
-		"securityContext: [a]":              "spec.securityContext: there is a list where a mapping belongs",
-		"overhead: {memory: 64MiB}":         "an amount is none of Kubernetes'",
-	} {
+	for field, want := range map[string]string{"hostnetwork: true": `unknown field "spec.hostnetwork"`, "hostPID: please": "spec.hostPID is text, and has to be true or false", "containers: {name: a}": "spec.containers is a mapping, and has to be a list", "priority: 1.5": "spec.priority is a number 1.5, and has to be a whole number"} {
 		if _, found := decodePod(podYAML + "  " + field + "\n"); !strings.Contains(found, want) {
 			t.Errorf("found %q, want %q", found, want)
 		}

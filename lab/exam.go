@@ -181,6 +181,12 @@ func (s *Session) change(ctx context.Context, change func(*Exam) error) error {
 	})
 }
 
+func (e *Exam) isOver(now time.Time) bool { return !e.EndedAt.IsZero() || now.After(e.EndsAt) }
+
+func errExamOver() error {
+	return failure.New(failure.Refused, "finish it, and see the report", "the exam is over")
+}
+
 // task changes a task of an exam that goes on.
 func (s *Session) task(ctx context.Context, id string, now time.Time, change func(*ExamTask)) error {
 	return s.change(ctx, func(exam *Exam) error {
@@ -188,8 +194,8 @@ func (s *Session) task(ctx context.Context, id string, now time.Time, change fun
 		switch {
 		case i < 0:
 			return failure.New(failure.Usage, "", "lab %q is not in this exam", id)
-		case !exam.EndedAt.IsZero() || now.After(exam.EndsAt):
-			return failure.New(failure.Refused, "finish it, and see the report", "the exam is over")
+		case exam.isOver(now):
+			return errExamOver()
 		}
 		change(&exam.Tasks[i])
 		return nil
@@ -218,6 +224,9 @@ func (s *Session) Workspace(id string) (*Workspace, error) {
 // Grade grades a task as it is now, and notes the points. It is refused when the
 // time is up. A cluster that does not run is started again.
 func (s *Session) Grade(ctx context.Context, id string, now time.Time) (*Result, error) {
+	if exam := s.Exam(); exam.isOver(now) { // before a cluster is started that nobody would end
+		return nil, errExamOver()
+	}
 	w, err := s.Workspace(id)
 	if err == nil {
 		err = w.Up(ctx, now, nil)
@@ -277,12 +286,14 @@ const lateFinish = time.Minute
 
 // settle grades a task for good.
 func (s *Session) settle(ctx context.Context, exam *Exam, t *ExamTask, now time.Time) error {
-	if now.After(exam.EndsAt) && s.changedAfter(t, exam.EndsAt) {
+	if _, err := os.Stat(t.Dir); err == nil && now.After(exam.EndsAt) && s.changedAfter(t, exam.EndsAt) {
+		t.Ungraded = "something was changed after the end"
 		return nil
 	}
 	w, err := s.Workspace(t.Lab)
 	if err == nil && w.Lab.cluster != nil {
 		if now.Sub(exam.EndsAt) > lateFinish {
+			t.Ungraded = "it has a cluster, where a change leaves no trace, and the exam was finished more than a minute after its end"
 			return nil
 		}
 		err = w.Up(ctx, now, nil)
@@ -296,7 +307,10 @@ func (s *Session) settle(ctx context.Context, exam *Exam, t *ExamTask, now time.
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return nil // where the learner has taken the workspace away the last grade counts
+	if err != nil { // the learner has taken the workspace away, say
+		t.Ungraded = oneLine(err.Error())
+	}
+	return nil
 }
 
 // maxLooked is how many files are looked at for a change.

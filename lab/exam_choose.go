@@ -17,7 +17,7 @@ func choose(labs []*Lab, o ExamOptions) []*Lab {
 		}
 		domains = append(domains, d)
 		for _, lab := range labs {
-			if lab.Domain == d.ID && o.Machine.Meets(lab) {
+			if lab.Domain == d.ID && o.Machine.meets(lab) {
 				waiting[d.ID] = append(waiting[d.ID], lab)
 			}
 		}

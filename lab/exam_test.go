@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,11 +144,24 @@ func TestExamTooLate(t *testing.T) {
 	if _, err := s.Grade(t.Context(), "cluster-ca", ends.Add(time.Second)); failure.KindOf(err) != failure.Refused {
 		t.Errorf("%v", err)
 	}
+	// Nothing is opened, and no cluster started, for what would not count.
+	if err := os.Rename(s.Exam().Tasks[0].Dir, s.Exam().Tasks[0].Dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Grade(t.Context(), s.Exam().Tasks[0].Lab, ends.Add(time.Second)); failure.KindOf(err) != failure.Refused {
+		t.Errorf("%v", err)
+	}
+	if err := os.Rename(s.Exam().Tasks[0].Dir+".away", s.Exam().Tasks[0].Dir); err != nil {
+		t.Fatal(err)
+	}
 	report, err := s.Finish(t.Context(), ends.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, task := range report.Tasks {
+		if late := task.Lab == "key-and-csr" || task.Lab == "admin-credential"; late != strings.Contains(task.Ungraded, "after the end") {
+			t.Errorf("%s: not graded because %q", task.Lab, task.Ungraded)
+		}
 		want := 0 // changed later, and never graded before; or never done
 		if task.Lab == "cluster-ca" || task.Lab == "key-and-csr" {
 			want = task.Total // before the end

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"net/url"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -14,7 +15,7 @@ import (
 // learner's, no plugin is run for it, and it calls nothing but this machine.
 //
 // Of a node's API server it waits until it is up, or has ended.
-func (w *work) cluster() (client *kubeclient.Client, found string) {
+func (w *work) cluster(ctx context.Context) (client *kubeclient.Client, found string) {
 	if w.admin != nil || w.adminDown != "" {
 		return w.admin, w.adminDown
 	}
@@ -34,7 +35,7 @@ func (w *work) cluster() (client *kubeclient.Client, found string) {
 		return nil, "the lab's cluster cannot be reached: " + err.Error()
 	}
 	if w.lab.cluster != nil && w.lab.cluster.staticPods {
-		if w.adminDown = w.awaitNode(client); w.adminDown != "" {
+		if w.adminDown = w.awaitNode(ctx, client); w.adminDown != "" {
 			return nil, w.adminDown
 		}
 	}

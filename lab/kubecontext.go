@@ -106,7 +106,7 @@ func (w *work) namedFile(kubeconfig, name string) ([]byte, string) {
 }
 
 // loginTime bounds a call of the lab's API server for one check.
-const loginTime = 5 * time.Second
+const loginTime = 15 * time.Second
 
 // trusts returns the certificates by which the context knows its cluster.
 func (c *kubeContext) trusts() ([]*x509.Certificate, string) {

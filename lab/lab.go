@@ -132,6 +132,9 @@ type ExamTask struct {
 	Total   int    `json:"total"`
 	// Checks is what was found then.
 	Checks []CheckResult `json:"checks,omitempty"`
+	// Ungraded says why it was not graded when the exam was finished: what it had
+	// before counts.
+	Ungraded string `json:"ungraded,omitempty"`
 }
 
 // grade notes how a task stands.

@@ -61,8 +61,8 @@ func (m *Machine) Lacks(need string) error {
 	return nil
 }
 
-// Meets says whether the machine has all that a lab needs.
-func (m *Machine) Meets(l *Lab) bool {
+// meets says whether the machine has all that a lab needs.
+func (m *Machine) meets(l *Lab) bool {
 	return !slices.ContainsFunc(l.Needs, func(need string) bool { return m.Lacks(need) != nil })
 }
 

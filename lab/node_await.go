@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"path"
 	"path/filepath"
 	"strings"
@@ -16,12 +15,12 @@ import (
 
 // nodePatience bounds how long a check waits for an API server that has just been
 // started. One that is up is not waited for, nor one that has ended.
-const nodePatience = 15 * time.Second
+const nodePatience = time.Minute
 
 // awaitNode waits until the node acts on the manifests as they are, and until its API
 // server is up. It says in found why it is not.
-func (w *work) awaitNode(client *kubeclient.Client) (found string) {
-	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
+func (w *work) awaitNode(ctx context.Context, client *kubeclient.Client) (found string) {
+	ctx, cancel := context.WithTimeout(ctx, nodePatience)
 	defer cancel()
 	for {
 		report, current := w.nodeReport()
@@ -47,15 +46,15 @@ func (w *work) nodeReport() (report nodeReport, current bool) {
 	if err != nil || json.Unmarshal(data, &report) != nil {
 		return nodeReport{}, false
 	}
-	entries, _ := fs.ReadDir(w.learner.root.FS(), nodeManifests)
 	count := 0
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), ".") || entry.IsDir() {
+	for _, name := range w.learner.list(nodeManifests) {
+		file := filepath.FromSlash(path.Join(nodeManifests, name))
+		if info, err := w.learner.root.Lstat(file); err != nil || info.IsDir() || strings.HasPrefix(name, ".") {
 			continue
 		}
 		count++
-		data, _ := readPlain(w.learner.root, filepath.FromSlash(path.Join(nodeManifests, entry.Name())), maxPodManifest)
-		if report.Pods[entry.Name()].Manifest != hashOf(data) {
+		data, _ := readPlain(w.learner.root, file, maxPodManifest)
+		if report.Pods[name].Manifest != hashOf(data) {
 			return report, false
 		}
 	}

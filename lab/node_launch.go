@@ -7,10 +7,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,9 +60,13 @@ func (w *Workspace) makeNode(ctx context.Context, m *mark, now time.Time, progre
 	})
 }
 
-// writeNodeConfigs writes the kubeconfigs of learner and grader.
+// writeNodeConfigs writes the kubeconfigs of learner and grader that are not there: the
+// learner may have changed theirs, or what they are made of.
 func (w *Workspace) writeNodeConfigs(m *mark) error {
 	for from, to := range map[string]string{adminFile: adminFile, "super-admin.conf": clusterFile(graderFile)} {
+		if _, err := os.Lstat(filepath.Join(w.Dir, filepath.FromSlash(to))); err == nil {
+			continue
+		}
 		if err := w.writeLocal(filepath.Join(w.Dir, filepath.FromSlash(nodeKubernetes), from), to, apiServerURL(m.Port)); err != nil {
 			return err
 		}
@@ -125,14 +132,13 @@ func (w *Workspace) launchNode(ctx context.Context, progress func(string, bool),
 		return failure.New(failure.Failed, "see "+log.Name(), "the process that is to be the node has ended")
 	}
 	_ = in.Close() // it stays
-	step("the node is ready", true)
 	return nil
 }
 
 // nodeStart bounds how long the API server of a node may take to come up, nodeResume
 // how long that of one is waited for that the learner has worked on.
 const (
-	nodeStart  = time.Minute
+	nodeStart  = 3 * time.Minute
 	nodeResume = 10 * time.Second
 )
 
@@ -151,10 +157,13 @@ func (w *Workspace) awaitNode(ctx context.Context, ended <-chan struct{}, step f
 	for {
 		// The roles are made when it is ready for the first time.
 		if code, err := admin.Status(timed, "/readyz"); err == nil && code == 200 {
-			if begin == nil {
-				return nil
+			if begin != nil {
+				if err := begin(timed, admin); err != nil {
+					return err
+				}
 			}
-			return begin(timed, admin)
+			step("the node is ready", true)
+			return nil
 		}
 		select {
 		case <-ended:
@@ -162,7 +171,10 @@ func (w *Workspace) awaitNode(ctx context.Context, ended <-chan struct{}, step f
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timed.Done():
-			return w.notUp(begin != nil)
+			if ctx.Err() != nil { // which ends timed, too: select takes either
+				return ctx.Err()
+			}
+			return w.notUp(begin != nil, step)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -170,17 +182,18 @@ func (w *Workspace) awaitNode(ctx context.Context, ended <-chan struct{}, step f
 
 // notUp is the error for an API server that does not come up. Where the learner works
 // on its manifest already it is none: that is what the lab is about.
-func (w *Workspace) notUp(isNew bool) error {
+func (w *Workspace) notUp(isNew bool, step func(string, bool)) error {
 	if !isNew {
+		step("the node runs; its API server does not answer, see "+nodeJournal, true)
 		return nil
 	}
 	logs, _ := filepath.Glob(filepath.Join(w.Dir, filepath.FromSlash(nodePodLogs), "*", cluster.ComponentAPIServer, "*.log"))
-	path := ""
+	last := ""
 	if len(logs) > 0 {
-		path = logs[len(logs)-1]
+		last = logs[len(logs)-1]
 	}
 	return &cluster.ComponentError{
-		Component: cluster.ComponentAPIServer, Err: errors.New("is not ready"), Log: path, Tail: staticpod.Tail(path),
+		Component: cluster.ComponentAPIServer, Err: errors.New("is not ready"), Log: last, Tail: staticpod.Tail(last),
 	}
 }
 
@@ -193,19 +206,53 @@ func (w *Workspace) resumeNode(ctx context.Context, m *mark, progress func(strin
 	if err := w.writeNodeConfigs(m); err != nil {
 		return err
 	}
+	if err := w.awaitPort(ctx, m.Port); err != nil {
+		return err
+	}
 	return w.launchNode(ctx, progress, nil)
+}
+
+// portTime is how long what has just been killed may take to give its port back.
+const portTime = time.Second
+
+// awaitPort returns when the port of the API server, which kubeconfigs name, can be had.
+// A cluster that is made anew has none yet.
+func (w *Workspace) awaitPort(ctx context.Context, port int) error {
+	if port == 0 {
+		return nil
+	}
+	timed, cancel := context.WithTimeout(ctx, portTime)
+	defer cancel()
+	for {
+		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return l.Close()
+		}
+		if wait(timed) == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var system *os.SyscallError
+		if errors.As(err, &system) {
+			err = system.Err
+		}
+		return failure.Wrap(err, failure.Failed, portHint, "the cluster of lab %q cannot be started: port %d on 127.0.0.1, meant for %s, cannot be used", w.Lab.ID, port, cluster.ComponentAPIServer)
+	}
 }
 
 // nodeRuns says whether a process is the node.
 func (w *Workspace) nodeRuns() (bool, error) {
-	path := filepath.Join(w.clusterPath(), runDir, nodeLock)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	file := filepath.Join(w.clusterPath(), runDir, nodeLock)
+	info, err := os.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() { // the opening of a pipe would wait
 		return false, nil
 	}
-	lock := flock.New(path, flock.SetPermissions(0o600))
+	lock := flock.New(file, flock.SetPermissions(0o600))
 	free, err := lock.TryRLock()
 	if err != nil {
-		return false, failure.Wrap(store.Cause(err), failure.Failed, "", "cannot lock %q", path)
+		return false, failure.Wrap(store.Cause(err), failure.Failed, "", "cannot lock %q", file)
 	}
 	if free {
 		_ = lock.Unlock() // the descriptor goes in any case
@@ -244,9 +291,9 @@ func bindAdmins(ctx context.Context, admin *kubeclient.Client) error {
 }
 
 // isNodeFile says whether the name of a file below the workspace is one that pkictl
-// writes where a lab has a node.
+// writes where a lab has a node. To some systems capital letters are the small ones.
 func isNodeFile(name string) bool {
-	rest, ok := strings.CutPrefix(name, nodeKubernetes+"/")
+	rest, ok := strings.CutPrefix(strings.ToLower(path.Clean(name)), nodeKubernetes+"/")
 	return ok && (strings.HasPrefix(rest, "manifests/") || strings.HasPrefix(rest, "pki/") || slices.Contains([]string{
 		"admin.conf", "super-admin.conf", "kubelet.conf", "controller-manager.conf", "scheduler.conf",
 	}, rest))

@@ -1,13 +1,20 @@
 package lab_test
 
 import (
+	"context"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/lab"
 )
 
@@ -89,9 +96,7 @@ func TestNode(t *testing.T) {
 	t.Parallel()
 	root, l := t.TempDir(), readNodeLab(t)
 	limitClusters(t, l)
-	b := time.Now()
 	w := startCluster(t, l, root)
-	t.Logf("start %v", time.Since(b))
 	stamp := w.Stamp()
 	wantKubectl(t, w, "db", "get", "secrets", "-n", "shop")
 	wantKubectl(t, w, "yes", "auth", "can-i", "*", "*")
@@ -109,25 +114,24 @@ func TestNode(t *testing.T) {
 		"  volumes:\n", "  volumes:\n  - {name: log, hostPath: {path: /var/log/kubernetes/audit/, type: DirectoryOrCreate}}\n")
 	wantFound(t, w, false, "the API server does not answer") // read-only
 	edit(t, w, "name: log, readOnly: true", "name: log")
-	b = time.Now()
 	wantFound(t, w, true, "")
-	t.Logf("restart %v", time.Since(b))
-	b = time.Now()
 	wantFound(t, w, true, "")
-	t.Logf("check %v", time.Since(b))
 	edit(t, w, "  volumes:", "\t volumes:")
 	wantFound(t, w, false, "cannot be used")
 
-	b = time.Now()
 	if err := w.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	t.Logf("stop %v", time.Since(b))
 	wantNothingRuns(t, root)
 	edit(t, w, "\t volumes:", "  volumes:")
+	wantPortRefused(t, w, l, root)
+	changed := appendTo(t, filepath.Join(w.Dir, "admin.conf"), "# mine\n")
 	w = startCluster(t, l, root)
+	if data, err := os.ReadFile(filepath.Join(w.Dir, "admin.conf")); err != nil || string(data) != changed {
+		t.Errorf("the learner's kubeconfig was changed: %v", err)
+	}
 	wantKubectl(t, w, "db", "get", "secrets", "-n", "shop")
-	if _, err := w.Reset(t.Context(), time.Now()); err != nil {
+	if _, err := w.Reset(t.Context(), time.Now(), nil); err != nil {
 		t.Fatal(err)
 	}
 	wantKubectl(t, w, "db", "get", "secrets", "-n", "shop")
@@ -140,5 +144,64 @@ func TestNode(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("processes %v run", running(t, root))
 		}
+	}
+}
+
+func appendTo(t *testing.T, path, text string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, string(data)+text)
+	return string(data) + text
+}
+
+// wantPortRefused has something else take the port of the API server, which the
+// learner's kubeconfigs name.
+func wantPortRefused(t *testing.T, w *lab.Workspace, l *lab.Lab, root string) {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(w.Kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := strings.TrimPrefix(config.Clusters[config.Contexts[config.CurrentContext].Cluster].Server, "https://")
+	taken, err := net.Listen("tcp4", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	m, err := machine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = lab.Start(t.Context(), lab.StartOptions{Lab: l, Root: root, Now: time.Now(), Machine: m})
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(failure.HintOf(err), "reset the lab") || strings.Contains(failure.HintOf(err), "--port") {
+		t.Errorf("%v, hint %q", err, failure.HintOf(err))
+	}
+	wantNothingRuns(t, root)
+}
+
+// TestNodeInterrupted: whoever ends the start of a node is told that, and nothing runs.
+func TestNodeInterrupted(t *testing.T) {
+	t.Parallel()
+	m, err := machine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, l := t.TempDir(), readNodeLab(t)
+	limitClusters(t, l)
+	for range 4 { // which of two ends is seen first is chance
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err = lab.Start(ctx, lab.StartOptions{Lab: l, Root: root, Now: time.Now(), Machine: m, Progress: func(step string, _ bool) {
+			if strings.Contains(step, "waiting for the API server") {
+				cancel()
+			}
+		}})
+		cancel()
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		wantNothingRuns(t, root)
 	}
 }

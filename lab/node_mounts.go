@@ -1,10 +1,10 @@
 package lab
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"path"
 	"path/filepath"
 	"slices"
@@ -72,52 +72,58 @@ func (n *node) hostPath(source *corev1.HostPathVolumeSource) error {
 	return nil
 }
 
-// refusedFlags name files that would name other files in turn, which a process does
-// not see through its mounts.
+// refusedFlags name files that would name other files or programs in turn, which a
+// process does not see through its mounts, or directories of programs that are run.
 func refusedFlags() []string {
-	return []string{"admission-control-config-file", "authorization-config", "authentication-config", "egress-selector-config-file", "tracing-config-file", "config-file"}
+	return []string{
+		"admission-control-config-file", "authorization-config", "authentication-config", "egress-selector-config-file", "tracing-config-file",
+		"config-file", "enable-log-rotation", "log-rotation-config-json", // etcd
+		"flex-volume-plugin-dir", // kube-controller-manager
+	}
 }
 
-// command returns what the container runs, without its first word, and its
-// environment. Every absolute path in them is one that the container sees.
-func (p *nodePod) command(scratch string) (words, env []string, err error) {
+// flagName is the name of a flag as the programs know it: parts of Kubernetes take
+// _ for - in it (k8s.io/component-base/cli/flag, WordSepNormalizeFunc).
+func flagName(word string) string {
+	return strings.ReplaceAll(strings.TrimLeft(word, "-"), "_", "-")
+}
+
+// command returns what the container runs, without its first word. Every absolute
+// path in it is one that the container sees. There are no environment variables:
+// etcd would take flags from them.
+func (p *nodePod) command(scratch string) (words []string, err error) {
 	container := p.component.Container
+	if len(container.Env)+len(container.EnvFrom) > 0 {
+		return nil, errors.New("env: the node of a lab has no environment variables")
+	}
 	all := slices.Concat(container.Command[1:], container.Args)
 	for i, word := range all {
 		name, value, isFlag := strings.Cut(word, "=")
-		if !isFlag {
+		if isFlag = isFlag && strings.HasPrefix(word, "-"); !isFlag {
 			name, value = "", word
 			if i > 0 && !strings.Contains(all[i-1], "=") {
 				name = all[i-1]
 			}
 		}
-		if slices.Contains(refusedFlags(), strings.TrimLeft(name, "-")) {
-			return nil, nil, fmt.Errorf("flag %s: the node of a lab does not have it", name)
+		if slices.Contains(refusedFlags(), flagName(name)) {
+			return nil, fmt.Errorf("flag %s: the node of a lab does not have it", name)
 		}
 		seen, err := p.seen(name, value, scratch)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if isFlag {
 			seen = name + "=" + seen
 		}
 		words = append(words, seen)
 	}
-	env = []string{}
-	for _, v := range container.Env {
-		value, err := p.seen(v.Name, v.Value, scratch)
-		if err != nil {
-			return nil, nil, err
-		}
-		env = append(env, v.Name+"="+value)
-	}
-	return words, env, nil
+	return words, nil
 }
 
 // seen returns where a path of the container is on this machine: on the node where it
 // is mounted, or else in the container's own root. What is no path stays as it is.
 func (p *nodePod) seen(name, value, scratch string) (string, error) {
-	if slices.Contains(strings.Split(value, "/"), "..") || strings.Contains(value, "file:") {
+	if hidesPath(value) {
 		return "", fmt.Errorf("%s: the node of a lab takes no such value as %q", name, value)
 	}
 	if !path.IsAbs(value) {
@@ -135,15 +141,45 @@ func (p *nodePod) seen(name, value, scratch string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := p.node.within(below); err != nil {
+	if err := p.node.within(below, slices.Contains(writers(), flagName(name))); err != nil {
 		return "", fmt.Errorf("%s: %s %w", name, host, err)
 	}
 	return filepath.Join(p.node.Dir, filepath.FromSlash(below)), nil
 }
 
+// hidesPath says whether a value has a path in it that seen would not find, which
+// leads out of the container: by .., behind a comma, or in a URL of files or sockets,
+// of which etcd removes what is there before it listens. Those of http and https, and
+// ranges of addresses, are none.
+func hidesPath(value string) bool {
+	if slices.Contains(strings.Split(value, "/"), "..") {
+		return true
+	}
+	for i, part := range strings.Split(value, ",") {
+		if _, err := netip.ParsePrefix(part); err == nil {
+			continue
+		}
+		part = strings.NewReplacer("http://", "", "https://", "").Replace(part)
+		if i > 0 && path.IsAbs(part) {
+			return true
+		}
+		for at := 1; at < len(part); at++ {
+			if part[at] == '/' && !isOfName(part[at-1]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isOfName says whether a slash behind a character goes on with a path, and begins none.
+func isOfName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("/._-", c) >= 0
+}
+
 // within refuses a path that leads out of the node, and a kubeconfig that would run a
-// program.
-func (n *node) within(name string) error {
+// program or have another file read. A file that is written may be of any size.
+func (n *node) within(name string, written bool) error {
 	info, err := n.root.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if link, lerr := n.root.Lstat(name); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
@@ -154,18 +190,28 @@ func (n *node) within(name string) error {
 	if err != nil {
 		return errors.New("leads out of the node, or cannot be read")
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxPodManifest {
+	if info.IsDir() || written && info.Mode().IsRegular() {
 		return nil
 	}
 	data, err := readPlain(n.root, name, maxPodManifest)
-	if err != nil || !bytes.Contains(data, []byte("exec")) {
-		return nil //nolint:nilerr // the process says what is wrong with it
+	if err != nil {
+		return err
 	}
-	if config, err := clientcmd.Load(data); err == nil {
-		for _, user := range config.AuthInfos {
-			if user.Exec != nil || user.AuthProvider != nil {
-				return errors.New("would run a program for a credential")
-			}
+	config, err := clientcmd.Load(data)
+	if err != nil {
+		return nil //nolint:nilerr // it is no kubeconfig
+	}
+	for _, user := range config.AuthInfos {
+		if user.Exec != nil || user.AuthProvider != nil {
+			return errors.New("would run a program for a credential")
+		}
+		if user.ClientCertificate+user.ClientKey+user.TokenFile != "" {
+			return errors.New("names a file; the node of a lab takes kubeconfigs that have all in them")
+		}
+	}
+	for _, server := range config.Clusters {
+		if server.CertificateAuthority != "" {
+			return errors.New("names a file; the node of a lab takes kubeconfigs that have all in them")
 		}
 	}
 	return nil
@@ -179,8 +225,8 @@ func writers() []string { return []string{"audit-log-path", "data-dir", "wal-dir
 func (p *nodePod) readOnly() error {
 	container := p.component.Container
 	for _, word := range slices.Concat(container.Command[1:], container.Args) {
-		name, value, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
-		if !slices.Contains(writers(), name) || !path.IsAbs(value) {
+		name, value, _ := strings.Cut(word, "=")
+		if !slices.Contains(writers(), flagName(name)) || !path.IsAbs(value) {
 			continue
 		}
 		if at := p.component.MountOf(path.Clean(value)); at >= 0 && container.VolumeMounts[at].ReadOnly {

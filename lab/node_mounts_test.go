@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/pkictl/pkictl/internal/staticpod"
 )
 
 const execConfig = `apiVersion: v1
@@ -40,7 +44,11 @@ func TestNodeMounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, text := range map[string]string{"kubernetes/exec.conf": execConfig, "kubernetes/file": "x"} {
+	for name, text := range map[string]string{
+		"kubernetes/exec.conf": execConfig, "kubernetes/file": "x", "kubernetes/escaped.conf": strings.Replace(execConfig, "exec:", `"\x65xec":`, 1),
+		"kubernetes/padded.conf": execConfig + strings.Repeat("#", maxPodManifest), "kubernetes/token.conf": execConfig[:strings.Index(execConfig, "exec")] + "tokenFile: /etc/hostname}}]\n",
+		"kubernetes/ca.conf": strings.Replace(execConfig[:strings.Index(execConfig, "users:")], "server:", "certificate-authority: /etc/hostname, server:", 1),
+	} {
 		if err := os.WriteFile(filepath.Join(dir, "node/etc", name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -56,12 +64,28 @@ func TestNodeMounts(t *testing.T) {
 		{"up", "/etc", "", "--x=/in/../../../../a", "", "takes no such value"},
 		{"up, relative", "/etc", "", "--x=../../a", "", "takes no such value"},
 		{"a file URL", "/etc", "", "--x=file:///etc/hosts", "", "takes no such value"},
+		{"a file URL in capitals", "/etc", "", "--log-outputs=FILE:///etc/hosts", "", "takes no such value"},
+		{"a socket", "/etc", "", "--listen-client-urls=unix:///etc/hosts", "", "takes no such value"},
+		{"a second path", "/etc", "", "--log-outputs=/in/a,/etc/hosts", "", "takes no such value"},
+		{"a second path behind a word", "/etc", "", "--log-outputs=stderr,/etc/hosts", "", "takes no such value"},
+		{"a path in JSON", "/etc", "", `--x={"filename":"/etc/hosts"}`, "", "takes no such value"},
+		{"a path with =", "/etc", "", "/in/a,/etc/hosts=b", "", "takes no such value"},
+		{"URLs", "/etc", "", "--x=cp-1=https://127.0.0.1:1,http://[::1]:2/health", "cp-1=https://127.0.0.1:1,http://[::1]:2/health", ""},
+		{"ranges", "/etc", "", "--x=10.96.0.0/12,fd00::/108", "10.96.0.0/12,fd00::/108", ""},
+		{"versions", "/etc", "", "--x=api/all=true,apps/v1=false", "api/all=true,apps/v1=false", ""},
 		{"up on the host", "/etc/../../..", "", "--x=/in/a", "", "has .. in it"},
 		{"a link out", "/etc/out", "", "--x=/in/a", "", "leads out"},
 		{"a link up", "/etc/up", "", "--x=/in/a", "", "leads out"},
 		{"below a link out", "/etc", "", "--x=/in/out/a", "", "leads out"},
 		{"a file that is a link out", "/etc/kubernetes", "", "--x=/in/pki/ca.crt", "", "leads out"},
 		{"a kubeconfig with a plugin", "/etc/kubernetes", "", "--kubeconfig=/in/exec.conf", "", "run a program"},
+		{"a plugin, escaped", "/etc/kubernetes", "", "--kubeconfig=/in/escaped.conf", "", "run a program"},
+		{"a plugin in a long file", "/etc/kubernetes", "", "--kubeconfig=/in/padded.conf", "", "is larger than"},
+		{"a long file that is written", "/etc/kubernetes", "", "--audit_log_path=/in/padded.conf", filepath.Join(dir, "node/etc/kubernetes/padded.conf"), ""},
+		{"a kubeconfig with a file", "/etc/kubernetes", "", "--kubeconfig=/in/token.conf", "", "names a file"},
+		{"a kubeconfig with the file of a CA", "/etc/kubernetes", "", "--kubeconfig=/in/ca.conf", "", "names a file"},
+		{"a directory of programs", "/etc", "", "--flex-volume-plugin-dir=/in/a", "", "does not have it"},
+		{"a flag with underscores", "/etc", "", "--admission_control_config_file=/in/a", "", "does not have it"},
 		{"a file that names others", "/etc", "", "--admission-control-config-file=/in/a", "", "does not have it"},
 		{"no such file", "/etc/nothing", "File", "--x=/in", "", "is not a file"},
 		{"no such directory", "/etc/nothing", "Directory", "--x=/in", "", "is not a directory"},
@@ -78,7 +102,7 @@ func TestNodeMounts(t *testing.T) {
 			}
 			var words []string
 			if err = pod.mount(); err == nil {
-				words, _, err = pod.command(scratch)
+				words, err = pod.command(scratch)
 			}
 			if test.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), test.fault) {
@@ -95,6 +119,14 @@ func TestNodeMounts(t *testing.T) {
 			}
 		})
 	}
+	pod, err := n.newPod("a.yaml", "h", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"+
+		"spec: {containers: [{name: a, command: [etcd], env: [{name: ETCD_CONFIG_FILE, value: /etc/etcd.yaml}]}]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if words, err := pod.command(scratch); err == nil || !strings.Contains(err.Error(), "no environment") {
+		t.Errorf("%q %v", words, err)
+	}
 	for _, command := range []string{"[sh, -c, id]", "[/bin/sh]", "[]", "[./kube-apiserver]", "[../kube-apiserver]"} {
 		pod, err := n.newPod("a.yaml", "h", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, command: "+command+"}]}\n"))
 		if err != nil {
@@ -104,4 +136,41 @@ func TestNodeMounts(t *testing.T) {
 			t.Errorf("%s would run %q", command, program)
 		}
 	}
+}
+
+// FuzzNodeCommand: whatever a manifest says, a process is given no path outside of the
+// workspace, and no file of the machine by a URL.
+func FuzzNodeCommand(f *testing.F) {
+	dir := f.TempDir()
+	n, err := newNode(NodeOptions{Dir: dir})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(n.close)
+	for _, word := range []string{"--log-outputs=stderr,/etc/x", "unix:///a", "--x=cp-1=https://127.0.0.1:1", "/in/../..", `{"a":"/b"}`, "10.0.0.0/8,fd00::/8", "--etcd-servers=https:///etc/x"} {
+		f.Add(word, "/in")
+	}
+	f.Add("/=", "0")
+	f.Fuzz(func(t *testing.T, word, at string) {
+		pod := &corev1.Pod{Spec: corev1.PodSpec{
+			Containers: []corev1.Container{{Command: []string{"etcd", word}, VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: at, SubPath: at}}}},
+			Volumes:    []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: at}}}},
+		}}
+		p := &nodePod{node: n, component: &staticpod.Component{Pod: pod, Container: &pod.Spec.Containers[0]}}
+		words, err := p.command("cluster/run/containers/a")
+		if err != nil {
+			return
+		}
+		value := words[0]
+		if _, after, ok := strings.Cut(value, "="); ok && strings.HasPrefix(value, "-") {
+			value = after
+		}
+		value = strings.TrimPrefix(value, dir+"/")
+		for _, part := range strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(",=\"'; ", c) }) {
+			isURL := strings.HasPrefix(part, "http://") || strings.HasPrefix(part, "https://")
+			if strings.HasPrefix(part, "/") || !isURL && strings.Contains(part, "://") || slices.Contains(strings.Split(part, "/"), "..") {
+				t.Errorf("%q becomes %q", word, words)
+			}
+		}
+	})
 }

@@ -151,7 +151,7 @@ func (p *nodePod) run(n int) error {
 	if err := p.mount(); err != nil {
 		return err
 	}
-	words, env, err := p.command(scratch)
+	words, err := p.command(scratch)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (p *nodePod) run(n int) error {
 		return fmt.Errorf("container %s ended: exit status 1", p.component.Name)
 	}
 	cmd := exec.Command(program, words...)
-	cmd.Env, cmd.Dir = env, filepath.Join(p.node.Dir, filepath.FromSlash(scratch))
+	cmd.Env, cmd.Dir = []string{}, filepath.Join(p.node.Dir, filepath.FromSlash(scratch))
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, cluster.ChildAttributes()
 	return p.wait(cmd)
 }

@@ -64,28 +64,38 @@ func (p *podTemplate) podFault() string {
 
 // profilesFault: ValidateSeccompProfileField and ValidateAppArmorProfileField.
 func profilesFault(seccomp *corev1.SeccompProfile, appArmor *corev1.AppArmorProfile) string {
-	types := []string{string(corev1.SeccompProfileTypeRuntimeDefault), string(corev1.SeccompProfileTypeUnconfined), string(corev1.SeccompProfileTypeLocalhost)}
-	check := func(what, kind string, file *string) string {
-		switch isLocal := kind == types[2]; {
-		case !slices.Contains(types, kind):
-			return fmt.Sprintf("%s has the type %q; there are %s", what, kind, strings.Join(types, ", "))
-		case isLocal && (file == nil || *file == ""):
-			return what + " of type Localhost needs a localhostProfile"
-		case !isLocal && file != nil:
-			return what + " has a localhostProfile, and is not of type Localhost"
-		}
-		return ""
-	}
 	if seccomp != nil {
-		if found := check("seccompProfile", string(seccomp.Type), seccomp.LocalhostProfile); found != "" {
+		file := deref(seccomp.LocalhostProfile)
+		found := profileFault("seccompProfile", string(seccomp.Type), seccomp.LocalhostProfile)
+		switch {
+		case found != "":
 			return found
-		}
-		if file := seccomp.LocalhostProfile; file != nil && leavesDir(*file) {
-			return fmt.Sprintf("localhostProfile %q is not below the directory of the kubelet's profiles", *file)
+		case path.IsAbs(file):
+			return fmt.Sprintf("localhostProfile %s is absolute, and must be relative to the kubelet's directory for seccomp", file)
+		case leavesDir(file):
+			return fmt.Sprintf("localhostProfile %s has .. in it", file)
 		}
 	}
 	if appArmor != nil {
-		return check("appArmorProfile", string(appArmor.Type), appArmor.LocalhostProfile)
+		if found := profileFault("appArmorProfile", string(appArmor.Type), appArmor.LocalhostProfile); found != "" {
+			return found
+		}
+		if name := deref(appArmor.LocalhostProfile); name != strings.TrimSpace(name) {
+			return fmt.Sprintf("localhostProfile %q has spaces around it", name)
+		}
+	}
+	return ""
+}
+
+func profileFault(field, kind string, name *string) string {
+	types := []string{string(corev1.SeccompProfileTypeRuntimeDefault), string(corev1.SeccompProfileTypeUnconfined), string(corev1.SeccompProfileTypeLocalhost)}
+	switch isLocal := kind == types[2]; {
+	case !slices.Contains(types, kind):
+		return fmt.Sprintf("%s has the type %q; there are %s", field, kind, strings.Join(types, ", "))
+	case isLocal && strings.TrimSpace(deref(name)) == "":
+		return field + " has the type Localhost and no localhostProfile"
+	case !isLocal && name != nil:
+		return fmt.Sprintf("%s has the type %s and a localhostProfile, which is for Localhost alone", field, kind)
 	}
 	return ""
 }

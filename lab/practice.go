@@ -42,7 +42,7 @@ func Next(labs []*Lab, after *Lab, progress []Progress, m *Machine) *Lab {
 		}
 	}
 	for i := 1; i < len(labs); i++ {
-		if l := labs[(at+i)%len(labs)]; !passed[l.ID] && m.Meets(l) {
+		if l := labs[(at+i)%len(labs)]; !passed[l.ID] && m.meets(l) {
 			return l
 		}
 	}

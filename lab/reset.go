@@ -21,8 +21,9 @@ const oldDir = "before-reset"
 // nothing. Links are moved as they are: what they lead to is not touched.
 //
 // A cluster of the lab is not moved but ended and deleted with its data, and another
-// one is started.
-func (w *Workspace) Reset(ctx context.Context, now time.Time) (movedTo string, err error) {
+// one is started. Progress is told what begins, and with done what has ended; it may be
+// nil.
+func (w *Workspace) Reset(ctx context.Context, now time.Time, progress func(step string, done bool)) (movedTo string, err error) {
 	if err := w.machine.lacks(w.Lab); err != nil {
 		return "", err
 	}
@@ -32,7 +33,7 @@ func (w *Workspace) Reset(ctx context.Context, now time.Time) (movedTo string, e
 			return err
 		}
 		m.StartedAt = now
-		movedTo, err = w.begin(ctx, m, now, nil)
+		movedTo, err = w.begin(ctx, m, now, progress)
 		return err
 	})
 	return movedTo, err

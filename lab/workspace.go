@@ -133,11 +133,14 @@ func OpenWorkspace(root string, lab *Lab, machine *Machine) (*Workspace, error) 
 		return nil, err
 	}
 	if m.Unfinished {
-		return nil, failure.New(failure.Failed, "start the lab again", "the workspace %q was never completed", w.Dir)
+		return nil, failure.Wrap(ErrUnfinished, failure.Failed, "start the lab again", "cannot go on in %q", w.Dir)
 	}
 	w.StartedAt = m.StartedAt
 	return w, nil
 }
+
+// ErrUnfinished says that the start or the reset of a lab was killed: Start begins anew.
+var ErrUnfinished = errors.New("the workspace was never completed")
 
 // errNoMark says that there is no mark: the directory is not ours.
 var errNoMark = errors.New("no workspace of a lab")

@@ -245,7 +245,7 @@ func TestReset(t *testing.T) {
 	before := tree(t, outside)
 
 	later := now.Add(time.Hour)
-	moved, err := w.Reset(t.Context(), later)
+	moved, err := w.Reset(t.Context(), later, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func TestReset(t *testing.T) {
 	if got := tree(t, moved); got["/admin.key"] != "-rw------- my work" || !strings.HasSuffix(got["/pki/ca.crt"], "my own") || !strings.HasSuffix(got["/out"], outside) {
 		t.Errorf("moved %v", got)
 	}
-	if again, err := w.Reset(t.Context(), later); err != nil || again == moved {
+	if again, err := w.Reset(t.Context(), later, nil); err != nil || again == moved {
 		t.Errorf("%q %v", again, err)
 	}
 	opened, err := lab.OpenWorkspace(root, named(t, "admin-credential"), nil)
@@ -284,7 +284,7 @@ func TestResetNotThrough(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := tree(t, outside)
-			if moved, err := w.Reset(t.Context(), now); err == nil {
+			if moved, err := w.Reset(t.Context(), now, nil); err == nil {
 				t.Errorf("moved to %q", moved)
 			}
 			wantSame(t, before, tree(t, outside))

@@ -149,6 +149,9 @@ func (p *labPlain) examFinish(ctx context.Context) error {
 	}
 	for i, t := range r.Tasks {
 		p.say("Task %d, %s: %d of %s", i+1, text(reported.lab(t).Title), t.Points, plural(t.Total, "point"))
+		if why := examUngraded(t); why != "" {
+			p.say("%s", why)
+		}
 		if result := reported.results[t.Lab]; result != nil && !result.Passed() {
 			p.sayResult(result)
 		}

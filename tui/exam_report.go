@@ -205,11 +205,11 @@ func (s *examReport) drawTask(i int, t lab.ExamTask, width int) []string {
 		return out
 	}
 	result := s.reported.results[t.Lab]
-	if result == nil {
-		return append(out, labStyled(s.theme.Faint, labIndent("      ", breakLines("Its directory is not there any more: "+text(t.Dir), width-6)))...)
+	if why := examUngraded(t); why != "" {
+		out = append(out, labStyled(s.theme.Faint, labIndent("      ", breakLines(why, width-6)))...)
 	}
-	if result.Points != t.Points {
-		out = append(out, labStyled(s.theme.Faint, labIndent("      ", breakLines("Its files have changed after the end; this is what they are now:", width-6)))...)
+	if result == nil {
+		return out
 	}
 	if result.Passed() {
 		return append(out, "      "+s.theme.Faint.Render("Nothing was missed."))
@@ -220,4 +220,15 @@ func (s *examReport) drawTask(i int, t lab.ExamTask, width int) []string {
 		}
 	}
 	return out
+}
+
+// examUngraded says why a task was not graded at the end, empty where it was.
+func examUngraded(t lab.ExamTask) string {
+	switch {
+	case t.Ungraded == "":
+		return ""
+	case t.Checks == nil:
+		return "It was not graded: " + text(t.Ungraded) + "."
+	}
+	return "The last grade before the end counts: " + text(t.Ungraded) + "."
 }

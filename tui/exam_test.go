@@ -221,3 +221,16 @@ func TestExamFits(t *testing.T) {
 	labTestFits(t, newExam(d.w))
 	labTestFits(t, newExamReport(d.w))
 }
+
+// A lab of an exam that goes on has neither hints nor grades beside the exam.
+func TestExamLabs(t *testing.T) {
+	t.Parallel()
+	dir, clock := labTestDir(t), newLabTestClock()
+	s := driveLabs(t, dir, clock).begin()
+	d := driveLabs(t, dir, clock)
+	d.start(push(newLab(d.w, labTestNamed(t, labTestID))))
+	d.wantScreen("is a task of the exam that goes on")
+	clock.goOn(s.found.exam.EndsAt.Sub(clock.Now()) + time.Second)
+	d.keys("enter")
+	d.wantScreen("enter makes a directory")
+}

@@ -38,14 +38,18 @@ func loadLabs(w *world) (labsState, error) {
 type labSay func(step string, done bool)
 
 // labResume opens the workspace of a lab that was started; there is none for a lab
-// that was not, or whose directory is gone. Its cluster is started if it does not run.
+// that was not, or whose directory is gone or half made. Its cluster is started if it
+// does not run. One that an exam asks for is not opened: here are hints and grades.
 func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
 	p, err := lab.OpenProgress(w.LabDir).Get(l.ID)
+	if err == nil {
+		err = lab.RefuseInExam(w.LabDir, l.ID, w.Now())
+	}
 	if err != nil || p.StartedAt.IsZero() {
 		return nil, p, err
 	}
 	space, err := lab.OpenWorkspace(w.LabDir, l, w.Machine)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, lab.ErrUnfinished) {
 		return nil, p, nil
 	}
 	if err == nil {
@@ -65,8 +69,8 @@ func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say l
 }
 
 // labReset begins the lab anew, in the same directory.
-func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, _ labSay) (*lab.Workspace, lab.Progress, error) {
-	if _, err := space.Reset(ctx, w.Now()); err != nil {
+func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
+	if _, err := space.Reset(ctx, w.Now(), say); err != nil {
 		return space, lab.Progress{}, err
 	}
 	anew, err := lab.OpenWorkspace(w.LabDir, l, w.Machine)
@@ -77,8 +81,12 @@ func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, _
 	return anew, p, err
 }
 
-// labCheck grades what is there, and takes down what is better than before.
+// labCheck grades what is there, and takes down what is better than before. An exam may
+// have begun since the lab was opened.
 func labCheck(ctx context.Context, w *world, space *lab.Workspace) (*lab.Result, lab.Progress, error) {
+	if err := lab.RefuseInExam(w.LabDir, space.Lab.ID, w.Now()); err != nil {
+		return nil, lab.Progress{}, err
+	}
 	return lab.OpenProgress(w.LabDir).Grade(ctx, space, w.Now())
 }
 

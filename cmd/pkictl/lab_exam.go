@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,6 +167,9 @@ func (a *app) printExam(session *lab.Session, begun bool) error {
 		switch left := session.Remaining(a.now()); {
 		case begun:
 			p.text("", "There are no hints, and no grades before the end. ⚑ is a task that you have flagged, ~ one that you have written something for.")
+			if hasCluster(session) {
+				p.text("", "Finish in time: a minute after the end no cluster is graded any more. What you had graded before counts then: "+printable(a.examLine("check")))
+			}
 			p.line("Next: %s", printable(a.asCalled(a.examLine("show")+" 1")))
 		case left > 0:
 			p.line("Next: %s", printable(a.asCalled(a.examLine("show")+" NUMBER, and at the end: "+a.examLine("finish"))))
@@ -175,6 +179,16 @@ func (a *app) printExam(session *lab.Session, begun bool) error {
 			p.line("Next: %s", printable(a.asCalled(a.examLine("report"))))
 		}
 	})
+}
+
+// hasCluster says whether a task of the exam has one.
+func hasCluster(session *lab.Session) bool {
+	for _, t := range session.Exam().Tasks {
+		if l, err := lab.Named(t.Lab); err == nil && slices.Contains(l.Needs, lab.NeedsCluster) {
+			return true
+		}
+	}
+	return false
 }
 
 // examLeft says how much time is left.
@@ -318,7 +332,7 @@ nothing to the grading.`,
 				err = session.Flag(cmd.Context(), t.Lab, !off, a.now())
 			}
 			if err != nil {
-				return a.examOver(err)
+				return a.examOver(session, err)
 			}
 			return a.printExam(session, false)
 		},
@@ -328,8 +342,8 @@ nothing to the grading.`,
 }
 
 // examOver says with which command an exam is finished whose time is over.
-func (a *app) examOver(err error) error {
-	if failure.KindOf(err) == failure.Refused {
+func (a *app) examOver(session *lab.Session, err error) error {
+	if failure.KindOf(err) == failure.Refused && session.Remaining(a.now()) == 0 {
 		return failure.New(failure.Refused, "see the report with: "+a.examLine("finish"), "%v", err)
 	}
 	return err
@@ -384,7 +398,7 @@ func (a *app) labExamCheck(cmd *cobra.Command, args []string, assets string) err
 	result := examGraded{kind("LabExamGrading"), []string{}, status.Remaining}
 	for _, id := range chosen {
 		if _, err := session.Grade(cmd.Context(), id, a.now()); err != nil {
-			return a.examOver(err)
+			return a.examOver(session, err)
 		}
 		result.Graded = append(result.Graded, id)
 	}

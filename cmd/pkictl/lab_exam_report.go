@@ -20,7 +20,9 @@ func (a *app) labExamFinishCmd() *cobra.Command {
 		Short: "End the exam, grade all tasks, and report by domain",
 		Long: `End the exam, grade all tasks, and report how it went: by domain, and by task with
 what was missed. It asks while there is time left. A task in which something was
-changed after the end keeps the points that it had when it was last graded.
+changed after the end keeps the points that it had when it was last graded; so
+does one with a cluster, where a change leaves no trace, if that is more than a
+minute after the end. The clusters are ended.
 
 Exit codes: 0 passed, 3 not passed.`,
 		Example: `  pkictl lab exam start --minutes 15
@@ -151,10 +153,12 @@ func (p labPage) examTask(number int, t lab.ExamTask, result *lab.Result) {
 	p.line("%s %2d %s %s", p.paint(sgr, sign), number, printable(examTitle(t.Lab)),
 		p.paint(sgrFaint, fmt.Sprintf("(%s, %d of %s, %d %% of the exam)", t.Lab, t.Points, count(t.Total, "point"), t.Weight)))
 	switch {
-	case result == nil && t.Points < t.Total:
-		p.text("     ", "It was not graded: its directory or its cluster was gone.")
-		return
-	case result == nil || result.Passed():
+	case t.Ungraded != "" && result == nil:
+		p.text("     ", "It was not graded: "+printable(t.Ungraded)+".")
+	case t.Ungraded != "":
+		p.text("     ", "The last grade before the end counts: "+printable(t.Ungraded)+".")
+	}
+	if result == nil || result.Passed() {
 		return
 	}
 	var missed []lab.CheckResult

@@ -64,7 +64,10 @@ func (a *app) labReset(cmd *cobra.Command, args []string, f labResetFlags) error
 		}
 	}
 	a.stopsOthers()
-	if result.MovedTo, err = w.Reset(cmd.Context(), a.now()); err != nil {
+	steps := a.newSteps()
+	result.MovedTo, err = w.Reset(cmd.Context(), a.now(), steps.show)
+	steps.clear()
+	if err != nil {
 		return a.labFailed(err)
 	}
 	return a.print(result, func(out io.Writer) {

@@ -79,11 +79,18 @@ func (a *app) labStart(cmd *cobra.Command, args []string, f labFlags) error {
 		} else if len(files) > 0 {
 			p.text("", "You begin with: "+strings.Join(files, ", "))
 		}
-		if chosen.here {
+		if chosen.here && !a.needsEnter(w) {
 			p.line("Next: pkictl lab check")
 			return
 		}
 		p.line("Next: %s", printable(w.Lab.Enter(w.Dir)))
 		p.line("Then: %s", a.asCalled("pkictl lab check, and if need be: pkictl lab hint"))
 	})
+}
+
+// needsEnter says whether kubectl would reach another cluster than the lab's from its
+// directory: in a shell that is new since a reboot, say.
+func (a *app) needsEnter(w *lab.Workspace) bool {
+	config := w.Kubeconfig()
+	return config != "" && a.env("KUBECONFIG") != config
 }

@@ -140,7 +140,7 @@ func corpus() []string {
 		"network inet stream,", "network inet,", "network tcp,", "network stream,", "network foo,", "deny network raw,", "network inet6 dgram,", "#include <abstractions/base>",
 		"include <abstractions/base>", "#include <abstractions/base>,", "include <abstractions/foo>", "include if exists <local/foo>", "# include <abstractions/base>",
 		"@{FOO}/x r,", "/a px,\n/b Px,\n/c cx,\n/d ux,\n/e pix,", "/a rR,", "/a w,\n/a r,", "/a\n r\n,", "/a  rw ,", "deny @{X}/a w,", "umount,", "mount,", "ptrace,",
-		"ptrace (read) peer=a,", "signal,", "signal (send,receive) peer=a,", "signal (foo),", "deny mount,", "mount options=(ro, bind) /a -> /b,", "mount fstype=proc,",
+		"ptrace (read) peer=a,", "dbus,", "deny dbus send bus=session,", "signal,", "signal (send,receive) peer=a,", "signal (foo),", "deny mount,", "mount options=(ro, bind) /a -> /b,", "mount fstype=proc,",
 		"pivot_root,", "unix,", "unix (connect) type=stream,", "set rlimit nofile <= 100,", "change_profile -> b,", "link /a -> /b,", "link subset /a -> /b,", "deny link /a -> /b,",
 		"foo,", "write /a,", "/a read,", "deny write /**,", "deny /proc/** wklx,", "deny /sys/[^f]*/** wklx,", "deny @{PROC}/sys/[^k]** w,", ",", "/a r,,", "/a r;", "file, deny /** w,",
 		"/a/**rw,", "/a w ,", "allow deny /a r,", "deny deny /a r,", "owner owner /a r,", "/a \"r\",", "'/a b' r,", "/a r, # why", "/a # why\n r,", "/tmp/{a,b} rw,", "/tmp/{a, b} rw,",

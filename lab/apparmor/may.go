@@ -56,18 +56,3 @@ func (p *Profile) ExecModes(path string, owner bool) []string {
 	}
 	return modes
 }
-
-// MayUse says whether the profile lets a program use a capability, such as net_admin.
-func (p *Profile) MayUse(capability string) Decision {
-	var decision Decision
-	for _, r := range p.caps {
-		if len(r.names) > 0 && !slices.Contains(r.names, capability) {
-			continue
-		}
-		if r.deny {
-			return Decision{Rule: "deny capability " + capability}
-		}
-		decision = Decision{Allowed: true, Rule: "capability"}
-	}
-	return decision
-}

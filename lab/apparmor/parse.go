@@ -27,7 +27,6 @@ type Profile struct {
 	Children []*Profile
 
 	files []fileRule
-	caps  []capabilityRule
 }
 
 // Complain says whether the kernel lets everything pass that no rule denies, and writes

@@ -40,11 +40,6 @@ type fileRule struct {
 	text        string
 }
 
-type capabilityRule struct {
-	deny  bool
-	names []string // none are all
-}
-
 // qualifiers stand before a rule, in this order.
 type qualifiers struct{ audit, deny, owner, other bool }
 
@@ -86,7 +81,7 @@ func (p *parser) read(profile *Profile, all []word) error {
 		return capability(profile, q, rest)
 	case "network":
 		return network(rest)
-	case "signal", "ptrace", "unix", "mount", "remount", "umount", "unmount", "pivot_root", "change_profile", "set", "userns":
+	case "signal", "ptrace", "unix", "mount", "remount", "umount", "unmount", "pivot_root", "change_profile", "set", "userns", "dbus", "mqueue", "io_uring":
 		return p.other(first.text, rest)
 	}
 	if _, _, err := parsePerms(first.text, q.deny); err == nil { // before the path
@@ -212,15 +207,12 @@ var capabilities = [...]string{"audit_control", "audit_read", "audit_write", "bl
 	"net_bind_service", "net_broadcast", "net_raw", "perfmon", "setfcap", "setgid", "setpcap", "setuid", "sys_admin", "sys_boot", "sys_chroot",
 	"sys_module", "sys_nice", "sys_pacct", "sys_ptrace", "sys_rawio", "sys_resource", "sys_time", "sys_tty_config", "syslog", "wake_alarm"}
 
-func capability(profile *Profile, q qualifiers, words []word) error {
-	rule := capabilityRule{deny: q.deny}
+func capability(_ *Profile, _ qualifiers, words []word) error {
 	for _, w := range words {
 		if !slices.Contains(capabilities[:], w.text) {
 			return fmt.Errorf("there is no capability %s", w.text)
 		}
-		rule.names = append(rule.names, w.text)
 	}
-	profile.caps = append(profile.caps, rule)
 	return nil
 }
 
@@ -270,7 +262,7 @@ func otherWords(kind string) []string {
 func (p *parser) other(kind string, words []word) error {
 	for _, w := range words {
 		text := w.text
-		if kind == "set" || kind == "change_profile" || w.quoted || text == "->" || text == "in" || isPath(text) {
+		if slices.Contains([]string{"set", "change_profile", "dbus", "mqueue", "io_uring"}, kind) || w.quoted || text == "->" || text == "in" || isPath(text) {
 			continue
 		}
 		name, _, _ := strings.Cut(text, "=")

@@ -17,12 +17,8 @@ type Event map[string]any
 
 // CheckEvent says which of an event's fields there is not, or has a value of another
 // type. Evaluation takes such a field for one without a value.
-func (r *Rules) CheckEvent(e Event) error { return checkEvent(e, r.fields) }
-
-// CheckEvent is for who has no rules yet.
-func CheckEvent(e Event) error { return checkEvent(e, knownFields()) }
-
-func checkEvent(e Event, fields map[string]field) error {
+func CheckEvent(e Event) error {
+	fields := knownFields()
 	for name, data := range e {
 		base, _, _ := strings.Cut(name, "[")
 		f, ok := lookUp(fields, base)

@@ -283,6 +283,10 @@ func TestRuleBeforeMacro(t *testing.T) {
 	if got := read(t, ruleWith("proc.name in (nanes, my_names)")).Suspects(&Rule{}); got != nil {
 		t.Error(got)
 	}
+	listed := read(t, "- list: l\n  items: [a_b]\n"+ruleWith("proc.name in (l)"))
+	if got := listed.Suspects(listed.Named("R")); got != nil {
+		t.Error(got)
+	}
 	typo := read(t, ruleWith("proc.name in (nanes, my_names)"))
 	if got := typo.Suspects(typo.Named("R")); !slices.Equal(got, []string{"my_names"}) {
 		t.Error(got)
@@ -301,10 +305,6 @@ func TestOutput(t *testing.T) {
 	rule := r.Named("R")
 	if got := r.OutputFields(rule); !slices.Equal(got, []string{"user.name", "container.info", "proc.aname[2]", "proc.name", "proc.exe"}) {
 		t.Error(got)
-	}
-	e := event(t, `{"user.name": "root", "proc.name": "sh", "proc.exe": "/BIN/SH"}`)
-	if got, want := r.Alert(rule, e), "100% (user=root <NA> parent=<NA>.sh, /bin/sh)"; got != want {
-		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -335,9 +335,6 @@ func TestCheckEvent(t *testing.T) {
 		if err := CheckEvent(e); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", fields, err)
 		}
-		if err := read(t, stock).CheckEvent(e); err == nil {
-			t.Errorf("%s: no error", fields)
-		}
 	}
 }
 
@@ -360,7 +357,6 @@ func FuzzRules(f *testing.F) {
 		}
 		for _, rule := range rules.All() {
 			rule.Matches(e)
-			rules.Alert(rule, e)
 			rules.OutputFields(rule)
 		}
 	})

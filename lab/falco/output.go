@@ -1,40 +1,30 @@
 package falco
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
 
-// formatted is a field in an output, between the texts before and after it.
+// formatted is a field in an output.
 type formatted struct {
-	before string
 	operand
 	unknown string // what follows a % and is no field
 }
 
-// parseOutput splits an output into its fields and the text between them. A field is
-// the longest name that there is; %% is a %.
-func parseOutput(output string, fields map[string]field) (parts []formatted, rest string) {
-	var before strings.Builder
-	for i := 0; i < len(output); {
-		if output[i] != '%' {
-			before.WriteByte(output[i])
-			i++
+// parseOutput returns the fields of an output. A field is the longest name that there
+// is; %% is a %.
+func parseOutput(output string, fields map[string]field) (parts []formatted) {
+	for {
+		_, after, ok := strings.Cut(output, "%")
+		if !ok {
+			return parts
+		}
+		if output, ok = strings.CutPrefix(after, "%"); ok {
 			continue
 		}
-		if strings.HasPrefix(output[i:], "%%") {
-			before.WriteByte('%')
-			i += 2
-			continue
-		}
-		part, width := parseField(output[i+1:], fields)
-		part.before = before.String()
-		parts = append(parts, part)
-		before.Reset()
-		i += 1 + width
+		part, width := parseField(after, fields)
+		parts, output = append(parts, part), after[width:]
 	}
-	return parts, before.String()
 }
 
 // parseField reads a field, or tolower(FIELD) and the like, from the beginning.
@@ -75,7 +65,7 @@ func parseField(text string, fields map[string]field) (f formatted, width int) {
 
 // checkOutput says which field of an output there is not.
 func (r *Rules) checkOutput(rule *Rule, at place) error {
-	parts, _ := parseOutput(rule.Output, r.fields)
+	parts := parseOutput(rule.Output, r.fields)
 	for _, part := range parts {
 		if part.unknown != "" || part.name == "" {
 			return at.errorf(suggestField(r.fields, part.unknown), "its output names %s, which is no field", "%"+part.unknown)
@@ -90,7 +80,7 @@ func (r *Rules) checkOutput(rule *Rule, at place) error {
 // OutputFields returns the fields that a rule's output names, each once.
 func (r *Rules) OutputFields(rule *Rule) []string {
 	var names []string
-	parts, _ := parseOutput(rule.Output, r.fields)
+	parts := parseOutput(rule.Output, r.fields)
 	for _, part := range parts {
 		name := part.name
 		if part.argument != "" {
@@ -101,23 +91,4 @@ func (r *Rules) OutputFields(rule *Rule) []string {
 		}
 	}
 	return names
-}
-
-// Alert returns a rule's output for an event. A field without a value is <NA>.
-func (r *Rules) Alert(rule *Rule, e Event) string {
-	var b strings.Builder
-	parts, rest := parseOutput(rule.Output, r.fields)
-	for _, part := range parts {
-		b.WriteString(part.before)
-		f, _ := lookUp(r.fields, part.name)
-		var texts []string
-		for _, v := range part.of(e, f) {
-			texts = append(texts, v.text)
-		}
-		if texts == nil {
-			texts = []string{"<NA>"}
-		}
-		fmt.Fprint(&b, strings.Join(texts, ","))
-	}
-	return b.String() + rest
 }

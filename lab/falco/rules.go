@@ -151,7 +151,7 @@ func (r *Rules) Suspects(rule *Rule) []string {
 			}
 		case *check:
 			for _, word := range e.values {
-				if slices.Contains(listOperators, e.op) && strings.Contains(word, "_") && matches(identifier, word) {
+				if slices.Contains(listOperators, e.op) && strings.Contains(word, "_") && matches(identifier, word) && !r.isItem(word) {
 					words = append(words, word)
 				}
 			}
@@ -160,6 +160,16 @@ func (r *Rules) Suspects(rule *Rule) []string {
 	}
 	_ = walk(rule.expr, visit)
 	return words
+}
+
+// isItem says whether a word may have come from a list.
+func (r *Rules) isItem(word string) bool {
+	for _, l := range r.lists {
+		if slices.Contains(l.items, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // list and macro have the position at which they were first defined, and the one at

@@ -118,7 +118,9 @@ type request struct {
 	original        string // as it was asked for
 	name            string // the first of its server
 	redirects       int
-	status          int // of the error whose page is sent, or 0
+	status          int               // of the error whose page is sent, or 0
+	mapped          []directive       // each is a map
+	set             map[string]string // by names of variables, without $
 }
 
 func (m model) Get(tls bool, host, target string) (*Response, error) {
@@ -137,7 +139,7 @@ func (m model) Get(tls bool, host, target string) (*Response, error) {
 		return &Response{Status: http.StatusBadRequest, Header: http.Header{}}, nil
 	}
 	uri, args, _ := strings.Cut(target, "?")
-	r := &request{tls: tls, host: host, uri: uri, args: args, original: target}
+	r := &request{tls: tls, host: host, uri: uri, args: args, original: target, mapped: m.c.main.own("map"), set: map[string]string{}}
 	if len(s.names) > 0 {
 		r.name = s.names[0]
 	}
@@ -285,6 +287,10 @@ func (r *request) again(s *server, status int) *Response {
 func (r *request) rewrite(l *level) (*Response, bool) {
 	for _, d := range l.directives {
 		switch d.name {
+		case "set":
+			if ofRequest(d.args[1]) {
+				r.set[strings.TrimPrefix(d.args[0], "$")] = shortened(r.expand(d.args[1]))
+			}
 		case "return":
 			return r.returned(l, d.args), true
 		case "if":
@@ -316,7 +322,7 @@ func (r *request) rewritten(args []string) (location string, code int, ok bool) 
 	code = http.StatusFound
 	if len(args) == 3 && args[2] == "permanent" {
 		code = http.StatusMovedPermanently
-	} else if !isURL(args[1]) && !strings.HasPrefix(args[1], "$scheme") && (len(args) < 3 || args[2] != "redirect") {
+	} else if !redirects(args) {
 		return "", 0, false
 	}
 	re, err := regexp.Compile(args[0])
@@ -334,29 +340,14 @@ func (r *request) rewritten(args []string) (location string, code int, ok bool) 
 	if target, plain := strings.CutSuffix(target, "?"); plain {
 		return target, code, true
 	}
-	if r.args != "" && !strings.Contains(target, "?") {
-		target += "?" + r.args
+	if r.args != "" { // once more, if a variable has brought them already
+		sign := "?"
+		if strings.Contains(args[1], "?") {
+			sign = "&"
+		}
+		target += sign + r.args
 	}
 	return target, code, true
-}
-
-// expand puts in the variables that redirects are made of.
-func (r *request) expand(text string) string {
-	scheme, isArgs := "http", ""
-	if r.tls {
-		scheme = "https"
-	}
-	if r.args != "" {
-		isArgs = "?"
-	}
-	var pairs []string
-	for _, v := range [...]struct{ name, value string }{ // none the beginning of a later one
-		{"request_uri", r.original}, {"document_uri", r.uri}, {"uri", r.uri}, {"host", r.host}, {"http_host", r.host},
-		{"server_name", r.name}, {"scheme", scheme}, {"is_args", isArgs}, {"query_string", r.args}, {"args", r.args},
-	} {
-		pairs = append(pairs, "${"+v.name+"}", v.value, "$"+v.name, v.value)
-	}
-	return strings.NewReplacer(pairs...).Replace(text)
 }
 
 // answer has the headers that add_header adds on a level: those of the level itself, or

@@ -13,7 +13,7 @@ var dropped = []string{"access_log", "error_log", "log_not_found", "ssl_session_
 	"gzip_comp_level", "gzip_min_length", "gzip_proxied", "expires", "types_hash_max_size", "server_names_hash_bucket_size", "types"}
 
 // rendered are those that are written with other values, or have been looked at.
-var rendered = []string{"server", "listen", "server_name", "location", "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "add_header", "return", "root", "index", "try_files", "error_page", "internal", "if"}
+var rendered = []string{"server", "listen", "server_name", "location", "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "add_header", "return", "root", "index", "try_files", "error_page", "internal", "if", "set", "rewrite", "map"}
 
 // servable says whether nginx itself may be run with a directive. All that is not known
 // to be harmless is not: what runs code, opens files or connects to others.
@@ -29,7 +29,11 @@ func servable(r rule, d directive) bool {
 			return false
 		}
 		switch d.name {
-		case "try_files", "error_page", "index", "server_name":
+		case "try_files", "error_page", "index":
+			if !staysBelow(arg) {
+				return false
+			}
+		case "server_name":
 			if strings.Contains(arg, "..") || strings.ContainsAny(arg, "{}()") { // nor a pattern
 				return false
 			}
@@ -39,7 +43,65 @@ func servable(r rule, d directive) bool {
 			}
 		}
 	}
+	switch d.name {
+	case "rewrite":
+		return redirects(d.args)
+	case "set":
+		return ofRequest(d.args[1])
+	case "map":
+		return ofRequest(d.args[0]) && !slices.ContainsFunc(d.block, func(entry directive) bool {
+			text := strings.Join(entry.args, "")
+			return entry.hasBlock || len(entry.args) > 1 || strings.ContainsRune(entry.name+text, 0) || !ofRequest(text)
+		})
+	}
 	return true
+}
+
+// ofRequest says whether a text has no variables but those that a request has. With
+// those of set and map, which may be made of each other, a value grows without end.
+func ofRequest(text string) bool {
+	return onlyVariables(text, "request_uri", "document_uri", "uri", "host", "http_host", "server_name", "scheme", "is_args", "query_string", "args")
+}
+
+// onlyVariables says whether all variables in a text are among some. Their names are
+// read to the end: $uri is not in $urix.
+func onlyVariables(text string, names ...string) bool {
+	for {
+		_, after, there := strings.Cut(text, "$")
+		if !there {
+			return true
+		}
+		var name string
+		if inner, braced := strings.CutPrefix(after, "{"); braced {
+			name, text, _ = strings.Cut(inner, "}")
+		} else {
+			end := strings.IndexFunc(after, func(r rune) bool {
+				return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+			})
+			if end < 0 {
+				end = len(after)
+			}
+			name, text = after[:end], after[end:]
+		}
+		if !slices.Contains(names, name) {
+			return false
+		}
+	}
+}
+
+// staysBelow says whether what nginx makes of a name of a file is below the root, too:
+// one without .., and with no variable but those that nginx has made sure of. What a
+// pattern has caught, or set and map have made, may be any name.
+func staysBelow(name string) bool {
+	name, _, _ = strings.Cut(name, "?") // no query names a file
+	return !strings.Contains(name, "..") && !strings.ContainsAny(strings.NewReplacer("${uri}", "").Replace(name), "{}()") &&
+		onlyVariables(name, "uri", "document_uri")
+}
+
+// redirects says that a rewrite sends the client elsewhere, and does not name a file
+// here.
+func redirects(args []string) bool {
+	return isURL(args[1]) || strings.HasPrefix(args[1], "$scheme") || len(args) == 3 && (args[2] == "redirect" || args[2] == "permanent")
 }
 
 // render writes a configuration that has the same answers, but reads and writes below a
@@ -93,6 +155,13 @@ func (w *writer) block(depth int, all []directive) {
 			if i, err := readIf(d); err == nil { // Read has refused others
 				i.write(w, depth)
 			}
+		case "map":
+			w.open(depth, d.name, d.args...)
+			w.text.WriteString(" {\n")
+			for _, entry := range d.block {
+				w.line(depth+1, "", append([]string{entry.name}, entry.args...)...)
+			}
+			w.text.WriteString(strings.Repeat("  ", depth) + "}\n")
 		case "server", "location":
 			w.open(depth, d.name, d.args...)
 			w.text.WriteString(" {\n")

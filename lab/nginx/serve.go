@@ -28,11 +28,13 @@ type Running struct {
 	dir  string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
-	errs bytes.Buffer  // what it has said, to be read when it has ended
+	// names has those of the copies of certificates and keys, by their old.
+	names map[string]string
+	errs  bytes.Buffer // what it has said, to be read when it has ended
 }
 
 // startTime is how long nginx may take to answer.
-const startTime = 3 * time.Second
+const startTime = 10 * time.Second
 
 // Serve has the program nginx run a configuration until Close. What it runs with is
 // written anew from what was read, with harmless directives alone (render.go), in a
@@ -55,7 +57,7 @@ func (c *Config) Serve(ctx context.Context, program string, files Files) (*Runni
 	// -e keeps it from opening the log file that it was built with.
 	r.cmd = exec.Command(program, "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr")
 	r.cmd.Dir, r.cmd.Env, r.cmd.Stderr = dir, []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}, &limited{to: &r.errs}
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without a terminal, where it would ask for passphrases
 	r.cmd.WaitDelay = time.Second
 	if err := r.cmd.Start(); err != nil {
 		_ = os.RemoveAll(dir)
@@ -86,14 +88,14 @@ func (r *Running) prepare(c *Config, files Files) error {
 			return fmt.Errorf("%w: %w", ErrNotServed, err)
 		}
 	}
-	names := map[string]string{}
-	if err := r.copyPairs(c.all, files, names); err != nil {
+	r.names = map[string]string{}
+	if err := r.copyPairs(c.all, files, r.names); err != nil {
 		return err
 	}
 	if err := r.write("html/index.html", []byte("ok\n")); err != nil {
 		return err
 	}
-	return r.write("nginx.conf", []byte(c.render(r.dir, names)))
+	return r.write("nginx.conf", []byte(c.render(r.dir, r.names)))
 }
 
 func (r *Running) write(name string, data []byte) error {
@@ -173,10 +175,25 @@ func (r *Running) refused() error {
 				message = after // without the process
 			}
 			message, _, _ = strings.Cut(message, " in "+r.dir)
-			return fmt.Errorf("nginx refuses it: %s", strings.TrimSpace(strings.ReplaceAll(message, r.dir+"/", "")))
+			return fmt.Errorf("nginx refuses it: %s", r.plain(message))
 		}
 	}
 	return fmt.Errorf("%w: it has ended", ErrNotServed)
+}
+
+// plain is a message of nginx with the names that the learner knows, and without what
+// OpenSSL has to add.
+func (r *Running) plain(message string) string {
+	passphrase := strings.Contains(message, "bad password read") || strings.Contains(message, "problems getting password")
+	message, _, _ = strings.Cut(message, " (SSL:")
+	message = strings.ReplaceAll(message, r.dir+"/", "")
+	for name, copied := range r.names {
+		message = strings.ReplaceAll(message, `"`+copied+`"`, `"/`+name+`"`)
+	}
+	if passphrase {
+		message += ": it has a passphrase, and nobody is there to type it when nginx starts"
+	}
+	return strings.TrimSpace(message)
 }
 
 // Close ends it, and removes what was written.

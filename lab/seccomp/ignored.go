@@ -44,6 +44,27 @@ func ignored(data []byte) []string {
 	return list
 }
 
+// Partly lists the fields that CRI-O and Docker read, and containerd does not.
+func (p *Profile) Partly() (list []string) {
+	if len(p.ArchMap) > 0 {
+		list = append(list, "archMap (but architectures)")
+	}
+	for i, r := range p.Syscalls {
+		for name, there := range map[string]bool{"name (but names)": r.Name != "", "includes": !r.Includes.empty(), "excludes": !r.Excludes.empty()} {
+			if there {
+				list = append(list, fmt.Sprintf("syscalls[%d].%s", i, name))
+			}
+		}
+		if len(list) >= maxIgnored {
+			break
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (c Condition) empty() bool { return len(c.Caps)+len(c.Arches)+len(c.MinKernel) == 0 }
+
 func object(data []byte) map[string]json.RawMessage {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(data, &fields) != nil {

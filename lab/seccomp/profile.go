@@ -7,9 +7,11 @@
 package seccomp
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -108,6 +110,15 @@ func Parse(data []byte) (*Profile, error) {
 
 func jsonCause(err error, data []byte) string {
 	text := strings.TrimPrefix(err.Error(), "json: ")
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		is, _, _ := strings.Cut(wrong.Value, " ")
+		field := cmp.Or(wrong.Field, "it")
+		text = fmt.Sprintf("line %d: %s cannot be a JSON %s", 1+strings.Count(string(data[:min(int(wrong.Offset), len(data))]), "\n"), field, is)
+		if kind := wrong.Type.Kind(); kind == reflect.Uint || kind == reflect.Uint64 {
+			text += ": write a whole number, decimal and without quotes"
+		}
+	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		at := min(int(syntax.Offset), len(data))

@@ -259,7 +259,7 @@ func TestParseRefuses(t *testing.T) {
 	for _, test := range []struct{ text, err string }{
 		{``, "unexpected end"},
 		{"{\n\"defaultAction\": ,\n}", "line 2"},
-		{`[]`, "cannot unmarshal array"},
+		{`[]`, "line 1: it cannot be a JSON array"},
 		{`{}`, "loads no filter at all"},
 		{`{"defaultaction": ""}`, "loads no filter at all"},
 		{`{"syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}`, "it has no defaultAction"},
@@ -272,7 +272,7 @@ func TestParseRefuses(t *testing.T) {
 		{`{"defaultAction": "SCMP_ACT_LOG", "syscalls": [null]}`, "syscalls[0]: it has no action"},
 		{`{"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"names": [""], "action": "SCMP_ACT_ALLOW"}]}`, "an empty name"},
 		{`{"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"name": "a", "names": ["b"], "action": "SCMP_ACT_ALLOW"}]}`, "both name and names"},
-		{`{"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"names": "read", "action": "SCMP_ACT_ALLOW"}]}`, "cannot unmarshal string"},
+		{`{"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"names": "read", "action": "SCMP_ACT_ALLOW"}]}`, "line 1: syscalls.names cannot be a JSON string"},
 		{`{"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_NOTIFY"}]}`, "for write"},
 		{`{"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_NOTIFY"}]}`, "needs a listenerPath"},
 		{`{"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 6, "op": "SCMP_CMP_EQ"}]}]}`, "no argument 6"},

@@ -4,6 +4,7 @@
 package sshd
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -86,6 +87,9 @@ func (b block) meets(connection *Connection) bool {
 	return !slices.ContainsFunc(b.conditions, func(c criteria) bool { return !c.meets(connection) })
 }
 
+// errTooMany is what sshd says of a file that includes itself, too.
+var errTooMany = errors.New("too many files are included: does one include itself?")
+
 // reader follows Include.
 type reader struct {
 	files  Files
@@ -95,7 +99,7 @@ type reader struct {
 
 func (r *reader) file(name string, depth int, outer []criteria) error {
 	if r.count++; r.count > maxFiles || depth > maxIncludes {
-		return failure.New(failure.Usage, "", "too many files are included")
+		return errTooMany
 	}
 	data, err := r.files.Read(name)
 	if err != nil {
@@ -105,6 +109,9 @@ func (r *reader) file(name string, depth int, outer []criteria) error {
 	current := r.values(conditions)
 	for number, line := range strings.Split(string(data), "\n") {
 		err := r.line(line, depth, outer, &conditions, &current)
+		if errors.Is(err, errTooMany) && depth > 0 {
+			return err // each file would say where
+		}
 		if err != nil {
 			return failure.Wrap(err, failure.Usage, "", "%q, line %d", name, number+1)
 		}
@@ -153,7 +160,7 @@ func (r *reader) line(line string, depth int, outer []criteria, conditions *[]cr
 		return r.match(rest, outer, conditions, current)
 	case name == "include":
 		return r.include(arguments, depth, *conditions, current)
-	case len(*conditions) > 0 && !known.inMatch:
+	case slices.ContainsFunc(*conditions, func(c criteria) bool { return !c.all }) && !known.inMatch: // Match all ends a block
 		return failure.New(failure.Usage, "write it before the first Match, for a block goes on to the next Match or the end",
 			"%s is not allowed in a Match block", word)
 	case known.kind == ignored:

@@ -139,7 +139,7 @@ func TestAgainstSSHD(t *testing.T) {
 		"PermitRootLogin without-password\n", "PermitRootLogin prohibit-password\n", "PermitRootLogin forced-commands-only\n", "PermitRootLogin false\n", "PasswordAuthentication false\n",
 		"PasswordAuthentication no\nChallengeResponseAuthentication no\n", "PasswordAuthentification no\n", "Password Authentication no\n", "MaxAuthTries 3\n", "MaxAuthTries three\n", "MaxAuthTries 3 4\n", "MaxAuthTries 0x3\n",
 		"LoginGraceTime 1m30s\nClientAliveInterval 5m\n", "LoginGraceTime 2x\n", "LoginGraceTime 0\n", "LoginGraceTime 1H\n", "AllowUsers jane\nAllowUsers mark anna\n", "AllowUsers jane, mark\n", "AllowUsers\n", "DenyUsers \"a b\" c\n",
-		"X11Forwarding no\nLogLevel verbose\nAllowTcpForwarding all\n", "LogLevel loud\n", "Protocol 2\nUsePrivilegeSeparation yes\n", "Match all\nPermitRootLogin no\n", "PermitRootLogin yes\nMatch all\nPermitRootLogin no\n",
+		"X11Forwarding no\nLogLevel verbose\nAllowTcpForwarding all\n", "LogLevel loud\n", "Protocol 2\nUsePrivilegeSeparation yes\n", "Match all\nPermitRootLogin no\n", "Match User mark\nPermitRootLogin yes\nMatch all\nPrintMotd no\nLogLevel VERBOSE\n", "Match User mark\nPrintMotd no\nMatch all\n", "PermitRootLogin yes\nMatch all\nPrintMotd no\nMatch User jane\nUsePAM no\n", "PermitRootLogin yes\nMatch all\nPermitRootLogin no\n",
 		"Match User jane\nPermitRootLogin no\n", "Match User root,jane\n PasswordAuthentication no\nMatch all\n PasswordAuthentication yes\n", "Match user *,!jane\nPermitRootLogin no\n", "Match User !jane\nPermitRootLogin no\n",
 		"Match Address 10.0.0.0/8\nPasswordAuthentication no\n", "Match Address 10.0.0.5,192.168.0.0/16\nPasswordAuthentication no\n", "Match Address 10.0.*\nPasswordAuthentication no\n", "Match Address *,!10.0.0.0/24\nPasswordAuthentication no\n",
 		"Match Host *.example.com\nPasswordAuthentication no\n", "Match Host WEB.example.com User jane\nPasswordAuthentication no\n", "Match Host *.example.com User mark\nPasswordAuthentication no\n",
@@ -222,6 +222,16 @@ func TestGenerated(t *testing.T) {
 
 // TestInclude holds files that include others against sshd, which finds them by their
 // whole names.
+// TestIncludeOfItself ends, with one line to look at.
+func TestIncludeOfItself(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"etc/ssh/sshd_config": "PermitRootLogin no\nInclude sshd_config\n"}
+	_, err := Read(memory(files), "etc/ssh/sshd_config")
+	if want := `"etc/ssh/sshd_config", line 2: too many files are included: does one include itself?`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 func TestInclude(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)

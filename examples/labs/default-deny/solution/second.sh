@@ -6,7 +6,9 @@ cat > policies.yaml <<'POLICY'
  "spec": {"ingress": [],
   "egress": [
    {"ports": [{"port": "dns", "protocol": "UDP"}], "to": [{"namespaceSelector": {"matchExpressions": [
-     {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["kube-system"]}]}}]},
-   {"ports": [{"port": 53, "endPort": 53}], "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]}
+     {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["kube-system"]}]},
+     "podSelector": {"matchExpressions": [{"key": "k8s-app", "operator": "In", "values": ["kube-dns"]}]}}]},
+   {"ports": [{"port": 53, "endPort": 53}], "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+     "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}]}
   ]}}
 POLICY

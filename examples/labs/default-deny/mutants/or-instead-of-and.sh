@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+sed -i 's/^      podSelector:/    - podSelector:/' policies.yaml
