@@ -118,7 +118,7 @@ func TestDecodeAs(t *testing.T) {
 			t.Errorf("%sfound %q", status, found)
 		}
 	}
-	for field, want := range map[string]string{"hostnetwork: true": `unknown field "spec.hostnetwork"`, "hostPID: please": "spec.hostPID is text, and has to be true or false", "containers: {name: a}": "spec.containers is a mapping, and has to be a list", "priority: 1.5": "spec.priority is a number 1.5, and has to be a whole number"} {
+	for field, want := range map[string]string{"hostnetwork: true": `unknown field "spec.hostnetwork"`, "hostPID: please": "spec.hostPID is text, and has to be true or false", "containers: {name: a}": "spec.containers is a mapping, and has to be a list", "overhead: {memory: 64MiB}": "an amount is none of Kubernetes'", "priority: 1.5": "spec.priority is a number 1.5, and has to be a whole number"} {
 		if _, found := decodePod(podYAML + "  " + field + "\n"); !strings.Contains(found, want) {
 			t.Errorf("found %q, want %q", found, want)
 		}
