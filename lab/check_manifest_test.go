@@ -114,7 +114,7 @@ func TestManifestObjects(t *testing.T) {
 		{"all of a kind, one wrong", `kind: Pod, fields: {metadata.name: web}`, webPod + "---\n" + strings.Replace(webPod, "name: web", "name: x", 1), "Pod x: metadata.name is x"},
 		{"misspelt", `kind: Pod, name: web`, strings.Replace(webPod, "hostNetwork", "hostnetwork", 1), `unknown field "spec.hostnetwork"`},
 		{"in the wrong place", `kind: Pod, name: web`, strings.Replace(webPod, "privileged: false", "runAsNonroot: true", 1), `unknown field "spec.containers[0].securityContext.runAsNonroot"`},
-		{"quoted boolean", `kind: Pod, name: web`, strings.Replace(webPod, "privileged: false", `privileged: "false"`, 1), "spec.containers.securityContext.privileged: there is a text where true or false belongs"},
+		{"quoted boolean", `kind: Pod, name: web`, strings.Replace(webPod, "privileged: false", `privileged: "false"`, 1), "is text, and has to be true or false"},
 		{"another kind is misspelt", `kind: Deployment, name: d`, deployment + "---\n" + strings.Replace(webPod, "hostNetwork", "hostnetwork", 1), ""},
 		{"version", `kind: Deployment, apiVersion: apps/v1`, deployment, ""},
 		{"gone", `kind: Deployment`, strings.Replace(deployment, "apps/v1", "extensions/v1beta1", 1), "serves no more since 1.16: use apps/v1"},

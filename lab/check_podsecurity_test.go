@@ -88,7 +88,7 @@ func TestPodSecurity(t *testing.T) {
 		{"prefix", `level: baseline`, "drop: [ALL]", "drop: [CAP_CHOWN]", "is written CHOWN here"},
 		{"no capability", `level: baseline`, "drop: [ALL]", "drop: [SYSTIME]", `there is no capability "SYSTIME"; did you mean SYS_TIME?`},
 		{"negative user", `level: baseline`, "runAsUser: 1000", "runAsUser: -1", "-1 is no ID"},
-		{"quoted", `level: baseline`, "runAsNonRoot: true", `runAsNonRoot: "true"`, "spec.securityContext.runAsNonRoot: there is a text where true or false belongs"},
+		{"quoted", `level: baseline`, "runAsNonRoot: true", `runAsNonRoot: "true"`, "is text, and has to be true or false"},
 		{"field of containers in the pod", `level: baseline`, pod, pod + "privileged: false, ", `unknown field "spec.securityContext.privileged"`},
 		{"field of the pod in a container", `level: baseline`, web, web + "fsGroup: 1, ", `unknown field "spec.containers[0].securityContext.fsGroup"`},
 		{"no containers", `level: baseline`, "  containers:\n", "  ephemeralContainers:\n", "the pod has no containers"},

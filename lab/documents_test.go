@@ -72,7 +72,7 @@ func TestDocuments(t *testing.T) {
 		{"half", "apiVersion: v1\nkind: Pod\nmetadata: {name: we", "", "is not valid YAML"},
 		{"bomb", bomb, "", "excessive aliasing"},
 		{"template", strings.Replace(podYAML, "web", "{{ .Values.name }}", 1), "", "is a template"},
-		{"text", "just a text\n", "", "no object of Kubernetes: there is a text where a mapping belongs"},
+		{"text", "just a text\n", "", "no object of Kubernetes: it is text, and has to be a mapping"},
 		{"no kind", "metadata: {name: web}\n", "", "no apiVersion and kind"},
 		{"twice", podYAML + "  hostNetwork: no\n", "", "has hostNetwork twice in one mapping, in line 6"},
 		{"twice in JSON", `{"apiVersion": "v1", "kind": "Pod", "kind": "Pod"}`, "", "has kind twice"},
@@ -118,15 +118,7 @@ func TestDecodeAs(t *testing.T) {
 			t.Errorf("%sfound %q", status, found)
 		}
 	}
-	for field, want := range map[string]string{
-		"hostnetwork: true":                 `unknown field "spec.hostnetwork"`,
-		"hostPID: please":                   "spec.hostPID: there is a text where true or false belongs, and what has quotes around it is a text",
-		"securityContext: {runAsUser: web}": "spec.securityContext.runAsUser: there is a text where a number belongs",
-		"nodeName: 7":                       "spec.nodeName: there is a number where a text belongs: put it in quotes",
-		"volumes: {name: a}":                "spec.volumes: there is a mapping where a list belongs",
-		"securityContext: [a]":              "spec.securityContext: there is a list where a mapping belongs",
-		"overhead: {memory: 64MiB}":         "an amount is none of Kubernetes'",
-	} {
+	for field, want := range map[string]string{"hostnetwork: true": `unknown field "spec.hostnetwork"`, "hostPID: please": "spec.hostPID is text, and has to be true or false", "containers: {name: a}": "spec.containers is a mapping, and has to be a list", "overhead: {memory: 64MiB}": "an amount is none of Kubernetes'", "priority: 1.5": "spec.priority is a number 1.5, and has to be a whole number"} {
 		if _, found := decodePod(podYAML + "  " + field + "\n"); !strings.Contains(found, want) {
 			t.Errorf("found %q, want %q", found, want)
 		}
