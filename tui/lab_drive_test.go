@@ -180,7 +180,7 @@ func (d *labDriver) wantScreen(wants ...string) {
 // open opens a lab and starts it, or goes on with it.
 func (d *labDriver) open() *labScreen {
 	d.t.Helper()
-	s := d.choose(labTestID)
+	s := d.choose()
 	if s.space == nil {
 		d.keys("enter")
 	}
@@ -188,19 +188,19 @@ func (d *labDriver) open() *labScreen {
 	return s
 }
 
-// choose opens a lab from the catalogue.
-func (d *labDriver) choose(id string) *labScreen {
+// choose opens the lab from the catalogue.
+func (d *labDriver) choose() *labScreen {
 	d.t.Helper()
 	catalogue := d.root.top().(*labsScreen)
 	for i, row := range catalogue.rows {
-		if row.lab != nil && row.lab.ID == id {
+		if row.lab != nil && row.lab.ID == labTestID {
 			catalogue.cursor = i
 		}
 	}
 	d.keys("enter")
-	d.until("lab "+id+" is open", func() bool {
+	d.until("lab "+labTestID+" is open", func() bool {
 		s, ok := d.root.top().(*labScreen)
-		return ok && s.lab.ID == id && s.loaded
+		return ok && s.lab.ID == labTestID && s.loaded
 	})
 	return d.root.top().(*labScreen)
 }

@@ -28,7 +28,7 @@ func TestLabPasses(t *testing.T) {
 	d := driveLabs(t, dir, clock)
 	d.wantScreen("0 of ", "○ new      The CA of a cluster")
 
-	s := d.choose(labTestID)
+	s := d.choose()
 	d.wantScreen("enter makes a directory", "KUBERNETES-CA")
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Fatalf("a lab that was looked at has made something: %v", err)
@@ -197,7 +197,7 @@ func TestLabDirectoryGone(t *testing.T) {
 	d.keys("c")
 	d.wantScreen("has no workspace")
 	d.back()
-	s = d.choose(labTestID)
+	s = d.choose()
 	d.wantScreen("Its directory is gone")
 	d.keys("enter")
 	d.until("it was checked", func() bool { return s.result != nil && !s.checking })
@@ -211,7 +211,7 @@ func TestLabDirectoryGone(t *testing.T) {
 	if err := os.WriteFile(mark, bytes.Replace(data, []byte("{"), []byte(`{"unfinished": true, `), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s = d.choose(labTestID)
+	s = d.choose()
 	d.wantScreen("was never completed")
 	d.keys("enter")
 	d.until("it was checked", func() bool { return s.result != nil && !s.checking })
@@ -219,7 +219,7 @@ func TestLabDirectoryGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.back()
-	s = d.choose(labTestID)
+	s = d.choose()
 	if err := os.WriteFile(s.LabDir+"/"+labTestID, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
