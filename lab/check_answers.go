@@ -23,6 +23,8 @@ import (
 //	  about       the question in words
 //	  answer      the right value, or the list of the right ones
 //	  ignoreCase  true: an answer may be in small or large letters
+//	  mayBegin, mayEnd  what an answer may begin or end with besides: of a file its
+//	              directory, or .crt
 func readAnswersCheck(p *params) (grader, error) {
 	c := &answersCheck{}
 	if err := p.fields(p.file("file", &c.file), p.table("answers", c.row)); err != nil {
@@ -42,6 +44,8 @@ type answerRow struct {
 	right           []string
 	several         bool
 	ignoreCase      bool
+	// mayBegin and mayEnd do not count.
+	mayBegin, mayEnd string
 }
 
 func (c *answersCheck) row(f yamlfile.File, n *yaml.Node) error {
@@ -57,6 +61,7 @@ func (c *answersCheck) row(f yamlfile.File, n *yaml.Node) error {
 			row.right = []string{right}
 			return err
 		}},
+		rowText(f, "mayBegin", &row.mayBegin), rowText(f, "mayEnd", &row.mayEnd),
 		yamlfile.Key{Name: "ignoreCase", Read: func(n *yaml.Node) (err error) {
 			row.ignoreCase, err = f.Boolean(n, "ignoreCase")
 			return err
@@ -77,7 +82,7 @@ func (r *answerRow) plain(values []string) []string {
 		if r.ignoreCase {
 			value = strings.ToLower(value)
 		}
-		plain = append(plain, value)
+		plain = append(plain, strings.TrimSuffix(strings.TrimPrefix(value, r.mayBegin), r.mayEnd))
 	}
 	slices.Sort(plain)
 	return slices.Compact(plain)

@@ -15,6 +15,26 @@ func answersLab(with, table string) (*Lab, error) {
 	return Read(fstest.MapFS{labFile: {Data: []byte(labWith("answers", with))}, "hidden/r.yaml": {Data: []byte(table)}}, "test", "test")
 }
 
+// TestAnswersMayHave: a name is the same with its directory and its ending.
+func TestAnswersMayHave(t *testing.T) {
+	t.Parallel()
+	l, err := answersLab("{file: a, answers: r.yaml}", "- {question: files, about: which, answer: [ca, sa], mayBegin: pki/, mayEnd: .crt}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, right := range map[string]bool{
+		"files: ca, sa": true, "files: [ca.crt, sa.crt]": true, "files: pki/ca.crt sa": true, "files: [pki/ca, pki/sa]": true,
+		"files: ca": false, "files: [ca.key, sa]": false, "files: [etcd/ca, sa]": false, "files: [ca.crt.crt, sa]": false,
+	} {
+		w := workIn(t, map[string]string{"a": text})
+		w.lab = l
+		result, err := l.grade(t.Context(), w)
+		if err != nil || result.Checks[0].Passed != right {
+			t.Errorf("%s: %+v %v", text, result, err)
+		}
+	}
+}
+
 func TestAnswersCheck(t *testing.T) {
 	t.Parallel()
 	l, err := answersLab("{file: a, answers: r.yaml}", testAnswers)

@@ -75,7 +75,7 @@ type encryptionConfiguration struct {
 func (c *encryptionCheck) grade(_ context.Context, w *work) finding {
 	var wanted []string
 	if len(c.providers) > 0 {
-		wanted = append(wanted, fmt.Sprintf("%s in %s are encrypted by %s, with a key of your own", c.resource, c.file, strings.Join(c.providers, " or ")))
+		wanted = append(wanted, fmt.Sprintf("%s in %s are encrypted by %s, with a key of %d random bytes", c.resource, c.file, strings.Join(c.providers, " or "), keySize))
 	}
 	if c.identityLast {
 		wanted = append(wanted, "the last provider of "+c.resource+" is identity")
@@ -107,6 +107,11 @@ func (c *encryptionCheck) fault(w *work) string {
 	providers := config.providersOf(c.resource)
 	if len(providers) == 0 {
 		return "no providers are given for " + c.resource
+	}
+	for _, provider := range providers { // kube-apiserver exits with it
+		if name := providerName(provider); string(provider[name]) == "null" {
+			return fmt.Sprintf("provider %s has no value, and kube-apiserver does not start: write identity: {} where nothing is to be said", name)
+		}
 	}
 	if len(c.providers) > 0 {
 		if found := c.first(providers[0]); found != "" {
@@ -154,6 +159,9 @@ func providerName(provider map[string]json.RawMessage) string {
 	return fmt.Sprintf("one of %d names", len(provider))
 }
 
+// keySize is what secretbox takes, and the largest that AES takes, in bytes.
+const keySize = 32
+
 // first says what is wrong with the provider that writes.
 func (c *encryptionCheck) first(provider map[string]json.RawMessage) string {
 	name := providerName(provider)
@@ -170,17 +178,13 @@ func (c *encryptionCheck) first(provider map[string]json.RawMessage) string {
 		return name + " has no keys"
 	}
 	key, err := base64.StdEncoding.DecodeString(with.Keys[0].Secret)
-	sizes := []int{16, 24, 32}
-	if name == "secretbox" {
-		sizes = []int{32}
-	}
 	switch {
 	case with.Keys[0].Name == "":
 		return "the first key of " + name + " has no name"
 	case err != nil:
 		return "the first key of " + name + " is not base64"
-	case !slices.Contains(sizes, len(key)):
-		return fmt.Sprintf("the first key of %s has %d bytes", name, len(key))
+	case len(key) != keySize:
+		return fmt.Sprintf("the first key of %s has %d bytes, not %d", name, len(key), keySize)
 	case isGuessable(key):
 		return "the first key of " + name + " can be guessed: it is text, or one byte again and again"
 	}

@@ -36,6 +36,8 @@ func TestEncryptionCheck(t *testing.T) {
 		{"no base64", config("[secrets]", with("aescbc", "a secret")), "is not base64"},
 		{"20 bytes", config("[secrets]", with("aescbc", encode("0123456789abcdefghij"))), "has 20 bytes"},
 		{"16 bytes for secretbox", config("[secrets]", with("secretbox", key[:20]+"AA==")), "has 16 bytes"},
+		{"16 bytes for AES", config("[secrets]", with("aescbc", key[:20]+"AA==")), "has 16 bytes, not 32"},
+		{"an empty identity", strings.Replace(config("[secrets]", with("aescbc", key)), "identity: {}", "identity: ", 1), "provider identity has no value, and kube-apiserver does not start"},
 		{"a sentence", config("[secrets]", with("aescbc", encode("correct horse battery staple 202"))), "can be guessed"},
 		{"zeros", config("[secrets]", with("aescbc", encode(strings.Repeat("\x00", 32)))), "can be guessed"},
 		{"an unknown field", strings.Replace(config("[secrets]", with("aescbc", key)), "resources:\n", "resource: x\nresources:\n", 1), "resource"},

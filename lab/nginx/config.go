@@ -237,6 +237,11 @@ func suggest(name string, known map[string]rule) string {
 
 // checkArguments looks at arguments as far as the labs ask for them.
 func checkArguments(d directive) error {
+	for _, arg := range d.args {
+		if len(arg) >= maxParameter {
+			return d.errorf("is a quote missing?", "%s has a parameter that is too long", d.name)
+		}
+	}
 	switch d.name {
 	case "ssl_protocols":
 		for _, version := range d.args {

@@ -288,7 +288,9 @@ func (r *request) rewrite(l *level) (*Response, bool) {
 	for _, d := range l.directives {
 		switch d.name {
 		case "set":
-			r.set[strings.TrimPrefix(d.args[0], "$")] = r.expand(d.args[1])
+			if ofRequest(d.args[1]) {
+				r.set[strings.TrimPrefix(d.args[0], "$")] = shortened(r.expand(d.args[1]))
+			}
 		case "return":
 			return r.returned(l, d.args), true
 		case "if":

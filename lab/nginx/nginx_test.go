@@ -90,66 +90,67 @@ func TestAgainstNginx(t *testing.T) {
 	nginx := program(t)
 	cert, key := pair(t, "app")
 	for name, text := range map[string]string{
-		"plain":                 redirect + "server { " + securely + " add_header X-A 1; }",
-		"always":                redirect + "server { " + securely + " add_header X-A 1 always; }",
-		"location's own":        "server { " + securely + " add_header X-A 1 always; location / { add_header X-B 2; } }",
-		"location's own always": "server { " + securely + " add_header X-A 1 always; location /none { add_header X-B 2 always; } }",
-		"of http":               "add_header X-A 1 always;\nserver { " + securely + " }",
-		"of http and server":    "add_header X-A 1 always;\nserver { " + securely + " add_header X-B 2; }",
-		"exact":                 "server { " + securely + " location = / { add_header X-A 1; } location /index.html { add_header X-B 2; } }",
-		"exact alone":           "server { " + securely + " add_header X-C 3; location = / { add_header X-A 1; } }",
-		"patterns":              `server { ` + securely + ` location ~ \.html$ { add_header X-A 1; } location ^~ /none { add_header X-B 2 always; } location ~* NONE { add_header X-C 3 always; } }`,
-		"nested":                "server { " + securely + " location / { add_header X-A 1 always; location /none { add_header X-B 2 always; } } }",
-		"return with text":      "server { " + securely + " add_header X-A 1; return 200 'hello'; }",
-		"return of an error":    "server { " + securely + " add_header X-A 1; location /none { return 403; } location / { return 204; } }",
-		"return in a location":  redirect + "server { " + securely + " location /none { return 302 /other; } }",
-		"try_files":             "server { " + securely + " add_header X-A 1 always; location / { try_files $uri $uri/ =404; } }",
-		"try_files of one page": "server { " + securely + " add_header X-A 1; location / { try_files $uri $uri/ /index.html; } }",
-		"try_files by name":     "server { " + securely + " location / { try_files $uri @other; } location @other { add_header X-A 1 always; return 404; } }",
-		"error page":            "server { " + securely + " add_header X-A 1; error_page 404 /index.html; }",
-		"error page missing":    "server { " + securely + " add_header X-A 1 always; error_page 404 /404.html; location = /404.html { add_header X-B 2 always; internal; } }",
-		"error page changed":    "server { " + securely + " add_header X-A 1; error_page 404 =200 /index.html; }",
-		"no index":              "server { " + securely + " index start.html; add_header X-A 1 always; }",
-		"two names":             "server { " + securely + " add_header X-A 1; } server { listen 443 ssl; server_name other.example.com; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; add_header X-B 2; }",
-		"default server":        "server { listen 443 ssl; server_name _; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; add_header X-B 2; } server { listen 443 ssl default_server; server_name x; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; add_header X-A 1; }",
-		"wildcard":              "server { listen 443 ssl; server_name b; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; } server { listen 443 ssl; listen [::]:443 ssl; server_name *.example.com; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; add_header X-A 1; }",
-		"one server for both":   "server { listen 80; " + securely + " add_header X-A 1; }",
-		"http alone":            "server { listen 80; server_name app.example.com; add_header X-A 1; }",
-		"TLS without ssl":       "server { listen 443; server_name app.example.com; add_header X-A 1; }",
-		"redirect by address":   "server { listen 0.0.0.0:80; return 308 https://app.example.com$request_uri; } server { " + securely + " }",
-		"redirect by scheme":    "server { return 301 https://$server_name$uri$is_args$args; server_name app.example.com; } server { " + securely + " }",
-		"if of a name":          "server { listen 80; if ($host = app.example.com) { return 301 https://$host$request_uri; } return 404; } server { " + securely + " }",
-		"if of the scheme":      "server { listen 80; " + securely + " add_header X-A 1; if ($scheme != https) { return 301 https://$host$request_uri; } location /none { add_header X-B 2; if ( $uri = /none ) { return 302 /other; } } }",
-		"quotes":                `server { ` + securely + ` add_header "X-A" "a \"b\" 'c'; d" always; add_header X-B 'x y' ; # no` + "\n}",
-		"escapes":               `server { ` + securely + ` add_header X-A a\ b; add_header X-B "\\n\.c"; }`,
-		"include":               "include snippets/*.conf; server { " + securely + " include /etc/nginx/snippets/a.conf; }",
-		"Windows line ends":     "server {\r\n " + securely + "\r\n add_header X-A 1;\r\n}\r\n",
-		"empty value":           `server { ` + securely + ` add_header X-A ""; add_header X-B "$host"; }`,
-		"rewrite":               "server { listen 80; server_name app.example.com; rewrite ^ https://$host$request_uri permanent; } server { " + securely + " }",
-		"rewrite of all":        "server { listen 80; location / { rewrite ^/(.*)$ https://app.example.com/$1 permanent; } } server { " + securely + " }",
-		"rewrite without query": "server { listen 80; rewrite ^ https://$host$uri? permanent; } server { " + securely + " rewrite ^/none(.*)$ $scheme://x/y?a=b redirect; }",
-		"set":                   "server { " + securely + " set $csp \"default-src 'self'\"; set $longer $csp$scheme; add_header X-A $csp always; location /none { set $csp ${host}x; add_header X-B ${csp} always; add_header X-C $longer; } }",
-		"map":                   "map $uri $policy { default \"default-src 'self'\"; /none a; ~*^/NONE/[a-z] b; }\nserver { " + securely + " add_header X-A $policy always; }",
-		"map without a default": "map $host $a { hostnames; other.example.com 1; }\nserver { " + securely + " add_header X-A $a always; add_header X-B b$a always; }",
-		"dropped":               "server { " + securely + " access_log /etc/x; gzip on; ssl_session_cache shared:SSL:10m; expires 1h; add_header X-A 1; server_tokens off; }",
-		"nothing":               "# nothing\n",
-		"no ;":                  "server { " + securely + " add_header X-A 1 }",
-		"no }":                  "server { " + securely,
-		"too many }":            "server { " + securely + " } }",
-		"open quote":            `server { ` + securely + ` add_header X-A "1; }`,
-		"after a quote":         `server { ` + securely + ` add_header X-A "1"x; }`,
-		"three words":           "server { " + securely + " add_header Content-Security-Policy default-src 'self'; }",
-		"four words":            "server { " + securely + " add_header Content-Security-Policy default-src 'self' always; }",
-		"unknown":               "server { " + securely + " ad_header X-A 1; }",
-		"wrong place":           "ssl_certificate x; listen 443; server { " + securely + " }",
-		"twice":                 "server { " + securely + " root /x; }",
-		"two locations":         "server { " + securely + " location / { } location / { } }",
-		"bad protocol":          "server { " + securely + " ssl_protocols TLS1.2; }",
-		"no certificate":        "server { listen 443 ssl; server_name app.example.com; }",
-		"another's key":         strings.Replace("server { "+securely+" }", "app.key", "other.key", 1),
-		"no file":               strings.Replace("server { "+securely+" }", "app.crt", "none.crt", 1),
-		"bad option":            "server { listen 443 tls; }",
-		"include of nothing":    "include x.conf; server { " + securely + " }",
+		"plain":                  redirect + "server { " + securely + " add_header X-A 1; }",
+		"always":                 redirect + "server { " + securely + " add_header X-A 1 always; }",
+		"location's own":         "server { " + securely + " add_header X-A 1 always; location / { add_header X-B 2; } }",
+		"location's own always":  "server { " + securely + " add_header X-A 1 always; location /none { add_header X-B 2 always; } }",
+		"of http":                "add_header X-A 1 always;\nserver { " + securely + " }",
+		"of http and server":     "add_header X-A 1 always;\nserver { " + securely + " add_header X-B 2; }",
+		"exact":                  "server { " + securely + " location = / { add_header X-A 1; } location /index.html { add_header X-B 2; } }",
+		"exact alone":            "server { " + securely + " add_header X-C 3; location = / { add_header X-A 1; } }",
+		"patterns":               `server { ` + securely + ` location ~ \.html$ { add_header X-A 1; } location ^~ /none { add_header X-B 2 always; } location ~* NONE { add_header X-C 3 always; } }`,
+		"nested":                 "server { " + securely + " location / { add_header X-A 1 always; location /none { add_header X-B 2 always; } } }",
+		"return with text":       "server { " + securely + " add_header X-A 1; return 200 'hello'; }",
+		"return of an error":     "server { " + securely + " add_header X-A 1; location /none { return 403; } location / { return 204; } }",
+		"return in a location":   redirect + "server { " + securely + " location /none { return 302 /other; } }",
+		"try_files":              "server { " + securely + " add_header X-A 1 always; location / { try_files $uri $uri/ =404; } }",
+		"try_files of one page":  "server { " + securely + " add_header X-A 1; location / { try_files $uri $uri/ /index.html; } }",
+		"try_files by name":      "server { " + securely + " location / { try_files $uri @other; } location @other { add_header X-A 1 always; return 404; } }",
+		"error page":             "server { " + securely + " add_header X-A 1; error_page 404 /index.html; }",
+		"error page missing":     "server { " + securely + " add_header X-A 1 always; error_page 404 /404.html; location = /404.html { add_header X-B 2 always; internal; } }",
+		"error page changed":     "server { " + securely + " add_header X-A 1; error_page 404 =200 /index.html; }",
+		"no index":               "server { " + securely + " index start.html; add_header X-A 1 always; }",
+		"two names":              "server { " + securely + " add_header X-A 1; } server { listen 443 ssl; server_name other.example.com; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; add_header X-B 2; }",
+		"default server":         "server { listen 443 ssl; server_name _; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; add_header X-B 2; } server { listen 443 ssl default_server; server_name x; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; add_header X-A 1; }",
+		"wildcard":               "server { listen 443 ssl; server_name b; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; } server { listen 443 ssl; listen [::]:443 ssl; server_name *.example.com; ssl_certificate tls/app.crt; ssl_certificate_key tls/app.key; add_header X-A 1; }",
+		"one server for both":    "server { listen 80; " + securely + " add_header X-A 1; }",
+		"http alone":             "server { listen 80; server_name app.example.com; add_header X-A 1; }",
+		"TLS without ssl":        "server { listen 443; server_name app.example.com; add_header X-A 1; }",
+		"redirect by address":    "server { listen 0.0.0.0:80; return 308 https://app.example.com$request_uri; } server { " + securely + " }",
+		"redirect by scheme":     "server { return 301 https://$server_name$uri$is_args$args; server_name app.example.com; } server { " + securely + " }",
+		"if of a name":           "server { listen 80; if ($host = app.example.com) { return 301 https://$host$request_uri; } return 404; } server { " + securely + " }",
+		"if of the scheme":       "server { listen 80; " + securely + " add_header X-A 1; if ($scheme != https) { return 301 https://$host$request_uri; } location /none { add_header X-B 2; if ( $uri = /none ) { return 302 /other; } } }",
+		"quotes":                 `server { ` + securely + ` add_header "X-A" "a \"b\" 'c'; d" always; add_header X-B 'x y' ; # no` + "\n}",
+		"escapes":                `server { ` + securely + ` add_header X-A a\ b; add_header X-B "\\n\.c"; }`,
+		"include":                "include snippets/*.conf; server { " + securely + " include /etc/nginx/snippets/a.conf; }",
+		"Windows line ends":      "server {\r\n " + securely + "\r\n add_header X-A 1;\r\n}\r\n",
+		"empty value":            `server { ` + securely + ` add_header X-A ""; add_header X-B "$host"; }`,
+		"rewrite":                "server { listen 80; server_name app.example.com; rewrite ^ https://$host$request_uri permanent; } server { " + securely + " }",
+		"rewrite of all":         "server { listen 80; location / { rewrite ^/(.*)$ https://app.example.com/$1 permanent; } } server { " + securely + " }",
+		"rewrite without query":  "server { listen 80; rewrite ^ https://$host$uri? permanent; } server { " + securely + " rewrite ^/none(.*)$ $scheme://x/y?a=b redirect; }",
+		"set":                    "server { " + securely + " set $csp \"default-src 'self'\"; set $longer $host$scheme; add_header X-A $csp always; location /none { set $csp ${host}x; add_header X-B ${csp} always; add_header X-C $longer; } }",
+		"map":                    "map $uri $policy { default \"default-src 'self'\"; /none a; ~*^/NONE/[a-z] b; }\nserver { " + securely + " add_header X-A $policy always; }",
+		"try_files with a query": "server { " + securely + " add_header X-A 1; location / { try_files $uri ${uri}/ /index.html?$query_string; } }",
+		"map without a default":  "map $host $a { hostnames; other.example.com 1; }\nserver { " + securely + " add_header X-A $a always; add_header X-B b$a always; }",
+		"dropped":                "server { " + securely + " access_log /etc/x; gzip on; ssl_session_cache shared:SSL:10m; expires 1h; add_header X-A 1; server_tokens off; }",
+		"nothing":                "# nothing\n",
+		"no ;":                   "server { " + securely + " add_header X-A 1 }",
+		"no }":                   "server { " + securely,
+		"too many }":             "server { " + securely + " } }",
+		"open quote":             `server { ` + securely + ` add_header X-A "1; }`,
+		"after a quote":          `server { ` + securely + ` add_header X-A "1"x; }`,
+		"three words":            "server { " + securely + " add_header Content-Security-Policy default-src 'self'; }",
+		"four words":             "server { " + securely + " add_header Content-Security-Policy default-src 'self' always; }",
+		"unknown":                "server { " + securely + " ad_header X-A 1; }",
+		"wrong place":            "ssl_certificate x; listen 443; server { " + securely + " }",
+		"twice":                  "server { " + securely + " root /x; }",
+		"two locations":          "server { " + securely + " location / { } location / { } }",
+		"bad protocol":           "server { " + securely + " ssl_protocols TLS1.2; }",
+		"no certificate":         "server { listen 443 ssl; server_name app.example.com; }",
+		"another's key":          strings.Replace("server { "+securely+" }", "app.key", "other.key", 1),
+		"no file":                strings.Replace("server { "+securely+" }", "app.crt", "none.crt", 1),
+		"bad option":             "server { listen 443 tls; }",
+		"include of nothing":     "include x.conf; server { " + securely + " }",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -250,7 +251,7 @@ func TestNotServed(t *testing.T) {
 	nginx := program(t)
 	for _, line := range []string{
 		"location / { alias /etc/; }", "location / { proxy_pass http://127.0.0.1:1; }", "ssl_dhparam /etc/passwd;", "auth_basic_user_file /etc/shadow;", "try_files /../../etc/passwd /x;", "error_page 404 /../x;", "index ../../etc/passwd;",
-		"ssl_certificate engine:x:y;", "ssl_certificate_key data:$x;", "resolver 127.0.0.1;", "rewrite ^ /../../etc/passwd;", "rewrite ^/(.*)$ /$1$1 last;", "set $x ..; location / { try_files /$x/$x/etc/passwd =404; }", `location ~ "(?<d>.)js$" { try_files /$d$d/$d$d/etc/passwd =404; }`, "location ~ (.) { try_files $1 =404; }", "error_page 404 /$args;", "try_files /${args}x =404;", "ssl_client_certificate /etc/passwd;", "ssl_conf_command Options KTLS;", "server_name ~(a+)+$;",
+		"ssl_certificate engine:x:y;", "ssl_certificate_key data:$x;", "resolver 127.0.0.1;", "rewrite ^ /../../etc/passwd;", "rewrite ^/(.*)$ /$1$1 last;", "set $a x; set $a $a$a$a;", "set $uria x; set $uria $uria$uria;", `location ~ "(?<urix>.)js$" { try_files /$urix$urix/etc/passwd =404; }`, "try_files /$is_args$args =404;", "try_files /${urix} =404;", "set $x ..; location / { try_files /$x/$x/etc/passwd =404; }", `location ~ "(?<d>.)js$" { try_files /$d$d/$d$d/etc/passwd =404; }`, "location ~ (.) { try_files $1 =404; }", "error_page 404 /$args;", "try_files /${args}x =404;", "ssl_client_certificate /etc/passwd;", "ssl_conf_command Options KTLS;", "server_name ~(a+)+$;",
 	} {
 		files := memory(map[string]string{"etc/nginx/conf.d/app.conf": "server { listen 80; " + line + " }"})
 		config, err := Read(files, "etc/nginx/conf.d/app.conf")
@@ -272,6 +273,26 @@ func TestNotServed(t *testing.T) {
 		}
 		if _, err := Read(files, "b"); err == nil {
 			t.Errorf("%s is read", line)
+		}
+	}
+}
+
+// TestBombs: variables made of each other do not grow without end.
+func TestBombs(t *testing.T) {
+	t.Parallel()
+	doubled, maps := "set $a xx; ", ""
+	for i := range 60 {
+		doubled += "set $a $a$a$a$a; "
+		maps += fmt.Sprintf("map $m%d $m%d { default $m%d$m%d; }\n", i+1, i, i+1, i+1)
+	}
+	for _, text := range []string{maps + "server { " + doubled + " return 301 https://$a$m0; }", "server { rewrite ^ " + strings.Repeat("x", 5000) + "; }", "server { add_header A " + strings.Repeat("$uri", 1000) + "; return 200; }"} {
+		config, err := Read(memory(map[string]string{"a": text}), "a")
+		if err != nil {
+			continue
+		}
+		r, err := config.Model().Get(false, "x", "/y")
+		if err != nil || len(fmt.Sprint(r)) > 1<<20 {
+			t.Error(err, len(fmt.Sprint(r)))
 		}
 	}
 }

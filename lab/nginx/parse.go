@@ -39,6 +39,7 @@ const (
 	maxDepth      = 20
 	maxFiles      = 50
 	maxDirectives = 5000
+	maxParameter  = 4096 // NGX_CONF_BUFFER
 )
 
 // token is a word, or one of ; { }.

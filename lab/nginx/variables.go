@@ -28,13 +28,15 @@ func (r *request) expand(text string) string {
 
 // own are the variables of set and map in a text, the longest names first.
 func (r *request) own(text string) (pairs []string) {
-	values := maps.Clone(r.set)
+	values := map[string]string{}
+	maps.Copy(values, r.set)
 	for _, d := range r.mapped {
-		// One that names another map is beyond this.
-		if name := strings.TrimPrefix(d.args[1], "$"); strings.Contains(text, name) && d.args[0] != d.args[1] {
+		if name := strings.TrimPrefix(d.args[1], "$"); strings.Contains(text, name) && ofRequest(d.args[0]) {
 			from := *r
-			from.mapped = nil
-			values[name] = mapped(d.block, from.expand(d.args[0]))
+			from.mapped, from.set = nil, nil
+			if value := mapped(d.block, from.expand(d.args[0])); ofRequest(value) {
+				values[name] = shortened(from.expand(value))
+			}
 		}
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(values), func(a, b string) int { return len(b) - len(a) }) {
@@ -42,6 +44,9 @@ func (r *request) own(text string) (pairs []string) {
 	}
 	return pairs
 }
+
+// shortened keeps what an answer is made of within bounds.
+func shortened(value string) string { return value[:min(len(value), 1<<10)] }
 
 // mapped is what a map has for a value: by the value itself, or else by the first
 // pattern, or else its default.

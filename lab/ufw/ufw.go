@@ -111,7 +111,7 @@ func (f *Firewall) run(words []string) error {
 		words = words[1:]
 	}
 	if len(words) == 0 || words[0] != "ufw" && words[0] != "/usr/sbin/ufw" {
-		return failure.New(failure.Usage, "", "it is no command of ufw")
+		return failure.New(failure.Usage, "write one command of ufw in a line, and nothing else", "%q is no command of ufw", strings.Join(words, " "))
 	}
 	words = words[1:]
 	force := len(words) > 0 && words[0] == "--force"

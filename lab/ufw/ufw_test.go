@@ -227,7 +227,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("%v %+v", err, f)
 	}
 	for text, want := range map[string]string{
-		"ufw allow 22\nrm -rf x": "line 2: it is no command of ufw", "ufw allow 22; ufw enable": "is for a shell", "ufw allow $PORT": "is for a shell", "yes | sh": "no command", "ufw": "needs a command", "ufw enable now": "nothing more",
+		"ufw allow 22\nrm -rf x": `line 2: "rm -rf x" is no command of ufw`, "ufw allow 22; ufw enable": "is for a shell", "ufw allow $PORT": "is for a shell", "yes | sh": "no command", "ufw": "needs a command", "ufw enable now": "nothing more",
 		"ufw route allow 22": "pass through", "ufw alow 22": "knows no command alow", "ufw allow '22": "no end", "ufw insert x allow 22": "no rule x", "ufw insert 1": "a number and a rule", "ufw deny 8080 proto tcp": "wrong number of words",
 		"sudo": "no command", "ufw --force allow 22": "--force is for",
 	} {

@@ -6,10 +6,10 @@ done
 echo 'expiring: apiserver, front-proxy-client' > ../../answers.yaml
 # renew NAME CA: with the key, the subject and the extensions that it has.
 renew() {
-  openssl x509 -in $1.crt -x509toreq -copy_extensions copyall -signkey $1.key -out /tmp/$$.csr
-  openssl x509 -req -in /tmp/$$.csr -CA $2.crt -CAkey $2.key -copy_extensions copyall -days 365 -out /tmp/$$.crt
-  cp /tmp/$$.crt $1.crt
-  rm /tmp/$$.csr /tmp/$$.crt
+  openssl x509 -in $1.crt -x509toreq -copy_extensions copyall -signkey $1.key -out ../../new.csr
+  openssl x509 -req -in ../../new.csr -CA $2.crt -CAkey $2.key -copy_extensions copyall -days 365 -out ../../new.crt
+  cp ../../new.crt $1.crt
+  rm ../../new.csr ../../new.crt
 }
 renew apiserver ca
 renew front-proxy-client front-proxy-ca
