@@ -15,7 +15,7 @@ import (
 
 // nodePatience bounds how long a check waits for an API server that has just been
 // started. One that is up is not waited for, nor one that has ended.
-const nodePatience = time.Minute
+const nodePatience = 30 * time.Second
 
 // awaitNode waits until the node acts on the manifests as they are, and until its API
 // server is up. It says in found why it is not.
@@ -31,6 +31,9 @@ func (w *work) awaitNode(ctx context.Context, client *kubeclient.Client) (found 
 			}
 			if again, same := w.nodeReport(); down != "" && same && again.down() != "" {
 				return w.notAnswering(again.down(), again.log())
+			}
+			if since := report.lastStart(); !since.IsZero() && time.Since(since) > nodePatience {
+				return w.notAnswering("it is not ready", report.log())
 			}
 		}
 		if wait(ctx) != nil {
@@ -69,6 +72,16 @@ func (r nodeReport) apiServer() (podReport, bool) {
 		}
 	}
 	return podReport{}, false
+}
+
+// lastStart is when the last of the containers was started.
+func (r nodeReport) lastStart() (last time.Time) {
+	for _, pod := range r.Pods {
+		if pod.Since.After(last) {
+			last = pod.Since
+		}
+	}
+	return last
 }
 
 // down says why the API server is not going to answer; empty while it may come up.
