@@ -88,7 +88,7 @@ func (b block) meets(connection *Connection) bool {
 }
 
 // errTooMany is what sshd says of a file that includes itself, too.
-var errTooMany = errors.New("Include leads to too many files: does one include itself?")
+var errTooMany = errors.New("too many files are included: does one include itself?")
 
 // reader follows Include.
 type reader struct {

@@ -227,7 +227,7 @@ func TestIncludeOfItself(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"etc/ssh/sshd_config": "PermitRootLogin no\nInclude sshd_config\n"}
 	_, err := Read(memory(files), "etc/ssh/sshd_config")
-	if want := `"etc/ssh/sshd_config", line 2: Include leads to too many files: does one include itself?`; err == nil || err.Error() != want {
+	if want := `"etc/ssh/sshd_config", line 2: too many files are included: does one include itself?`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
