@@ -16,7 +16,7 @@ func TestAccessChecksRefuse(t *testing.T) {
 	who := "as: {user: jane}, allowed: [{verbs: get, resources: pods}]"
 	hidden := fstest.MapFS{
 		"hidden/pod.yaml": {Data: []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: b}\n")},
-		"hidden/bad.yaml": {Data: []byte("apiVersion: v1\nkind: Pod\n")}, "hidden/twice.yaml": {Data: []byte("kind: Pod\nkind: Pod\n")},
+		"hidden/bad.yaml": {Data: []byte("apiVersion: v1\nkind: Pod\n")}, "hidden/far.yaml": {Data: []byte("apiVersion: v1\nkind: Service\nmetadata: {name: b/proxy, namespace: a}\n")}, "hidden/twice.yaml": {Data: []byte("kind: Pod\nkind: Pod\n")},
 	}
 	for _, test := range []struct{ kind, with, want, hint string }{
 		{"canI", "{" + who + "}", "", ""},
@@ -38,6 +38,8 @@ func TestAccessChecksRefuse(t *testing.T) {
 		{"object", "{apiVersion: v1, resource: pods, absent: true}", "asks for the absence of nothing", ""},
 		{"object", "{apiVersion: v1, resource: pods, name: a, absent: false}", "absent is false", ""},
 		{"object", "{apiVersion: v1, resource: pods, name: a, absent: true, fields: {a: 1}}", "asks for the absence of nothing", ""},
+		{"object", "{apiVersion: v1, resource: services, namespace: a, name: b/proxy}", "a name that is none", ""},
+		{"object", "{apiVersion: ../api/v1, resource: services, namespace: a, name: b}", "a name that is none", ""},
 		{"object", "{apiVersion: v1, kind: Pod}", "unknown field", ""},
 
 		{"kubeconfig", "{file: a.conf, current: a}", "", ""},
@@ -48,6 +50,8 @@ func TestAccessChecksRefuse(t *testing.T) {
 		{"kubeconfig", "{file: a.conf, contexts: []}", "empty list", ""},
 
 		{"admission", "{denied: [{create: pod.yaml, text: a pod}], message: no}", "", ""},
+		{"admission", "{denied: [{patch: pod.yaml, subresource: proxy, text: a pod}], message: no}", "a name that is none", ""},
+		{"admission", "{denied: [{patch: far.yaml, text: a service}], message: no}", "a name that is none", ""},
 		{"admission", "{message: no}", "asks for nothing", ""},
 		{"admission", "{denied: [{create: pod.yaml, text: a pod}]}", "does not say by what message", ""},
 		{"admission", "{admitted: [{create: pod.yaml}]}", "needs a text", ""},

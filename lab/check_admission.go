@@ -113,14 +113,15 @@ func (a *admissionCheck) askLate(ctx context.Context, t tried, admin *kubeclient
 		if ctx.Err() == nil && timed.Err() != nil {
 			err = fmt.Errorf("no answer within %s", admissionTime)
 		}
-		if f := judge(t, err); f.passed || try == lateTries || !pause(timed) {
+		if f := judge(t, err); f.passed || try == lateTries || wait(timed) != nil {
 			return f
 		}
 	}
 }
 
-// admissionTime bounds one request with its tries.
-const admissionTime = 10 * time.Second
+// admissionTime bounds one request with its tries: less than the ten seconds that an API
+// server waits for a webhook.
+const admissionTime = 8 * time.Second
 
 func (a *admissionCheck) isDenied(t tried, err error) finding {
 	wanted := fmt.Sprintf("%s is denied with a message that says %q", t.text, a.message)
@@ -197,6 +198,9 @@ func (t *tried) take(data []byte, subresource string) (err error) {
 	if t.patch {
 		o.name = head.Name
 	}
+	if !o.isPlain() || strings.Trim(subresource, "abcdefghijklmnopqrstuvwxyz") != "" || subresource == "proxy" {
+		return errors.New("it has a name that is none")
+	}
 	t.path = o.path()
 	if subresource != "" {
 		t.path += "/" + subresource
@@ -216,10 +220,10 @@ func (s *servedWebhook) read(p *params, n *yaml.Node) error {
 	err := p.Mapping(n, "webhook", p.text("service", &service), p.file("certificate", &s.certificate),
 		p.file("key", &s.key), p.text("registry", &s.registry))
 	namespace, name, ok := strings.Cut(service, "/")
-	if err == nil && (!ok || s.certificate == "" || s.key == "" || s.registry == "") {
+	s.service = liveObject{"v1", "services", namespace, name}
+	if err == nil && (!ok || !s.service.isPlain() || s.certificate == "" || s.key == "" || s.registry == "") {
 		err = p.ErrorAt(n, "give it service: NAMESPACE/NAME, certificate, key and registry", "webhook is not complete")
 	}
-	s.service = liveObject{"v1", "services", namespace, name}
 	return err
 }
 

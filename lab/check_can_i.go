@@ -21,6 +21,9 @@ import (
 //	         or {kubeconfig: FILE} for whom the API server takes its current user
 //	allowed  what they must be allowed, a list of questions, see readQuestions
 //	denied   what they must be denied
+//	nothingElse
+//	         everywhere, {in: NAMESPACE} or {outside: NAMESPACE}: by RBAC they have no
+//	         right there but those in allowed
 //	also     [{as: WHO, allowed: ..., denied: ...}, ...]: others who are asked for
 //
 // That nobody has any right at the beginning is no achievement: a check that denies
@@ -71,6 +74,7 @@ func readCanICheck(p *params) (grader, error) {
 type askedFor struct {
 	who             asker
 	allowed, denied []question
+	rest            nothingElse
 }
 
 func (a *askedFor) keys(p *params) []yamlfile.Key {
@@ -78,6 +82,7 @@ func (a *askedFor) keys(p *params) []yamlfile.Key {
 		{Name: "as", Read: func(n *yaml.Node) error { return a.who.read(p, n) }},
 		{Name: "allowed", Read: func(n *yaml.Node) error { return readQuestions(p, n, "allowed", &a.allowed) }},
 		{Name: "denied", Read: func(n *yaml.Node) error { return readQuestions(p, n, "denied", &a.denied) }},
+		a.rest.key(p),
 	}
 }
 
@@ -85,7 +90,7 @@ func (a *askedFor) complete(p *params, n *yaml.Node) error {
 	switch {
 	case a.who == (asker{}):
 		return p.ErrorAt(n, "write as: {user: NAME}", "it does not say who is asked for")
-	case len(a.allowed)+len(a.denied) == 0:
+	case len(a.allowed)+len(a.denied) == 0 && !a.rest.asked():
 		return p.ErrorAt(n, "write allowed or denied, as in allowed: [{verbs: get, resources: pods, namespaces: web}]", "it asks for nothing")
 	}
 	return nil
@@ -127,7 +132,7 @@ func (a *askedFor) judge(ctx context.Context, w *work, admin *kubeclient.Client)
 	for i, q := range slices.Concat(a.allowed, a.denied) {
 		want := i < len(a.allowed)
 		is, err := q.ask(ctx, admin, user)
-		for try := 0; err == nil && is.Allowed != want && try < lateTries && pause(ctx); try++ {
+		for try := 0; err == nil && is.Allowed != want && try < lateTries && wait(ctx) == nil; try++ {
 			is, err = q.ask(ctx, admin, user)
 		}
 		switch {
@@ -138,6 +143,16 @@ func (a *askedFor) judge(ctx context.Context, w *work, admin *kubeclient.Client)
 		case is.Allowed != want:
 			return finding{wanted: user.Username + " may not " + q.text, found: "the API server allows it" + asWhom(user) + byReason(is.Reason)}
 		}
+	}
+	namespace, right, err := a.rest.judge(ctx, admin, user, a.allowed)
+	for try := 0; err == nil && right != "" && try < lateTries && wait(ctx) == nil; try++ {
+		namespace, right, err = a.rest.judge(ctx, admin, user, a.allowed)
+	}
+	switch {
+	case err != nil:
+		return finding{wanted: a.wanted(user.Username), found: err.Error()}
+	case right != "":
+		return finding{wanted: user.Username + " has no other right in namespace " + namespace, found: "by RBAC it may " + right + asWhom(user)}
 	}
 	return finding{true, a.wanted(user.Username), ""}
 }
@@ -167,8 +182,9 @@ type question struct {
 }
 
 func (q question) ask(ctx context.Context, admin *kubeclient.Client, user authenticationv1.UserInfo) (authorizationv1.SubjectAccessReviewStatus, error) {
+	// The answer is read into what was sent, and the question is the lab's, which is shared.
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		ResourceAttributes: q.resource, NonResourceAttributes: q.path, User: user.Username, Groups: user.Groups,
+		ResourceAttributes: q.resource.DeepCopy(), NonResourceAttributes: q.path.DeepCopy(), User: user.Username, Groups: user.Groups,
 	}}
 	err := admin.Create(ctx, kubeclient.SubjectAccessReviews, review, review)
 	return review.Status, err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -88,22 +87,9 @@ func (a *asker) identity(ctx context.Context, w *work, admin *kubeclient.Client)
 	return authenticationv1.UserInfo{Username: a.user, Groups: append(strings.Fields(a.groups), groupAuthenticated)}, ""
 }
 
-// lateTries and latePause bound how long what was just written may take to show: the
-// API server's authorizer and admission see it a moment after it was stored.
-const (
-	lateTries = 4
-	latePause = 50 * time.Millisecond
-)
-
-// pause waits for a moment; false means that there is no time left.
-func pause(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(latePause):
-		return true
-	}
-}
+// lateTries bounds, with wait between them, how long what was just written may take to
+// show: the API server's authorizer and admission see it a moment after it was stored.
+const lateTries = 15
 
 // readQuestions reads questions. Each of them stands for every verb with every
 // resource in every namespace:

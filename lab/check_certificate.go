@@ -16,6 +16,7 @@ import (
 
 	"github.com/pkictl/pkictl/ca"
 	"github.com/pkictl/pkictl/internal/failure"
+	"github.com/pkictl/pkictl/internal/store"
 	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
@@ -35,13 +36,15 @@ type certificate = *ca.CertificateInfo
 //	key          the file of the private key that it belongs to
 //	selfSigned   true
 //	issuer       the file of a CA, as the lab gives it, that has signed it
+//	signs        the learner's file of a certificate that it has signed, itself or
+//	             through others in that file
 //	lifetime     {min: 3650d, max: 3700d}: how long it is valid in all
 //	valid        true: it is valid now
 //	usable       client or server: an API server would accept it from such a one,
 //	             with issuer for its CA, or itself
 func readCertificateCheck(p *params) (grader, error) {
 	c := &certificateCheck{params: p}
-	var file, private string
+	var file, private, signs string
 	err := p.fields(
 		p.file("file", &file),
 		add(&c.conditions, "subject", readSubject(p, func(c certificate) (pkix.Name, []byte) { return c.X509.Subject, c.X509.RawSubject })),
@@ -52,6 +55,7 @@ func readCertificateCheck(p *params) (grader, error) {
 		p.file("key", &private),
 		add(&c.conditions, "selfSigned", c.selfSigned),
 		p.given("issuer", &c.issuer),
+		p.file("signs", &signs),
 		add(&c.conditions, "lifetime", c.lifetime),
 		add(&c.conditions, "valid", c.valid),
 		yamlfile.Key{Name: "usable", Read: func(n *yaml.Node) (err error) { c.usable, err = c.purpose(n); return err }},
@@ -61,6 +65,9 @@ func readCertificateCheck(p *params) (grader, error) {
 	}
 	if private != "" {
 		c.conditions = append(c.conditions, hasKey(private, func(c certificate) crypto.PublicKey { return c.X509.PublicKey }))
+	}
+	if signs != "" {
+		c.conditions = append(c.conditions, hasSigned(signs))
 	}
 	switch {
 	case c.usable != "":
@@ -208,16 +215,29 @@ func (c *certificateCheck) lifetime(n *yaml.Node) (condition[certificate], error
 		// Both ends count (RFC 5280, 4.1.2.5); openssl -days 365 makes it a second
 		// longer than 365 days, which are 365 days nevertheless.
 		is := cert.NotAfter.Sub(cert.NotBefore)
-		return wantedLife(least, most), fmt.Sprintf("valid for %d days", (is+time.Second)/ca.Day), is+time.Second >= least && is <= most
+		return wantedLife(least, most), "valid for " + lifeInWords(is+time.Second), is+time.Second >= least && is <= most
 	}, err
 }
 
 // wantedLife says how long a certificate is to be valid.
 func wantedLife(least, most time.Duration) string {
-	if least < ca.Day {
-		return fmt.Sprintf("valid for at most %d days", most/ca.Day)
+	if least < ca.Day && most >= shortLife {
+		return "valid for at most " + lifeInWords(most)
 	}
-	return fmt.Sprintf("valid for %d to %d days", least/ca.Day, most/ca.Day)
+	return fmt.Sprintf("valid for %s to %s", lifeInWords(least), lifeInWords(most))
+}
+
+// shortLife is how long a certificate is valid at most whose life is counted in hours.
+const shortLife = 3 * ca.Day
+
+func lifeInWords(d time.Duration) string {
+	switch {
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", d/time.Minute)
+	case d < shortLife:
+		return fmt.Sprintf("%d hours", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/ca.Day)
 }
 
 func (c *certificateCheck) valid(n *yaml.Node) (condition[certificate], error) {
@@ -271,6 +291,34 @@ func (c *certificateCheck) signedBy(cert certificate, w *work) (wanted, found st
 		return wanted, "it names that CA, but the signature is by another key", false
 	}
 	return wanted, "", true
+}
+
+// hasSigned asks that a certificate has signed the first one in another file of the
+// learner's, itself or through others in that file.
+func hasSigned(file string) condition[certificate] {
+	return func(cert certificate, w *work) (wanted, found string, ok bool) {
+		wanted = "it has signed the certificate in " + file
+		item, found := w.pem(file, ca.ItemCertificate, "certificate")
+		if found != "" {
+			return wanted, found, false
+		}
+		data, _ := w.learner.file(file, store.MaxPEM)
+		items, err := w.learner.decode(file, data)
+		if err != nil {
+			return wanted, err.Error(), false
+		}
+		roots, between := x509.NewCertPool(), x509.NewCertPool()
+		roots.AddCert(cert.X509)
+		for _, one := range ca.Certificates(items) {
+			between.AddCert(one)
+		}
+		signed := item.Certificate
+		_, err = signed.X509.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: w.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		if err != nil {
+			return wanted, file + " is issued by " + signed.Issuer + ": " + strings.TrimPrefix(err.Error(), "x509: "), false
+		}
+		return wanted, "", true
+	}
 }
 
 // isUsable asks what an API server asks: a chain to the CA, with a certificate that

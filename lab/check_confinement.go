@@ -166,6 +166,7 @@ func (p *params) profiles(n *yaml.Node, what string, is func(corev1.SecurityCont
 		}
 		for name := range want {
 			if name != "*" && !seen[name] {
+				wants = append(wants, name+": "+want[name])
 				wrong = append(wrong, "no container "+name)
 			}
 		}

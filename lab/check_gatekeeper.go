@@ -21,6 +21,7 @@ import (
 //	template    the file with the template
 //	constraint  the file with the constraint, which may be the same; without it the
 //	            template alone is looked at
+//	name        what the constraint is to be called; without it anything
 //	schema      a hidden table of what a constraint may have as parameters:
 //	  what        them in words
 //	  parameters  them
@@ -34,7 +35,7 @@ import (
 //	              template may be used again
 func readGatekeeperCheck(p *params) (grader, error) {
 	c := &gatekeeperCheck{params: p}
-	if err := p.fields(p.file("template", &c.template), p.file("constraint", &c.constraint),
+	if err := p.fields(p.file("template", &c.template), p.file("constraint", &c.constraint), p.text("name", &c.name),
 		p.table("schema", c.schemaRow), p.table("objects", c.row)); err != nil {
 		return nil, err
 	}
@@ -51,6 +52,7 @@ func readGatekeeperCheck(p *params) (grader, error) {
 type gatekeeperCheck struct {
 	*params
 	template, constraint string
+	name                 string // of the constraint
 	schema               []schemaRow
 	rows                 []objectRow
 }
@@ -210,6 +212,8 @@ func (c *gatekeeperCheck) readConstraint(w *work, t *constraintTemplate) (*const
 		return nil, "its apiVersion is " + made.APIVersion + ", and not " + constraintGroup + "/v1beta1"
 	case made.Name == "":
 		return nil, "it has no metadata.name"
+	case c.name != "" && made.Name != c.name:
+		return nil, "its metadata.name is " + made.Name + ", and not " + c.name
 	case made.Spec.Parameters != nil && t.schema == nil:
 		return nil, "it has parameters, and the template no schema for them"
 	}

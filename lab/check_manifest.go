@@ -96,6 +96,8 @@ func (o wantedObject) choose(docs []document) (chosen []document, found string) 
 		}
 	}
 	switch {
+	case len(chosen) == 0 && o.name != "" && slices.ContainsFunc(docs, func(d document) bool { return d.Kind == o.kind && d.Name == o.name && d.Namespace == "" }):
+		return nil, fmt.Sprintf("%s %s in %s has no metadata.namespace, and would be in default", o.kind, o.name, docs[0].file)
 	case len(chosen) == 0:
 		return nil, fmt.Sprintf("%s has %s only", docs[0].file, strings.Join(others, ", "))
 	case o.name != "" && len(chosen) > 1:

@@ -45,6 +45,8 @@ func readObjectCheck(p *params) (grader, error) {
 		return nil, err
 	case o.apiVersion == "" || o.resource == "":
 		return nil, p.ErrorAt(p.node, "write both, as in apiVersion: apps/v1, resource: deployments", "%s lacks apiVersion or resource", p.what)
+	case !o.isPlain():
+		return nil, p.ErrorAt(p.node, "write plain names, as in resource: pods, name: web", "%s has a name that is none", p.what)
 	case absent && (o.name == "" || len(conditions) > 0):
 		return nil, p.ErrorAt(p.node, "write absent: true with a name, and without fields", "%s asks for the absence of nothing", p.what)
 	}
@@ -92,6 +94,15 @@ func (o liveObject) String() string {
 		text += " in namespace " + o.namespace
 	}
 	return text
+}
+
+// isPlain says whether its names are no paths: at services/NAME/proxy an API server
+// passes a request on to whomever the Service names.
+func (o liveObject) isPlain() bool {
+	group, version, _ := strings.Cut(o.apiVersion, "/")
+	return !slices.ContainsFunc([]string{group, version, o.resource, o.namespace, o.name}, func(name string) bool {
+		return strings.ContainsAny(name, "/?#%") || name == ".."
+	})
 }
 
 // path returns that of the object, or of the list.

@@ -29,6 +29,7 @@ import (
 //	container   name: one container; fields: conditions on it as it ends up; emptyDirs:
 //	            paths that it can write to, each an emptyDir of its own mount
 //	pod         conditions on the spec of the pod, whatever the kind
+//	fields      conditions on the object that describes it, see objectFields
 //
 // A pod that an API server would refuse does not pass.
 func readPodSecurityCheck(p *params) (grader, error) {
@@ -46,11 +47,12 @@ func readPodSecurityCheck(p *params) (grader, error) {
 		yamlfile.Key{Name: "containers", Read: func(n *yaml.Node) error { return p.objectFields(&c.each).Read(n) }},
 		yamlfile.Key{Name: "container", Read: c.readContainer},
 		yamlfile.Key{Name: "pod", Read: func(n *yaml.Node) error { return p.objectFields(&c.spec).Read(n) }},
+		p.objectFields(&c.object),
 	)
 	if err != nil {
 		return nil, err
 	}
-	asks := len(c.each) + len(c.one) + len(c.spec) + len(c.emptyDirs) + len(c.level)
+	asks := len(c.each) + len(c.one) + len(c.spec) + len(c.emptyDirs) + len(c.object) + len(c.level)
 	return func(_ context.Context, w *work) finding {
 		docs, found := w.documents(file)
 		if found != "" {
@@ -67,6 +69,7 @@ type podCheck struct {
 	version   api.Version
 	each, one []condition[object]
 	spec      []condition[object]
+	object    []condition[object]
 	container string // that one and emptyDirs are about
 	emptyDirs []string
 }
@@ -144,6 +147,13 @@ func (c *podCheck) judge(pod *podTemplate, w *work) finding {
 			return finding{wanted: "a pod", found: err.Error()}
 		}
 		f = both(f, judge(spec, w, c.spec))
+	}
+	if len(c.object) > 0 {
+		it, err := pod.object()
+		if err != nil {
+			return finding{wanted: "an object", found: err.Error()}
+		}
+		f = both(f, judge(it, w, c.object))
 	}
 	f = both(f, c.eachContainer(pod, w))
 	if c.container != "" {

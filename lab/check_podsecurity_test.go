@@ -76,6 +76,8 @@ func TestPodSecurity(t *testing.T) {
 		{"readOnly", `container: {name: web, emptyDirs: [/var/cache/nginx]}`, "mountPath: /var/cache/nginx", "readOnly: true, mountPath: /var/cache/nginx", "is readOnly"},
 		{"of another container", `container: {name: init, emptyDirs: [/run]}`, "", "", "nothing is mounted at /run of container init"},
 
+		{"of the object", `fields: {metadata.name: web}`, "", "", ""},
+		{"of the object, wrong", `fields: {metadata.name: other}`, "", "", "metadata.name is web"},
 		{"no image", `level: baseline`, "    image: nginx:1.29\n", "", "container web has the image \"\""},
 		{"same name", `level: baseline`, "name: init", "name: web", "two containers are called web"},
 		{"name", `level: baseline`, "name: init", "name: In_it", "no name for a container"},
@@ -86,7 +88,7 @@ func TestPodSecurity(t *testing.T) {
 		{"prefix", `level: baseline`, "drop: [ALL]", "drop: [CAP_CHOWN]", "is written CHOWN here"},
 		{"no capability", `level: baseline`, "drop: [ALL]", "drop: [SYSTIME]", `there is no capability "SYSTIME"; did you mean SYS_TIME?`},
 		{"negative user", `level: baseline`, "runAsUser: 1000", "runAsUser: -1", "-1 is no ID"},
-		{"quoted", `level: baseline`, "runAsNonRoot: true", `runAsNonRoot: "true"`, "cannot unmarshal string"},
+		{"quoted", `level: baseline`, "runAsNonRoot: true", `runAsNonRoot: "true"`, "spec.securityContext.runAsNonRoot: there is a text where true or false belongs"},
 		{"field of containers in the pod", `level: baseline`, pod, pod + "privileged: false, ", `unknown field "spec.securityContext.privileged"`},
 		{"field of the pod in a container", `level: baseline`, web, web + "fsGroup: 1, ", `unknown field "spec.containers[0].securityContext.fsGroup"`},
 		{"no containers", `level: baseline`, "  containers:\n", "  ephemeralContainers:\n", "the pod has no containers"},

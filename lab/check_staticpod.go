@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,7 +29,8 @@ import (
 //	           once the last counts, or all do, as the component has it
 //	files      flags whose value is a path, with {host: PATH}, where that path is on the
 //	           host through a hostPath volume; readOnly: true, if the mount is to be so;
-//	           written: true for a file that the component makes
+//	           written: true for a file that the component makes; given: FILE, if it
+//	           must still be as the lab gives it
 //	fields     conditions on other fields of the Pod, see objectFields
 //
 // Of kube-apiserver the whole command line must be one that it starts with: no flag
@@ -196,7 +199,7 @@ func (c *staticPodCheck) readFiles(n *yaml.Node) error {
 		boolean := func(what string, to *bool) yamlfile.Key {
 			return yamlfile.Key{Name: what, Read: func(n *yaml.Node) (err error) { *to, err = c.Boolean(n, what); return err }}
 		}
-		err := c.Mapping(wanted, "what is wanted of "+key.Value, c.text("host", &f.host), boolean("readOnly", &f.readOnly), boolean("written", &f.written))
+		err := c.Mapping(wanted, "what is wanted of "+key.Value, c.text("host", &f.host), boolean("readOnly", &f.readOnly), boolean("written", &f.written), c.given("given", &f.given))
 		if err == nil && !path.IsAbs(f.host) {
 			err = c.ErrorAt(wanted, "write {host: /etc/kubernetes/audit.yaml}", "host is no absolute path")
 		}
@@ -208,10 +211,11 @@ func (c *staticPodCheck) readFiles(n *yaml.Node) error {
 // mountedFile is a file that a flag names and that the host has.
 type mountedFile struct {
 	flag, host        string
+	given             string // below the workspace
 	readOnly, written bool
 }
 
-func (f mountedFile) judge(pod *staticPod, _ *work) (wanted, found string, ok bool) {
+func (f mountedFile) judge(pod *staticPod, w *work) (wanted, found string, ok bool) {
 	wanted = fmt.Sprintf("the file of --%s is %s on the host, by a hostPath volume", f.flag, f.host)
 	if f.readOnly {
 		wanted += " mounted readOnly"
@@ -234,8 +238,21 @@ func (f mountedFile) judge(pod *staticPod, _ *work) (wanted, found string, ok bo
 	if !f.readOnly && f.written && mount.ReadOnly {
 		return wanted, fmt.Sprintf("the mount %s at %s is readOnly", mount.Name, mount.MountPath), false
 	}
+	if f.given != "" && w.isChanged(f.given) {
+		return "the file " + f.given + " as the lab gives it", "it was changed or removed", false
+	}
 	whole := path.Clean(name) == path.Clean(mount.MountPath) && mount.SubPath == ""
 	return wanted, f.typeFault(pod, mount, whole), f.typeFault(pod, mount, whole) == ""
+}
+
+// isChanged says whether a file is not as the lab gives it.
+func (w *work) isChanged(name string) bool {
+	data, found := w.learner.file(name, maxGivenFile)
+	given, err := w.lab.givenFiles()
+	if found != "" || err != nil {
+		return true
+	}
+	return !slices.ContainsFunc(given, func(g givenFile) bool { return g.name == name && bytes.Equal(g.data, data) })
 }
 
 // typeFault says why the kubelet would not mount a volume, by its type: that of a

@@ -31,7 +31,11 @@ func readSubject[T any](p *params, of func(T) (pkix.Name, []byte)) func(n *yaml.
 		if err == nil && len(conditions) == 0 {
 			err = p.ErrorAt(n, "write it like {CN: kube-admin}", "subject asks for nothing")
 		}
-		return all(conditions), err
+		asked := all(conditions)
+		return func(it T, w *work) (string, string, bool) {
+			wanted, found, ok := asked(it, w)
+			return "subject with " + wanted, found, ok
+		}, err
 	}
 }
 
@@ -50,13 +54,13 @@ func readAttribute[T any](p *params, key, value *yaml.Node, of func(T) (pkix.Nam
 	want, err := p.textOrTexts(value, key.Value)
 	return func(it T, _ *work) (string, string, bool) {
 		name, raw := of(it)
-		wanted := "subject with"
+		var wanted []string
 		for _, v := range want {
-			wanted += fmt.Sprintf(" %s=%s", key.Value, v)
+			wanted = append(wanted, key.Value+"="+v)
 		}
 		is := valuesOf(name, oid)
 		slices.Sort(is)
-		return wanted, "subject " + ca.FormatName(raw), slices.Equal(is, slices.Sorted(slices.Values(want)))
+		return strings.Join(wanted, ", "), "subject " + ca.FormatName(raw), slices.Equal(is, slices.Sorted(slices.Values(want)))
 	}, err
 }
 
@@ -83,7 +87,7 @@ func all[T any](conditions []condition[T]) condition[T] {
 				found = append(found, is)
 			}
 		}
-		return strings.Join(distinct(wanted), "; "), strings.Join(distinct(found), "; "), passed
+		return strings.Join(distinct(wanted), ", "), strings.Join(distinct(found), "; "), passed
 	}
 }
 

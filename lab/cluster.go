@@ -281,6 +281,9 @@ func (w *Workspace) Up(ctx context.Context, now time.Time, progress func(step st
 	})
 }
 
+// ErrClusterDown says that the cluster of a lab does not run; Up and Start start it.
+var ErrClusterDown = errors.New("its cluster does not run")
+
 // runs is the error for a lab whose cluster does not run: there is nothing that could
 // be graded.
 func (w *Workspace) runs(ctx context.Context) error {
@@ -309,7 +312,7 @@ func (w *Workspace) runs(ctx context.Context) error {
 	case cluster.RunStarting, cluster.RunStopping:
 		return failure.New(failure.Failed, "wait a moment, and try again", "the cluster of lab %q is %s", w.Lab.ID, state)
 	default:
-		return failure.New(failure.Failed, "start the lab again: it goes on with all that was done", "the cluster of lab %q does not run", w.Lab.ID)
+		return failure.Wrap(ErrClusterDown, failure.Failed, "start the lab again: it goes on with all that was done", "cannot grade lab %q", w.Lab.ID)
 	}
 }
 

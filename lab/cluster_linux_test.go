@@ -140,6 +140,21 @@ func TestCluster(t *testing.T) {
 		t.Error("the kubeconfig has changed")
 	}
 
+	// Also one that runs though its lab was never completed, as a kill leaves it, can be
+	// ended.
+	mark := filepath.Join(w.Dir, ".pkictl-lab.json")
+	whole, err := os.ReadFile(mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, mark, strings.Replace(string(whole), "{", `{"unfinished": true,`, 1))
+	if dir, err := lab.StopLab(t.Context(), root, l); err != nil || dir != w.Dir {
+		t.Errorf("%q %v", dir, err)
+	}
+	wantNothingRuns(t, root)
+	write(t, mark, string(whole))
+	w = startCluster(t, l, root)
+
 	killKeeper(t, w)
 	if w = startCluster(t, l, root); !w.Resumed {
 		t.Error("it is not resumed")

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
@@ -40,7 +41,7 @@ func (d document) String() string {
 	if d.Namespace != "" {
 		name = d.Namespace + "/" + name
 	}
-	return d.Kind + " " + name
+	return strings.TrimSpace(d.Kind + " " + name)
 }
 
 // documents returns the objects in a learner's file of manifests, those of lists one
@@ -60,17 +61,17 @@ func (w *work) documents(name string) (docs []document, found string) {
 // there may be none.
 func decodeDocuments(name string, data []byte) (docs []document, found string) {
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
-	for {
+	for parts := 1; ; parts++ {
 		part, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			return docs, ""
 		}
 		if err != nil {
-			return nil, notYAML(name, data, err)
+			return nil, notYAML(name, parts, data, err)
 		}
 		for _, part := range objectsIn(part) {
 			if part, err = yaml.YAMLToJSONStrict(part); err != nil {
-				return nil, notYAML(name, data, err)
+				return nil, notYAML(name, parts, data, err)
 			}
 			if docs, found = appendDocuments(docs, name, part, maxLists); found != "" {
 				return nil, found
@@ -101,8 +102,9 @@ func objectsIn(part []byte) (objects [][]byte) {
 // givenTwice is how the parser of YAML says that a mapping has a key twice.
 var givenTwice = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(line \d+): key "(.*)" already set in map`) })
 
-// notYAML says why a file cannot be read.
-func notYAML(name string, data []byte, err error) string {
+// notYAML says why a file cannot be read. Lines are counted from where the document
+// begins.
+func notYAML(name string, part int, data []byte, err error) string {
 	if bytes.Contains(data, []byte("{{")) {
 		return name + " is a template, not a manifest: there is {{ in it"
 	}
@@ -110,6 +112,12 @@ func notYAML(name string, data []byte, err error) string {
 		return fmt.Sprintf("%s has %s twice in one mapping, in %s of a document: kubectl takes the last and drops the other without a word, so write it once", name, twice[2], twice[1])
 	}
 	message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "), "yaml: ")
+	if strings.Contains(message, "found character that cannot start any token") && bytes.ContainsRune(data, '\t') {
+		message += "; there are tabs in it, and YAML is indented with spaces"
+	}
+	if part > 1 {
+		message = fmt.Sprintf("document %d, %s", part, message)
+	}
 	return name + " is not valid YAML: " + message
 }
 
@@ -127,7 +135,7 @@ func appendDocuments(docs []document, name string, data []byte, lists int) ([]do
 		Items []json.RawMessage `json:"items"`
 	}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &head); err != nil {
-		return nil, fmt.Sprintf("document %d of %s is no object of Kubernetes: %s", len(docs)+1, name, jsonFault(err))
+		return nil, fmt.Sprintf("document %d of %s is no object of Kubernetes: %s", len(docs)+1, name, plainly(err))
 	}
 	if head.Kind == "" || head.APIVersion == "" {
 		return nil, fmt.Sprintf("document %d of %s has no apiVersion and kind", len(docs)+1, name)
@@ -147,7 +155,7 @@ func appendDocuments(docs []document, name string, data []byte, lists int) ([]do
 	}
 	whole, err := decodeJSON(data)
 	if err != nil {
-		return nil, fmt.Sprintf("document %d of %s is no object of Kubernetes: %s", len(docs)+1, name, jsonFault(err))
+		return nil, fmt.Sprintf("document %d of %s is no object of Kubernetes: %s", len(docs)+1, name, plainly(err))
 	}
 	if huge := hugeQuantity(whole, false); huge != "" {
 		return nil, fmt.Sprintf("document %d of %s has the quantity %s", len(docs)+1, name, huge)
@@ -174,43 +182,6 @@ func asItem(data []byte, apiVersion, kind string) []byte {
 	return whole
 }
 
-// jsonFault says what is wrong with an object in words of YAML.
-func jsonFault(err error) string {
-	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) {
-		return strings.TrimPrefix(err.Error(), "json: ")
-	}
-	is, _, _ := strings.Cut(wrong.Value, " ") // "number 1.5"
-	for from, to := range map[string]string{"string": "text", "array": "a list", "object": "a mapping", "bool": "true or false", "number": "a number"} {
-		if is == from {
-			is = strings.TrimSpace(to + strings.TrimPrefix(wrong.Value, from))
-			break
-		}
-	}
-	field := wrong.Field
-	if field == "" {
-		field = "it"
-	}
-	return fmt.Sprintf("%s is %s, and has to be %s", field, is, inYAML(wrong.Type))
-}
-
-func inYAML(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Pointer:
-		return inYAML(t.Elem())
-	case reflect.Slice, reflect.Array:
-		return "a list"
-	case reflect.String:
-		return "text (in quotes)"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Map, reflect.Struct:
-		return "a mapping"
-	default:
-		return "a whole number"
-	}
-}
-
 // decodeAs reads a document into a type of Kubernetes' API as an API server does that
 // validates strictly: a field that is unknown or given twice is a fault. It says in
 // found what is wrong.
@@ -221,7 +192,53 @@ func decodeAs[T any](d document) (object *T, found string) {
 		err = faults[0]
 	}
 	if err != nil {
-		return nil, fmt.Sprintf("%s in %s: %s", d, d.file, jsonFault(err))
+		return nil, fmt.Sprintf("%s in %s: %s", d, d.file, plainly(err))
 	}
 	return object, ""
+}
+
+// plainly says in words of YAML what Go's decoder says in those of Go: a value is of
+// another type than the field.
+func plainly(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if errors.Is(err, resource.ErrFormatWrong) || errors.Is(err, resource.ErrSuffix) || errors.Is(err, resource.ErrNumeric) {
+		return "an amount is none of Kubernetes', such as 250m, 2, 64Mi or 1Gi"
+	}
+	if !errors.As(err, &wrong) {
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+	stands, belongs := wrong.Value, "a mapping"
+	switch kind, _, _ := strings.Cut(wrong.Value, " "); kind {
+	case "string":
+		stands = "a text"
+	case "bool":
+		stands = "true or false"
+	case "array":
+		stands = "a list"
+	case "object":
+		stands = "a mapping"
+	case "number":
+		stands = "a number"
+	}
+	switch wrong.Type.Kind() {
+	case reflect.String:
+		belongs = "a text"
+	case reflect.Bool:
+		belongs = "true or false"
+	case reflect.Slice, reflect.Array:
+		belongs = "a list"
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint32, reflect.Uint64, reflect.Float64:
+		belongs = "a number"
+	}
+	text := fmt.Sprintf("there is %s where %s belongs", stands, belongs)
+	if wrong.Field != "" {
+		text = fmt.Sprintf("%s: there is %s where %s belongs", wrong.Field, stands, belongs)
+	}
+	switch {
+	case belongs == "a text" && (stands == "a number" || stands == "true or false"):
+		text += ": put it in quotes"
+	case stands == "a text" && (belongs == "a number" || belongs == "true or false"):
+		text += ", and what has quotes around it is a text"
+	}
+	return text
 }

@@ -62,13 +62,17 @@ func TestDocuments(t *testing.T) {
 		{"flow style", "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: b}}\n", "Pod a, Pod b", ""},
 		{"list of a kind", "apiVersion: v1\nkind: PodList\nitems:\n- {metadata: {name: a}}\n- {apiVersion: v1, kind: Pod, metadata: {name: b}}\n", "Pod a, Pod b", ""},
 		{"lists of lists", strings.Repeat(`{"apiVersion": "v1", "kind": "List", "items": [`, 4000) + strings.Repeat("]}", 4000), "", "lists in lists"},
+		{"JSON with tabs", "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Pod\",\n\t\"metadata\": {\"name\": \"web\"}\n}\n", "Pod web", ""},
+		{"byte order mark", "\uFEFF" + podYAML, "Pod web", ""},
+		{"tabs", "apiVersion: v1\nkind: Pod\nmetadata:\n\tname: web\n", "", "there are tabs in it"},
+		{"second document", podYAML + "---\na: b: c\n", "", "is not valid YAML: document 2, mapping values"},
 		{"empty", "", "", "is empty"},
 		{"comments", "# nothing\n", "", "no object"},
 		{"binary", "\x7fELF\x00\x01\x02", "", "is not valid YAML"},
 		{"half", "apiVersion: v1\nkind: Pod\nmetadata: {name: we", "", "is not valid YAML"},
 		{"bomb", bomb, "", "excessive aliasing"},
 		{"template", strings.Replace(podYAML, "web", "{{ .Values.name }}", 1), "", "is a template"},
-		{"text", "just a text\n", "", "no object of Kubernetes: it is text, and has to be a mapping"},
+		{"text", "just a text\n", "", "no object of Kubernetes: there is a text where a mapping belongs"},
 		{"no kind", "metadata: {name: web}\n", "", "no apiVersion and kind"},
 		{"twice", podYAML + "  hostNetwork: no\n", "", "has hostNetwork twice in one mapping, in line 6"},
 		{"twice in JSON", `{"apiVersion": "v1", "kind": "Pod", "kind": "Pod"}`, "", "has kind twice"},
@@ -106,7 +110,23 @@ func TestDecodeAs(t *testing.T) {
 	if found != "" || !pod.Spec.HostNetwork { // yes is true to kubectl, too
 		t.Errorf("found %q, %+v", found, pod)
 	}
-	for field, want := range map[string]string{"hostnetwork: true": `unknown field "spec.hostnetwork"`, "hostPID: please": "spec.hostPID is text, and has to be true or false", "containers: {name: a}": "spec.containers is a mapping, and has to be a list", "priority: 1.5": "spec.priority is a number 1.5, and has to be a whole number"} {
+	// As kubectl get -o yaml prints it, and kubectl run --dry-run=client.
+	live := strings.Replace(podYAML, "{name: web}", "{name: web, uid: 3f0e8d8c, resourceVersion: '7', generation: 1, creationTimestamp: null,\n"+
+		"  managedFields: [{apiVersion: v1, fieldsType: FieldsV1, fieldsV1: {'f:spec': {}}, manager: kubectl, operation: Update, time: '2026-01-01T00:00:00Z'}]}", 1)
+	for _, status := range []string{"status: {}\n", "status: {phase: Running, qosClass: BestEffort, hostIP: 10.0.0.1, observedGeneration: 1}\n"} {
+		if _, found := decodePod(live + status); found != "" {
+			t.Errorf("%sfound %q", status, found)
+		}
+	}
+	for field, want := range map[string]string{
+		"hostnetwork: true":                 `unknown field "spec.hostnetwork"`,
+		"hostPID: please":                   "spec.hostPID: there is a text where true or false belongs, and what has quotes around it is a text",
+		"securityContext: {runAsUser: web}": "spec.securityContext.runAsUser: there is a text where a number belongs",
+		"nodeName: 7":                       "spec.nodeName: there is a number where a text belongs: put it in quotes",
+		"volumes: {name: a}":                "spec.volumes: there is a mapping where a list belongs",
+		"securityContext: [a]":              "spec.securityContext: there is a list where a mapping belongs",
+		"overhead: {memory: 64MiB}":         "an amount is none of Kubernetes'",
+	} {
 		if _, found := decodePod(podYAML + "  " + field + "\n"); !strings.Contains(found, want) {
 			t.Errorf("found %q, want %q", found, want)
 		}

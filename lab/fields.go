@@ -53,8 +53,14 @@ type wantedField struct {
 	*params
 	path     string
 	asked    []string // in words
-	asks     []func(v any) bool
+	asks     []fieldQuestion
 	standard any // what an absent value counts as
+}
+
+// fieldQuestion is one that a value is asked.
+type fieldQuestion struct {
+	holds func(v any) bool
+	amiss func(v any) string // what is wrong with a list; may be nil
 }
 
 // String says what is wanted, as in "spec.replicas is 3".
@@ -65,10 +71,14 @@ func (w *wantedField) judge(v value) (found string, ok bool) {
 	if it == nil {
 		it = w.standard
 	}
-	for _, holds := range w.asks {
-		if !holds(it) {
-			return v.path + " is " + shown(v.it), false
+	for _, ask := range w.asks {
+		if ask.holds(it) {
+			continue
 		}
+		if elements, isList := it.([]any); isList && ask.amiss != nil && len(elements) > 0 {
+			return v.path + " " + ask.amiss(it), false
+		}
+		return v.path + " is " + shown(v.it), false
 	}
 	return v.path + " is " + shown(v.it), true
 }
@@ -103,7 +113,12 @@ func looksOtherwise(text string) bool {
 
 // want adds a question.
 func (w *wantedField) want(words string, holds func(v any) bool) {
-	w.asked, w.asks = append(w.asked, words), append(w.asks, holds)
+	w.asked, w.asks = append(w.asked, words), append(w.asks, fieldQuestion{holds: holds})
+}
+
+// wantList adds a question to a list, with what is wrong where it does not hold.
+func (w *wantedField) wantList(words string, holds func(v any) bool, amiss func(v any) string) {
+	w.asked, w.asks = append(w.asked, words), append(w.asks, fieldQuestion{holds, amiss})
 }
 
 func (w *wantedField) read(n *yaml.Node) error {
@@ -181,7 +196,35 @@ func shownList(list []any) string {
 	for _, v := range list {
 		words = append(words, shown(v))
 	}
-	return strings.Join(words, ", ")
+	return theFirst(words)
+}
+
+// without returns the values of a list that are not in another.
+func without(v any, others []any) (left []any) {
+	elements, _ := v.([]any)
+	for _, e := range elements {
+		if !has(others, e) {
+			left = append(left, e)
+		}
+	}
+	return left
+}
+
+// amongst returns the values of a list that are in another, too.
+func amongst(v any, others []any) (both []any) {
+	elements, _ := v.([]any)
+	for _, e := range elements {
+		if has(others, e) {
+			both = append(both, e)
+		}
+	}
+	return both
+}
+
+// absentFrom says which values a list does not have.
+func absentFrom(v any, wanted []any) string {
+	elements, _ := v.([]any)
+	return "lacks " + shownList(without(wanted, elements))
 }
 
 func (w *wantedField) readEquals(n *yaml.Node) error {
@@ -204,24 +247,28 @@ func (w *wantedField) readOneOf(n *yaml.Node) error {
 
 func (w *wantedField) readContains(n *yaml.Node) error {
 	list, err := w.jsonList(n)
-	w.want("has "+shownList(list), func(v any) bool { return hasAll(v, list) })
+	w.wantList("has "+shownList(list), func(v any) bool { return hasAll(v, list) }, func(v any) string { return absentFrom(v, list) })
 	return err
 }
 
 func (w *wantedField) readLacks(n *yaml.Node) error {
 	list, err := w.jsonList(n)
-	w.want("has no "+shownList(list), func(v any) bool {
-		elements, isList := v.([]any)
-		return (isList || v == nil) && !slices.ContainsFunc(elements, func(e any) bool { return has(list, e) })
-	})
+	w.wantList("has no "+shownList(list), func(v any) bool {
+		_, isList := v.([]any)
+		return (isList || v == nil) && len(amongst(v, list)) == 0
+	}, func(v any) string { return "has " + shownList(amongst(v, list)) })
 	return err
 }
 
 func (w *wantedField) readOnly(n *yaml.Node) error {
 	list, err := w.jsonList(n)
-	w.want("has "+shownList(list)+" and nothing else", func(v any) bool {
-		elements, _ := v.([]any)
-		return hasAll(v, list) && !slices.ContainsFunc(elements, func(e any) bool { return !has(list, e) })
+	w.wantList("has "+shownList(list)+" and nothing else", func(v any) bool {
+		return hasAll(v, list) && len(without(v, list)) == 0
+	}, func(v any) string {
+		if !hasAll(v, list) {
+			return absentFrom(v, list)
+		}
+		return "has " + shownList(without(v, list)) + ", too"
 	})
 	return err
 }

@@ -245,7 +245,8 @@ func (w *Workspace) awaitPort(ctx context.Context, port int) error {
 // nodeRuns says whether a process is the node.
 func (w *Workspace) nodeRuns() (bool, error) {
 	file := filepath.Join(w.clusterPath(), runDir, nodeLock)
-	if info, err := os.Lstat(file); err != nil || !info.Mode().IsRegular() { // the opening of a pipe would wait
+	info, err := os.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() { // the opening of a pipe would wait
 		return false, nil
 	}
 	lock := flock.New(file, flock.SetPermissions(0o600))

@@ -88,7 +88,14 @@ func (m *missed) finding(right string) finding {
 	case m.wanted == "":
 		return finding{true, right, "as wanted"}
 	case m.more > 0:
-		return finding{wanted: m.wanted, found: fmt.Sprintf("%s; and %d more are wrong", m.found, m.more)}
+		return finding{wanted: m.wanted, found: fmt.Sprintf("%s; and %s wrong", m.found, moreAre(m.more))}
 	}
 	return finding{wanted: m.wanted, found: m.found}
+}
+
+func moreAre(count int) string {
+	if count == 1 {
+		return "one more is"
+	}
+	return fmt.Sprintf("%d more are", count)
 }

@@ -44,7 +44,7 @@ func goneVersions() []goneVersion {
 }
 
 // podSecurityAdmission is what came after PodSecurityPolicy.
-const podSecurityAdmission = "Pod Security Admission: labels pod-security.kubernetes.io/ENFORCE|AUDIT|WARN of the namespace"
+const podSecurityAdmission = "Pod Security Admission: the labels enforce, audit and warn below pod-security.kubernetes.io/ of the namespace"
 
 // gone says that a document is of a version that is served no more, and what to use.
 func (d document) gone() string {

@@ -123,21 +123,40 @@ func isEmpty(dir string) bool {
 // OpenWorkspace opens the workspace of a lab below a root, as Start has made it. It
 // only reads.
 func OpenWorkspace(root string, lab *Lab, machine *Machine) (*Workspace, error) {
-	root, err := absolute(root)
-	if err != nil {
-		return nil, err
-	}
-	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), Resumed: true, machine: machine, root: root}
-	m, err := w.mark()
+	w, m, err := openMarked(root, lab, machine)
 	if err != nil {
 		return nil, err
 	}
 	if m.Unfinished {
-		return nil, failure.New(failure.Failed, "start the lab again", "the workspace %q was never completed", w.Dir)
+		return nil, failure.Wrap(ErrUnfinished, failure.Failed, "start the lab again", "cannot go on in %q", w.Dir)
 	}
 	w.StartedAt = m.StartedAt
 	return w, nil
 }
+
+func openMarked(root string, lab *Lab, machine *Machine) (*Workspace, *mark, error) {
+	root, err := absolute(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &Workspace{Lab: lab, Dir: filepath.Join(root, lab.ID), Resumed: true, machine: machine, root: root}
+	m, err := w.mark()
+	return w, m, err
+}
+
+// StopLab ends what runs for a lab in its workspace below a root, as Stop does; also of
+// one that was never completed, and whose cluster may run all the same. It returns
+// where the workspace is.
+func StopLab(ctx context.Context, root string, lab *Lab) (dir string, err error) {
+	w, _, err := openMarked(root, lab, nil)
+	if err != nil {
+		return "", err
+	}
+	return w.Dir, w.Stop(ctx)
+}
+
+// ErrUnfinished says that the start or the reset of a lab was killed: Start begins anew.
+var ErrUnfinished = errors.New("the workspace was never completed")
 
 // errNoMark says that there is no mark: the directory is not ours.
 var errNoMark = errors.New("no workspace of a lab")

@@ -157,7 +157,7 @@ func (s *examStart) View(width, height int) string {
 		out = s.intro(width)
 	}
 	if s.doing != "" {
-		out = append(out, "", s.theme.Faint.Render(s.doing+"…"))
+		out = append(append(out, ""), labStyled(s.theme.Faint, breakLines(s.doing+"…", width))...)
 	}
 	if s.err != nil {
 		out = append(out, "")

@@ -38,8 +38,8 @@ func loadLabs(w *world) (labsState, error) {
 type labSay func(step string, done bool)
 
 // labResume opens the workspace of a lab that was started; there is none for a lab
-// that was not, or whose directory is gone. Its cluster is started if it does not run.
-// One that an exam asks for is not opened: here are hints and grades.
+// that was not, or whose directory is gone or half made. Its cluster is started if it
+// does not run. One that an exam asks for is not opened: here are hints and grades.
 func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
 	p, err := lab.OpenProgress(w.LabDir).Get(l.ID)
 	if err == nil {
@@ -48,11 +48,8 @@ func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say 
 	if err != nil || p.StartedAt.IsZero() {
 		return nil, p, err
 	}
-	if err := lab.RefuseInExam(w.LabDir, l.ID, w.Now()); err != nil {
-		return nil, p, err
-	}
 	space, err := lab.OpenWorkspace(w.LabDir, l, w.Machine)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, lab.ErrUnfinished) {
 		return nil, p, nil
 	}
 	if err == nil {
@@ -63,9 +60,6 @@ func labResume(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say 
 
 // labStart makes the workspace, or completes it.
 func labStart(ctx context.Context, w *world, l *lab.Lab, _ *lab.Workspace, say labSay) (*lab.Workspace, lab.Progress, error) {
-	if err := lab.RefuseInExam(w.LabDir, l.ID, w.Now()); err != nil {
-		return nil, lab.Progress{Lab: l.ID}, err
-	}
 	space, err := lab.Start(ctx, lab.StartOptions{Lab: l, Root: w.LabDir, Now: w.Now(), Machine: w.Machine, Progress: say})
 	if err != nil {
 		return nil, lab.Progress{Lab: l.ID}, err
@@ -87,7 +81,8 @@ func labReset(ctx context.Context, w *world, l *lab.Lab, space *lab.Workspace, s
 	return anew, p, err
 }
 
-// labCheck grades what is there, and takes down what is better than before.
+// labCheck grades what is there, and takes down what is better than before. An exam may
+// have begun since the lab was opened.
 func labCheck(ctx context.Context, w *world, space *lab.Workspace) (*lab.Result, lab.Progress, error) {
 	if err := lab.RefuseInExam(w.LabDir, space.Lab.ID, w.Now()); err != nil {
 		return nil, lab.Progress{}, err

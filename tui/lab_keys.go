@@ -26,6 +26,9 @@ func (s *labScreen) key(name string) tea.Cmd {
 		s.side = 1 - s.side
 		return nil
 	case "c":
+		if s.clusterDown() {
+			return s.prepare("Starting its cluster", labResume)
+		}
 		return s.check()
 	case "h":
 		return s.hint()

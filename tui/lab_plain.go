@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -226,6 +227,11 @@ func (p *labPlain) sayTasks(l *lab.Lab) {
 func (p *labPlain) check(ctx context.Context, o *labPlainOpen) error {
 	p.say("Checking ...")
 	result, progress, err := labCheck(ctx, p.world, o.space)
+	if errors.Is(err, lab.ErrClusterDown) { // somebody else has ended it
+		if err = o.space.Up(ctx, p.Now(), p.labSay); err == nil {
+			result, progress, err = labCheck(ctx, p.world, o.space)
+		}
+	}
 	if err != nil {
 		p.sayError(err)
 		return ctx.Err()

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"charm.land/bubbles/v2/key"
@@ -253,6 +254,10 @@ func (s *labScreen) checked(msg labCheckedMsg) tea.Cmd {
 	}
 	return nil
 }
+
+// clusterDown says whether the lab's cluster was found not to run: somebody else has
+// ended it, or killed it.
+func (s *labScreen) clusterDown() bool { return errors.Is(s.err, lab.ErrClusterDown) }
 
 // cancelCheck has the check under way end, and forgets it.
 func (s *labScreen) cancelCheck() {

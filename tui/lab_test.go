@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/pkictl/pkictl/internal/failure"
 	"github.com/pkictl/pkictl/lab"
 )
 
@@ -196,7 +198,28 @@ func TestLabDirectoryGone(t *testing.T) {
 	d.wantScreen("has no workspace")
 	d.back()
 	s = d.choose(labTestID)
-	d.wantScreen("Its directory is not there any more")
+	d.wantScreen("Its directory is gone")
+	d.keys("enter")
+	d.until("it was checked", func() bool { return s.result != nil && !s.checking })
+	d.back()
+	// A reset that was killed: enter ends it.
+	mark := filepath.Join(s.LabDir, labTestID, ".pkictl-lab.json")
+	data, err := os.ReadFile(mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(mark, bytes.Replace(data, []byte("{"), []byte(`{"unfinished": true, `), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = d.choose(labTestID)
+	d.wantScreen("was never completed")
+	d.keys("enter")
+	d.until("it was checked", func() bool { return s.result != nil && !s.checking })
+	if err := os.RemoveAll(s.space.Dir); err != nil {
+		t.Fatal(err)
+	}
+	d.back()
+	s = d.choose(labTestID)
 	if err := os.WriteFile(s.LabDir+"/"+labTestID, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -441,4 +464,12 @@ func TestLabCluster(t *testing.T) {
 		t.Error("two checks are under way")
 	}
 	d.wantScreen("every 10 seconds. Its cluster runs until x ends")
+	// One that somebody else has ended is started by c.
+	d.until("it was checked", func() bool { return !s.checking })
+	s.err = failure.Wrap(lab.ErrClusterDown, failure.Failed, "start the lab again", "cannot grade")
+	d.wantScreen("its cluster does not run; c starts it")
+	d.keys("c")
+	if s.doing != "Starting its cluster" || s.checking {
+		t.Errorf("c: doing %q, checking %v", s.doing, s.checking)
+	}
 }

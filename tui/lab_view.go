@@ -246,12 +246,14 @@ func labFact(label, value string, width int) []string {
 func (s *labScreen) status(width int) []string {
 	faint := func(line string) []string { return labStyled(s.theme.Faint, breakLines(line, width)) }
 	switch {
+	case s.clusterDown():
+		return labStyled(s.theme.Bad, breakLines("✗ "+text(s.err.Error())+"; c starts it, with all that was done", width))
 	case s.err != nil:
 		return labStyled(s.theme.Bad, breakLines("✗ "+labError(s.err), width))
 	case s.doing != "":
 		return faint(s.doing + "…")
 	case s.space == nil && !s.progress.StartedAt.IsZero():
-		return labStyled(s.theme.Accent, breakLines("Its directory is not there any more: enter makes it anew.", width))
+		return labStyled(s.theme.Accent, breakLines("Its directory is gone, or was never completed: enter makes it anew.", width))
 	case s.space == nil:
 		return labStyled(s.theme.Accent, breakLines(s.beginText(), width))
 	case s.note != "":

@@ -142,10 +142,15 @@ func findWorkspace() *lab.WorkspaceAt {
 // labOpen opens the workspace of a lab that was started.
 func (a *app) labOpen(chosen *labChosen, assets string) (*lab.Workspace, error) {
 	w, err := lab.OpenWorkspace(chosen.root, chosen.Lab, a.labMachine(assets))
+	return w, a.labNotOpen(chosen, err)
+}
+
+// labNotOpen says with which command a lab is begun, or begun again.
+func (a *app) labNotOpen(chosen *labChosen, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, failure.New(failure.Failed, "begin it with: "+a.labLine(chosen, "start"), "lab %q has not been started: there is no %q", chosen.ID, filepath.Join(chosen.root, chosen.ID))
+		return failure.New(failure.Failed, "begin it with: "+a.labLine(chosen, "start"), "lab %q has not been started: there is no %q", chosen.ID, filepath.Join(chosen.root, chosen.ID))
 	}
-	return w, a.labStartsAgain(chosen, err)
+	return a.labStartsAgain(chosen, err)
 }
 
 // labFailed prints the last lines of the log of a lab's cluster, where that is what

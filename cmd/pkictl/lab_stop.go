@@ -33,21 +33,18 @@ func (a *app) labStop(cmd *cobra.Command, args []string, f labFlags) error {
 	if err != nil {
 		return err
 	}
-	w, err := a.labOpen(chosen, "")
-	if err != nil {
-		return err
-	}
 	a.stopsOthers()
-	if err := w.Stop(cmd.Context()); err != nil {
-		return err
+	dir, err := lab.StopLab(cmd.Context(), chosen.root, chosen.Lab)
+	if err != nil {
+		return a.labNotOpen(chosen, err)
 	}
-	return a.print(labStopResult{kind("LabStop"), chosen.ID, w.Dir}, func(out io.Writer) {
+	return a.print(labStopResult{kind("LabStop"), chosen.ID, dir}, func(out io.Writer) {
 		p := a.labPage(out)
 		if !slices.Contains(chosen.Needs, lab.NeedsCluster) {
 			p.line("Nothing runs for lab %s.", printable(chosen.ID))
 			return
 		}
-		p.line("The cluster of lab %s is ended. The work is kept in %s", printable(chosen.ID), printable(w.Dir))
+		p.line("The cluster of lab %s is ended. The work is kept in %s", printable(chosen.ID), printable(dir))
 		p.line("Next: %s", printable(a.asCalled(a.labLine(chosen, "start"))))
 	})
 }
