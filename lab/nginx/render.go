@@ -57,38 +57,6 @@ func servable(r rule, d directive) bool {
 	return true
 }
 
-// ofRequest says whether a text has no variables but those that a request has. With
-// those of set and map, which may be made of each other, a value grows without end.
-func ofRequest(text string) bool {
-	return onlyVariables(text, "request_uri", "document_uri", "uri", "host", "http_host", "server_name", "scheme", "is_args", "query_string", "args")
-}
-
-// onlyVariables says whether all variables in a text are among some. Their names are
-// read to the end: $uri is not in $urix.
-func onlyVariables(text string, names ...string) bool {
-	for {
-		_, after, there := strings.Cut(text, "$")
-		if !there {
-			return true
-		}
-		var name string
-		if inner, braced := strings.CutPrefix(after, "{"); braced {
-			name, text, _ = strings.Cut(inner, "}")
-		} else {
-			end := strings.IndexFunc(after, func(r rune) bool {
-				return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-			})
-			if end < 0 {
-				end = len(after)
-			}
-			name, text = after[:end], after[end:]
-		}
-		if !slices.Contains(names, name) {
-			return false
-		}
-	}
-}
-
 // staysBelow says whether what nginx makes of a name of a file is below the root, too:
 // one without .., and with no variable but those that nginx has made sure of. What a
 // pattern has caught, or set and map have made, may be any name.
