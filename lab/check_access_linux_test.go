@@ -294,6 +294,7 @@ EOF`)
 			if err != nil {
 				return
 			}
+			defer conn.Close() // at the end of all: one that nobody holds is closed at any time
 			if !hang.Load() {
 				_ = conn.Close()
 			}

@@ -31,6 +31,13 @@ func (m *tmux) open(search, title string) {
 	m.waitFor("pkictl › " + title)
 }
 
+// toLabs goes to the catalogue of labs, and waits for it to be loaded.
+func (m *tmux) toLabs() {
+	m.t.Helper()
+	m.open("labs", "Practice labs")
+	m.waitFor("labs passed")
+}
+
 // TestWizardCtrlC ends the wizard on every kind of screen, in an empty directory:
 // nothing is left there, and the terminal is as it was.
 func TestWizardCtrlC(t *testing.T) {
@@ -47,7 +54,7 @@ func TestWizardCtrlC(t *testing.T) {
 		"inventory":  func(m *tmux) { m.open("inventory", "Inventory") },
 		"labs":       func(m *tmux) { m.open("labs", "Practice labs") },
 		"lab":        func(m *tmux) { m.toLab(); m.waitFor("enter start") },
-		"exam":       func(m *tmux) { m.open("labs", "Practice labs"); m.keys("C-x"); m.waitFor("› Exam", "67 %") },
+		"exam":       func(m *tmux) { m.toLabs(); m.keys("C-x"); m.waitFor("› Exam", "67 %") },
 		"review":     func(m *tmux) { m.toReview() },
 		"explain":    func(m *tmux) { m.toReview(); m.text("e"); m.waitFor("openssl") },
 		"passphrase": func(m *tmux) { m.toPassphrase() },
@@ -98,7 +105,7 @@ func TestWizardCtrlCBehindALab(t *testing.T) {
 // toLab goes to the page of a lab that was not begun.
 func (m *tmux) toLab() {
 	m.t.Helper()
-	m.open("labs", "Practice labs")
+	m.toLabs()
 	m.text("the ca of")
 	m.waitFor("› ○ new      The CA of a cluster")
 	m.keys("Enter")
