@@ -39,8 +39,9 @@ func readAuditLogCheck(p *params) (grader, error) {
 	}, nil
 }
 
-// logTime is how long an event may take to get to the log.
-const logTime = 3 * time.Second
+// logTime is how long an event may take to get to the log: kube-apiserver writes it
+// before its answer ends (--audit-log-mode blocking, the default).
+const logTime = 1500 * time.Millisecond
 
 // logged says why a request does not get to an audit log, empty if it does.
 func (w *work) logged(ctx context.Context, file string) (found string) {
