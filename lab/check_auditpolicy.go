@@ -34,12 +34,7 @@ func readAuditPolicyCheck(p *params) (grader, error) {
 	c := &auditPolicyCheck{params: p}
 	err := p.fields(
 		p.file("file", &c.file),
-		yamlfile.Key{Name: "strict", Read: func(n *yaml.Node) (err error) {
-			if c.strict, err = p.Boolean(n, "strict"); err == nil && !c.strict {
-				err = p.ErrorAt(n, "write true, or leave it out", "strict is false")
-			}
-			return err
-		}},
+		p.onlyTrue("strict", &c.strict),
 		p.table("requests", c.row),
 	)
 	if err != nil {

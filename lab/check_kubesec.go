@@ -90,17 +90,13 @@ func advice(rules []kubesecRule) string {
 }
 
 func (p *params) kubesecCritical(n *yaml.Node) (condition[*kubesecScore], error) {
-	is, err := p.Boolean(n, "noCritical")
-	if err == nil && !is {
-		err = p.ErrorAt(n, "write true, or leave it out", "noCritical is false")
-	}
 	return func(s *kubesecScore, _ *work) (string, string, bool) {
 		var found []string
 		for _, rule := range s.critical {
 			found = append(found, fmt.Sprintf("%s (%d)", rule.selector, rule.points))
 		}
 		return "nothing that kubesec calls critical", strings.Join(found, "; "), len(found) == 0
-	}, err
+	}, p.isTrue(n, "noCritical")
 }
 
 func (p *params) kubesecMeets(n *yaml.Node, conditions *[]condition[*kubesecScore]) error {

@@ -9,11 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/pkictl/pkictl/internal/kubeclient"
-	"github.com/pkictl/pkictl/internal/yamlfile"
 )
 
 // readObjectCheck reads the parameters of a check of an object in the lab's cluster,
@@ -64,19 +62,9 @@ func readObjectCheck(p *params) (grader, error) {
 	}, nil
 }
 
-// onlyTrue reads a parameter that is true or left out.
-func (p *params) onlyTrue(what string, to *bool) yamlfile.Key {
-	return yamlfile.Key{Name: what, Read: func(n *yaml.Node) (err error) {
-		if *to, err = p.Boolean(n, what); err == nil && !*to {
-			err = p.ErrorAt(n, "write true, or leave it out", "%s is false", what)
-		}
-		return err
-	}}
-}
-
 // needsCluster is the error of a check that asks a cluster, in a lab that has none.
 func (p *params) needsCluster() error {
-	if !slices.Contains(p.lab.Needs, NeedsCluster) {
+	if !p.lab.HasCluster() {
 		return p.ErrorAt(p.node, "write needs: ["+NeedsCluster+"]", "%s asks a cluster, and the lab needs none", p.what)
 	}
 	return nil

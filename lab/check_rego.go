@@ -100,11 +100,7 @@ func (p *params) hiddenObject(what string, name *string, to *map[string]any) yam
 		if err := open(n); err != nil {
 			return err
 		}
-		f := yamlfile.File{Name: p.lab.ID + "/" + hiddenDir + "/" + n.Value, Hint: loadHint}
-		root, err := f.Root(data)
-		if err == nil {
-			err = f.Check(root)
-		}
+		f, root, err := p.hiddenRoot(n.Value, data)
 		if err != nil {
 			return err
 		}

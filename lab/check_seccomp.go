@@ -99,15 +99,6 @@ func (p *params) arch(n *yaml.Node) (seccomp.Arch, error) {
 	return arch, err
 }
 
-// isTrue reads a parameter that is true, or left out.
-func (p *params) isTrue(n *yaml.Node, what string) error {
-	is, err := p.Boolean(n, what)
-	if err == nil && !is {
-		err = p.ErrorAt(n, "write true, or leave it out", "%s is false", what)
-	}
-	return err
-}
-
 func (p *params) knownCalls(n *yaml.Node) (condition[*seccomp.Profile], error) {
 	return func(profile *seccomp.Profile, _ *work) (wanted, found string, ok bool) {
 		unknown := profile.Unknown()

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ import (
 //
 // A lab that needs a cluster and says nothing of it has one as it is after its start.
 func (r *reader) readCluster(n *yaml.Node) error {
-	needed := slices.Contains(r.lab.Needs, NeedsCluster)
+	needed := r.lab.HasCluster()
 	if n == nil {
 		if needed {
 			r.lab.cluster = &ownCluster{}

@@ -128,6 +128,24 @@ func (p *params) hidden(what string, to *[]byte) yamlfile.Key {
 	}}
 }
 
+// onlyTrue reads a parameter that is true or left out.
+func (p *params) onlyTrue(what string, to *bool) yamlfile.Key {
+	return yamlfile.Key{Name: what, Read: func(n *yaml.Node) error {
+		err := p.isTrue(n, what)
+		*to = err == nil
+		return err
+	}}
+}
+
+// isTrue reads a parameter that is true, or left out.
+func (p *params) isTrue(n *yaml.Node, what string) error {
+	is, err := p.Boolean(n, what)
+	if err == nil && !is {
+		err = p.ErrorAt(n, "write true, or leave it out", "%s is false", what)
+	}
+	return err
+}
+
 // condition is one thing that a check asks of a T: what is wanted, what was found
 // in its stead, and whether it holds.
 type condition[T any] func(it T, w *work) (wanted, found string, ok bool)

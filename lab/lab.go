@@ -9,6 +9,7 @@ package lab
 
 import (
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -40,6 +41,9 @@ type Lab struct {
 	regoChecks       []*regoCheck
 	gatekeeperChecks []*gatekeeperCheck
 }
+
+// HasCluster says whether the lab has a cluster of its own.
+func (l *Lab) HasCluster() bool { return slices.Contains(l.Needs, NeedsCluster) }
 
 // Points is what all checks are worth together.
 func (l *Lab) Points() int {

@@ -23,12 +23,8 @@ func (p *params) table(what string, read func(f yamlfile.File, row *yaml.Node) e
 		if err := open(n); err != nil {
 			return err
 		}
-		f := yamlfile.File{Name: path.Join(p.lab.ID, hiddenDir, n.Value), Hint: loadHint}
-		root, err := f.Root(data)
+		f, root, err := p.hiddenRoot(n.Value, data)
 		if err != nil {
-			return err
-		}
-		if err := f.Check(root); err != nil {
 			return err
 		}
 		if root.Kind != yaml.SequenceNode || len(root.Content) == 0 || len(root.Content) > maxRows {
@@ -42,6 +38,16 @@ func (p *params) table(what string, read func(f yamlfile.File, row *yaml.Node) e
 		return nil
 	}
 	return key
+}
+
+// hiddenRoot returns the root of what a hidden file of that name holds in YAML or JSON.
+func (p *params) hiddenRoot(name string, data []byte) (yamlfile.File, *yaml.Node, error) {
+	f := yamlfile.File{Name: path.Join(p.lab.ID, hiddenDir, name), Hint: loadHint}
+	root, err := f.Root(data)
+	if err == nil {
+		err = f.Check(root)
+	}
+	return f, root, err
 }
 
 // rowText reads a text of a row.

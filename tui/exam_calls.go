@@ -120,11 +120,11 @@ func examLook(ctx context.Context, w *world, before map[string]string) (examSeen
 		}
 		stamp := space.Stamp()
 		seen.touched[t.Lab] = space.Touched()
-		if labNeedsCluster(space.Lab) { // work in a cluster leaves no trace in the files
+		if space.Lab.HasCluster() { // work in a cluster leaves no trace in the files
 			stamp += w.Now().Truncate(examClusterEvery).String()
 		}
 		seen.stamps[t.Lab] = stamp
-		if stamp == before[t.Lab] || !seen.touched[t.Lab] && !labNeedsCluster(space.Lab) {
+		if stamp == before[t.Lab] || !seen.touched[t.Lab] && !space.Lab.HasCluster() {
 			continue
 		}
 		if _, err := session.Grade(ctx, t.Lab, w.Now()); err != nil {

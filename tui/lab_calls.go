@@ -106,12 +106,3 @@ func labNext(w *world, l *lab.Lab) (*lab.Lab, error) {
 	progress, err := lab.OpenProgress(w.LabDir).All()
 	return lab.Next(labs, l, progress, w.Machine), err
 }
-
-func labNeedsCluster(l *lab.Lab) bool {
-	for _, need := range l.Needs {
-		if need == lab.NeedsCluster {
-			return true
-		}
-	}
-	return false
-}

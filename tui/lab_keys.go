@@ -37,7 +37,7 @@ func (s *labScreen) key(name string) tea.Cmd {
 	case "r":
 		return s.reset()
 	case "x":
-		if labNeedsCluster(s.lab) {
+		if s.lab.HasCluster() {
 			return s.ask("end it", s.end, "End its cluster?", "The work stays. When the lab is opened again, the cluster goes on with what is in it.")
 		}
 		return nil
@@ -68,7 +68,7 @@ func (s *labScreen) keyBefore(name string) tea.Cmd {
 		return s.prepare("Reading what there is", labResume)
 	case name == "enter":
 		doing := "Writing the files to start from"
-		if labNeedsCluster(s.lab) {
+		if s.lab.HasCluster() {
 			doing = "Making the PKI of its cluster"
 		}
 		return s.prepare(doing, labStart)
@@ -155,7 +155,7 @@ func (s *labScreen) reset() tea.Cmd {
 }
 
 func labResetting(l *lab.Lab) string {
-	if labNeedsCluster(l) {
+	if l.HasCluster() {
 		return "Putting back what the lab begins with, and starting a cluster anew; this takes some seconds"
 	}
 	return "Putting back what the lab begins with"
@@ -164,7 +164,7 @@ func labResetting(l *lab.Lab) string {
 // labResetText says what a reset does.
 func labResetText(l *lab.Lab, space *lab.Workspace) string {
 	what := "What is in " + space.Dir + " is moved aside, to before-reset beside it, and the files to start from come back."
-	if labNeedsCluster(l) {
+	if l.HasCluster() {
 		what += " Its cluster is made anew, too."
 	}
 	return what + " Your best result and the time stay."

@@ -138,7 +138,7 @@ func (p *labPlain) lab(ctx context.Context, l *lab.Lab) error {
 		if err != nil || answer == "" || answer == "7" {
 			return err
 		}
-		if answer == "8" && labNeedsCluster(l) {
+		if answer == "8" && l.HasCluster() {
 			p.say("Ending its cluster ...")
 			if err := space.Stop(ctx); err != nil {
 				p.sayError(err)
@@ -159,7 +159,7 @@ func (p *labPlain) labMenu(l *lab.Lab) {
 	p.say("5. Start anew")
 	p.say("6. The time, and where the files are")
 	p.say("7. Back")
-	if labNeedsCluster(l) {
+	if l.HasCluster() {
 		p.say("8. End its cluster, and go back; the work stays")
 	}
 }

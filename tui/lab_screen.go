@@ -309,7 +309,7 @@ func (s *labScreen) tick() tea.Cmd {
 	}
 	switch {
 	case s.checking || s.looking:
-	case labNeedsCluster(s.lab) && now.Sub(s.checkedAt) >= labClusterPoll:
+	case s.lab.HasCluster() && now.Sub(s.checkedAt) >= labClusterPoll:
 		return tea.Batch(next, s.check())
 	default:
 		s.looking = true
@@ -402,7 +402,7 @@ func (s *labScreen) Keys() []key.Binding {
 	if s.passed() && s.next != nil {
 		keys = append([]key.Binding{binding("next lab", "n")}, keys...)
 	}
-	if labNeedsCluster(s.lab) {
+	if s.lab.HasCluster() {
 		keys = append(keys, binding("end cluster", "x"))
 	}
 	return append(keys, binding("why, for all", "e"))

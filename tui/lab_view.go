@@ -264,14 +264,14 @@ func (s *labScreen) status(width int) []string {
 		return faint("Checking…")
 	case s.result == nil:
 		return faint("c checks what is there.")
-	case labNeedsCluster(s.lab):
+	case s.lab.HasCluster():
 		return faint("Checked at " + s.checkedAt.Format("15:04:05") + "; again when files change, and every 10 seconds. Its cluster runs until x ends it.")
 	}
 	return faint("Checked at " + s.checkedAt.Format("15:04:05") + "; again as soon as files change.")
 }
 
 func (s *labScreen) beginText() string {
-	if labNeedsCluster(s.lab) {
+	if s.lab.HasCluster() {
 		return "enter makes a directory for it and starts a cluster of its own; the clock runs from then on."
 	}
 	return "enter makes a directory with the files to start from; the clock runs from then on."

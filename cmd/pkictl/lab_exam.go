@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -184,7 +183,7 @@ func (a *app) printExam(session *lab.Session, begun bool) error {
 // hasCluster says whether a task of the exam has one.
 func hasCluster(session *lab.Session) bool {
 	for _, t := range session.Exam().Tasks {
-		if l, err := lab.Named(t.Lab); err == nil && slices.Contains(l.Needs, lab.NeedsCluster) {
+		if l, err := lab.Named(t.Lab); err == nil && l.HasCluster() {
 			return true
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -83,7 +82,7 @@ func (a *app) labReset(cmd *cobra.Command, args []string, f labResetFlags) error
 func (p labPage) labReset(w *lab.Workspace) {
 	p.line("What is in %s", printable(w.Dir))
 	text := "is moved to before-reset beside it, and the files to begin with come back."
-	if slices.Contains(w.Lab.Needs, lab.NeedsCluster) {
+	if w.Lab.HasCluster() {
 		text += " Its cluster is made anew, too."
 	}
 	p.text("", text+" Your best result stays.")

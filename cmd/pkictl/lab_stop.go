@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +39,7 @@ func (a *app) labStop(cmd *cobra.Command, args []string, f labFlags) error {
 	}
 	return a.print(labStopResult{kind("LabStop"), chosen.ID, dir}, func(out io.Writer) {
 		p := a.labPage(out)
-		if !slices.Contains(chosen.Needs, lab.NeedsCluster) {
+		if !chosen.HasCluster() {
 			p.line("Nothing runs for lab %s.", printable(chosen.ID))
 			return
 		}

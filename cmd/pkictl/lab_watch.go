@@ -65,7 +65,7 @@ func (a *app) labWatch(ctx context.Context, chosen *labChosen, space *lab.Worksp
 
 // watch returns nil when it has passed or was told to end.
 func (w *labWatcher) watch(ctx context.Context) error {
-	cluster := slices.Contains(w.space.Lab.Needs, lab.NeedsCluster)
+	cluster := w.space.Lab.HasCluster()
 	stamp, looked := "", time.Now()
 	for ctx.Err() == nil {
 		now := time.Now()
